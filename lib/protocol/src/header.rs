@@ -1,0 +1,24 @@
+//! Names of NATS and HTTP headers.
+
+/// The caller's idempotency key on a NATS request.
+pub const IDEMPOTENCY_KEY: &str = "Emboflow-Idempotency-Key";
+/// Where the answer to a NATS request goes: a subject under `emboflow.reply.<project>.`.
+pub const REPLY_TO: &str = "Emboflow-Reply-To";
+/// The caller's idempotency key on an HTTP request.
+pub const HTTP_IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+/// W3C trace context: one trace a run.
+pub const TRACEPARENT: &str = "traceparent";
+/// JetStream's own deduplication id; only events use it.
+pub const MESSAGE_ID: &str = "Nats-Msg-Id";
+/// SHA-256 in hex of an object's content, on requests and answers of the storage gateway.
+pub const SHA256: &str = "x-emboflow-sha256";
+/// Byte offset in the attempt's log of a live frame's first byte.
+pub const LOG_OFFSET: &str = "Emboflow-Log-Offset";
+/// Why a message is a dead letter.
+pub const DEAD_REASON: &str = "Emboflow-Dead-Reason";
+/// The subject that a dead letter was published to.
+pub const DEAD_SUBJECT: &str = "Emboflow-Dead-Subject";
+/// What went wrong with a dead letter, in words.
+pub const DEAD_ERROR: &str = "Emboflow-Dead-Error";
+/// Bytes that a dead letter had before it was cut to fit.
+pub const DEAD_CUT_FROM: &str = "Emboflow-Dead-Cut-From";

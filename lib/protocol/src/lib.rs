@@ -1,0 +1,21 @@
+//! What crosses a process boundary: messages that compute their own subject, the stream table, HTTP bodies and the
+//! error catalogue. Pure, and compiles to wasm.
+
+pub mod call;
+pub mod command;
+pub mod dead_letter;
+pub mod error;
+pub mod event;
+pub mod header;
+pub mod http;
+pub mod log;
+pub mod message;
+pub mod object;
+pub mod report;
+pub mod request;
+#[cfg(feature = "tokens")]
+pub mod storage_token;
+pub mod stream;
+
+pub use error::{ErrorCode, FieldError, Problem};
+pub use message::{Message, Subject};

@@ -1,0 +1,183 @@
+//! Anyone → scheduler: the one way in. The body is what people write; project and verb are in the subject, the key
+//! and the reply subject in headers.
+
+use emboflow_model::{ProjectName, RunId, RunSummary, TaskKey};
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::error::FieldError;
+use crate::message::{ROOT, Subject};
+
+/// What a request asks for: the last token of its subject.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Verb {
+    /// A new run ([`SubmitBody`]).
+    Submit,
+    /// End a run ([`RunBody`]).
+    Cancel,
+    /// A new run that repeats the tasks of a finished one that did not end well ([`RunBody`]).
+    Retry,
+    /// Start no more attempts of a run ([`RunBody`]).
+    Pause,
+    /// Go on with a paused run ([`RunBody`]).
+    Resume,
+}
+
+impl Verb {
+    /// Every verb.
+    pub const ALL: &'static [Verb] = &[Verb::Submit, Verb::Cancel, Verb::Retry, Verb::Pause, Verb::Resume];
+
+    /// The token in the subject.
+    pub const fn token(self) -> &'static str {
+        match self {
+            Self::Submit => "submit",
+            Self::Cancel => "cancel",
+            Self::Retry => "retry",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+        }
+    }
+}
+
+/// `emboflow.request.<project>.<verb>`.
+pub fn request_subject(project: &ProjectName, verb: Verb) -> Subject {
+    Subject::new(&[&"request", project, &verb.token()])
+}
+
+/// Project and verb of a request's subject. The error is fit for the publisher.
+pub fn parse_request_subject(subject: &str) -> Result<(ProjectName, Verb), BadSubject> {
+    let bad = |why: String| BadSubject { subject: subject.to_owned(), why };
+    let rest = subject
+        .strip_prefix(ROOT)
+        .and_then(|rest| rest.strip_prefix(".request."))
+        .ok_or_else(|| bad("it does not start with emboflow.request.".to_owned()))?;
+    let (project, verb) = rest.split_once('.').ok_or_else(|| bad("the verb is missing".to_owned()))?;
+    let project = ProjectName::new(project).map_err(|error| bad(error.to_string()))?;
+    let verb = Verb::ALL.iter().copied().find(|known| known.token() == verb).ok_or_else(|| {
+        let known: Vec<_> = Verb::ALL.iter().map(|verb| verb.token()).collect();
+        bad(format!("'{verb}' is no verb; there are {}", known.join(", ")))
+    })?;
+    Ok((project, verb))
+}
+
+/// The subject of a request names no project or no known verb.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("subject {subject}: {why}")]
+pub struct BadSubject {
+    /// The subject.
+    pub subject: String,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+/// Whether a publisher may have its answer sent there: below its project's reply prefix, or its own inbox.
+pub fn is_reply_subject(project: &ProjectName, subject: &str) -> bool {
+    let own = format!("{ROOT}.reply.{project}.");
+    let is_plain = !subject.contains(['*', '>', ' ', '\t', '\r', '\n']) && !subject.split('.').any(str::is_empty);
+    is_plain && subject.len() <= 256 && (subject.starts_with(&own) || subject.starts_with("_INBOX."))
+}
+
+/// A subject for the answer to one request of the API.
+pub fn reply_subject(project: &ProjectName, token: &str) -> Subject {
+    Subject::new(&[&"reply", project, &token])
+}
+
+/// The subjects of all answers to one listener, in every project: those of [`reply_subject`] with tokens
+/// `<listener>.<anything>`.
+pub fn reply_filter(listener: &str) -> Subject {
+    Subject::new(&[&"reply", &"*", &listener, &"*"])
+}
+
+/// Body of `submit`: exactly one of `source` and `workflow`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SubmitBody {
+    /// The text of a workflow file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// The name of a workflow that was applied to the project before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow: Option<String>,
+    /// Values for the workflow's inputs.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub inputs: Map<String, Value>,
+    /// Free labels, shown and filtered by.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub labels: IndexMap<String, String>,
+}
+
+/// Body of `cancel`, `retry`, `pause` and `resume`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RunBody {
+    /// The run.
+    pub run: RunId,
+    /// Why, for the history.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// With `retry`: repeat from these tasks on (and all that needs them) instead of the failed ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tasks: Vec<TaskKey>,
+}
+
+/// The answer to a request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "status", rename_all = "snake_case")]
+pub enum Answer {
+    /// It is in the records.
+    Accepted {
+        /// The run that was made or changed.
+        run_id: RunId,
+        /// The same request (key and body) had been accepted before.
+        #[serde(default)]
+        repeated: bool,
+        /// The run as it is now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        run: Option<Box<RunSummary>>,
+    },
+    /// It changed nothing.
+    Rejected {
+        /// What is wrong.
+        errors: Vec<FieldError>,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subject_says_project_and_verb() {
+        let project = ProjectName::new("lab").unwrap();
+        let subject = request_subject(&project, Verb::Submit);
+        assert_eq!(subject.as_str(), "emboflow.request.lab.submit");
+        assert_eq!(parse_request_subject(subject.as_str()).unwrap(), (project, Verb::Submit));
+    }
+
+    #[test]
+    fn a_typo_in_the_verb_is_named_with_the_known_ones() {
+        let error = parse_request_subject("emboflow.request.lab.sumbit").unwrap_err();
+        assert!(error.why.contains("'sumbit'") && error.why.contains("submit"), "{error}");
+    }
+
+    #[test]
+    fn an_answer_goes_only_below_the_projects_prefix_or_to_an_inbox() {
+        let project = ProjectName::new("lab").unwrap();
+        assert!(is_reply_subject(&project, "emboflow.reply.lab.me.1"));
+        assert!(is_reply_subject(&project, "_INBOX.abc"));
+        for bad in [
+            "emboflow.reply.other.x",
+            "emboflow.reply.lab.",
+            "emboflow.reply.lab.*",
+            "emboflow.request.lab.submit",
+            "$JS.API.STREAM.DELETE.X",
+            "emboflow.reply.lab.a b",
+            "",
+        ] {
+            assert!(!is_reply_subject(&project, bad), "{bad}");
+        }
+    }
+}
