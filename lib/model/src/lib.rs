@@ -1,0 +1,29 @@
+//! What the platform talks about: ids, states, the workflow file, the runtime spec, transitions and what folds from them.
+//!
+//! Pure: no I/O, no clock, no randomness, no async. The same code runs in the scheduler, the API, the CLI and (as
+//! wasm) in the page.
+
+pub mod artifact;
+pub mod executor;
+pub mod id;
+pub mod name;
+pub mod object_key;
+pub mod resources;
+pub mod run;
+pub mod runtime_spec;
+pub mod state;
+pub mod task;
+pub mod timestamp;
+pub mod transition;
+pub mod workflow;
+
+pub use artifact::{ArtifactSummary, LogSeal};
+pub use id::{AttemptId, RunId, TaskKey};
+pub use name::{ExecutorId, PoolName, ProjectName, WorkflowName};
+pub use resources::Resources;
+pub use run::{Run, RunSummary, TaskCounts};
+pub use runtime_spec::RuntimeSpec;
+pub use state::{AttemptState, Cause, Outcome, Reason, RunState, TaskState};
+pub use task::{Attempt, Task};
+pub use timestamp::Timestamp;
+pub use transition::{Change, LogEntry, Rejection, Transition};

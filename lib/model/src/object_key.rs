@@ -1,0 +1,38 @@
+//! Where a run's objects lie in storage: one place that spells the keys.
+
+use crate::{AttemptId, ProjectName, RunId};
+
+/// `<project>/runs/<run>/`: all objects of a run.
+pub fn run_prefix(project: &ProjectName, run: RunId) -> String {
+    format!("{project}/runs/{run}/")
+}
+
+/// `<project>/runs/<run>/attempts/<task token>/<n>/`: all that one attempt may write.
+pub fn attempt_prefix(project: &ProjectName, attempt: &AttemptId) -> String {
+    format!("{project}/runs/{}/attempts/{}/{}/", attempt.run, attempt.task.token(), attempt.number)
+}
+
+/// The folder with an artifact's files, below an attempt's prefix.
+pub fn artifact_prefix(attempt_prefix: &str, artifact: &str) -> String {
+    format!("{attempt_prefix}artifacts/{artifact}/")
+}
+
+/// The list of an artifact's files with size and checksum.
+pub fn artifact_manifest(attempt_prefix: &str, artifact: &str) -> String {
+    format!("{attempt_prefix}artifacts/{artifact}.manifest.json")
+}
+
+/// The folder with an attempt's log.
+pub fn log_prefix(attempt_prefix: &str) -> String {
+    format!("{attempt_prefix}logs/")
+}
+
+/// The chunk of the log that starts at this byte. Twelve digits, so that a listing is in order.
+pub fn log_chunk(attempt_prefix: &str, first_byte: u64) -> String {
+    format!("{attempt_prefix}logs/{first_byte:012}.log")
+}
+
+/// The seal: written last, and only when the log can no longer grow.
+pub fn log_seal(attempt_prefix: &str) -> String {
+    format!("{attempt_prefix}logs/seal.json")
+}

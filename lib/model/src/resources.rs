@@ -1,0 +1,56 @@
+//! Amounts of what an executor has and an open attempt holds.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// An amount of each resource.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Resources {
+    /// Thousandths of a core.
+    #[serde(default)]
+    pub cpu_millis: u64,
+    /// Memory in bytes.
+    #[serde(default)]
+    pub memory_bytes: u64,
+    /// Disk for the workspace in bytes.
+    #[serde(default)]
+    pub disk_bytes: u64,
+}
+
+impl Resources {
+    /// Whether this amount fits into `free`.
+    pub fn fits(&self, free: &Resources) -> bool {
+        self.lacking(free).is_none()
+    }
+
+    /// The first resource of which `free` has too little, by name.
+    pub fn lacking(&self, free: &Resources) -> Option<&'static str> {
+        if self.cpu_millis > free.cpu_millis {
+            Some("cpu")
+        } else if self.memory_bytes > free.memory_bytes {
+            Some("memory")
+        } else if self.disk_bytes > free.disk_bytes {
+            Some("disk")
+        } else {
+            None
+        }
+    }
+
+    /// The sum.
+    pub fn plus(&self, other: &Resources) -> Resources {
+        Resources {
+            cpu_millis: self.cpu_millis.saturating_add(other.cpu_millis),
+            memory_bytes: self.memory_bytes.saturating_add(other.memory_bytes),
+            disk_bytes: self.disk_bytes.saturating_add(other.disk_bytes),
+        }
+    }
+
+    /// The difference; never below zero.
+    pub fn minus(&self, other: &Resources) -> Resources {
+        Resources {
+            cpu_millis: self.cpu_millis.saturating_sub(other.cpu_millis),
+            memory_bytes: self.memory_bytes.saturating_sub(other.memory_bytes),
+            disk_bytes: self.disk_bytes.saturating_sub(other.disk_bytes),
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! RuntimeSpec: all that a runtime reads about a task. Nothing in it belongs to one runtime.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Resources;
+
+/// What to run, on what, with which limits.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RuntimeSpec {
+    /// Image reference as in the workflow file.
+    pub image: String,
+    /// When to ask the registry.
+    #[serde(default)]
+    pub pull: PullPolicy,
+    /// Replaces the image's entry point when not empty.
+    #[serde(default)]
+    pub command: Vec<String>,
+    /// Arguments after the command.
+    #[serde(default)]
+    pub args: Vec<String>,
+    /// Environment variables.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// Working directory inside the container; the workspace when none.
+    #[serde(default)]
+    pub workdir: Option<String>,
+    /// Numeric `uid` or `uid:gid`; 65532 when none.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// Limits, and what the placement counts.
+    pub resources: Resources,
+    /// Size of /dev/shm in bytes; the runtime's default when none.
+    #[serde(default)]
+    pub shm_bytes: Option<u64>,
+    /// Processes and threads at most; 512 when none.
+    #[serde(default)]
+    pub pids: Option<u32>,
+    /// What the container can reach.
+    #[serde(default)]
+    pub network: Network,
+    /// How strictly it is shut in.
+    #[serde(default)]
+    pub isolation: Isolation,
+    /// Time limits.
+    #[serde(default)]
+    pub timeouts: Timeouts,
+    /// How it is asked to end.
+    #[serde(default)]
+    pub stop: Stop,
+    /// What is fetched into `/inputs/<name>` before the start.
+    #[serde(default)]
+    pub inputs: Vec<StageIn>,
+    /// What is stored after exit 0.
+    #[serde(default)]
+    pub outputs: Vec<StageOut>,
+    /// Bytes of log kept at most.
+    pub log_limit_bytes: u64,
+}
+
+/// When the registry is asked for the image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PullPolicy {
+    /// Only when the executor does not have it.
+    #[default]
+    IfNotPresent,
+    /// Before each attempt.
+    Always,
+    /// Never: it must be there.
+    Never,
+}
+
+/// What the container can reach.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Network {
+    /// Loopback only.
+    #[default]
+    None,
+    /// Whatever the executor's container network reaches.
+    Full,
+}
+
+/// How strictly the container is shut in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Isolation {
+    /// No capabilities, no new privileges, default seccomp, read-only root, non-root user, limits.
+    #[default]
+    Default,
+}
+
+/// Time limits in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Timeouts {
+    /// From the claim until the container runs (image and inputs included).
+    pub start_ms: u64,
+    /// From the container's start to its exit; none = no limit.
+    #[serde(default)]
+    pub run_ms: Option<u64>,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { start_ms: 10 * 60 * 1000, run_ms: None }
+    }
+}
+
+/// How a container is asked to end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Stop {
+    /// Signal name.
+    pub signal: String,
+    /// Milliseconds between the signal and the kill.
+    pub grace_ms: u64,
+}
+
+impl Default for Stop {
+    fn default() -> Self {
+        Self { signal: "SIGTERM".to_owned(), grace_ms: 10_000 }
+    }
+}
+
+/// Artifacts to fetch before the start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StageIn {
+    /// Name of the input: mounted at `/inputs/<name>`, named by `$INPUT_<NAME>`.
+    pub name: String,
+    /// Where the artifacts lie. One without an index fills the folder itself; those of a fan-out fill `<index>/`.
+    pub sources: Vec<StageInSource>,
+}
+
+/// One artifact to fetch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StageInSource {
+    /// Index of the task that made it, in a fan-out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<u32>,
+    /// Object key prefix of the attempt that made it.
+    pub prefix: String,
+    /// The artifact's name.
+    pub artifact: String,
+    /// SHA-256 of its manifest.
+    pub manifest_sha256: String,
+    /// Its output is a directory.
+    pub directory: bool,
+}
+
+/// An output to store after exit 0.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StageOut {
+    /// The artifact's name.
+    pub name: String,
+    /// Path relative to the workspace; a directory when it ends in `/`.
+    pub path: String,
+    /// The page opens it by itself.
+    #[serde(default)]
+    pub preview: bool,
+    /// A missing path is no failure.
+    #[serde(default)]
+    pub optional: bool,
+}

@@ -1,0 +1,222 @@
+//! A task and its attempts, folded from transitions.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::state::{AttemptState, Reason, TaskState};
+use crate::transition::{AttemptEnd, AttemptTimes, Change};
+use crate::{ArtifactSummary, ExecutorId, LogSeal, PoolName, ProjectName, Resources, RunId, TaskKey, Timestamp};
+
+/// A node of the graph in one run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Task {
+    /// The run.
+    pub run: RunId,
+    /// The run's project.
+    pub project: ProjectName,
+    /// The task.
+    pub key: TaskKey,
+    /// Its place in the run: specs in topological order, a fan-out by index.
+    pub position: u32,
+    /// Its state.
+    pub state: TaskState,
+    /// Why it did not go well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+    /// The same in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// Why no executor has it yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait_reason: Option<String>,
+    /// End of the back-off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_at: Option<Timestamp>,
+    /// When it was first ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queued_at: Option<Timestamp>,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Timestamp>,
+    /// Its attempts, oldest first.
+    #[serde(default)]
+    pub attempts: Vec<Attempt>,
+    /// What it made, or took over.
+    #[serde(default)]
+    pub artifacts: Vec<ArtifactSummary>,
+    /// The log it took over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken_over_log: Option<LogSeal>,
+    /// The run whose results it took over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken_over_from: Option<RunId>,
+    /// Number of the last transition of the run that changed it.
+    pub version: u64,
+}
+
+/// One try of a task on an executor.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Attempt {
+    /// From 1.
+    pub number: u32,
+    /// Its state.
+    pub state: AttemptState,
+    /// Whoever shows an older fence is refused.
+    pub fence: u64,
+    /// Who carries it out.
+    pub executor: ExecutorId,
+    /// The executor's pool.
+    pub pool: PoolName,
+    /// The executor's data directory, by its journal id.
+    pub journal: String,
+    /// What it holds while open.
+    pub resources: Resources,
+    /// When it was given to the executor.
+    pub dispatched_at: Timestamp,
+    /// When it entered each phase.
+    #[serde(default)]
+    pub times: AttemptTimes,
+    /// The executor has been told to stop it, for this reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopping: Option<Reason>,
+    /// When it was closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed_at: Option<Timestamp>,
+    /// How it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<AttemptEnd>,
+}
+
+impl Attempt {
+    /// Whether it still holds resources.
+    pub fn is_open(&self) -> bool {
+        self.state != AttemptState::Closed
+    }
+}
+
+impl Task {
+    /// A task that nothing has happened to.
+    pub fn new(run: RunId, project: ProjectName, key: TaskKey, position: u32) -> Self {
+        Self {
+            run,
+            project,
+            key,
+            position,
+            state: TaskState::Waiting,
+            reason: None,
+            message: None,
+            wait_reason: None,
+            retry_at: None,
+            queued_at: None,
+            finished_at: None,
+            attempts: Vec::new(),
+            artifacts: Vec::new(),
+            taken_over_log: None,
+            taken_over_from: None,
+            version: 1,
+        }
+    }
+
+    /// The attempt that holds resources, if one does.
+    pub fn open_attempt(&self) -> Option<&Attempt> {
+        self.attempts.last().filter(|attempt| attempt.is_open())
+    }
+
+    /// The sealed log to show by default: the last attempt's, or the one taken over.
+    pub fn log(&self) -> Option<&LogSeal> {
+        let own = self.attempts.last().and_then(|attempt| attempt.end.as_ref()).and_then(|end| end.log.as_ref());
+        own.or(self.taken_over_log.as_ref())
+    }
+
+    /// Takes in a change that names this task; changes of others are ignored. `version` is the transition's number.
+    pub fn apply(&mut self, change: &Change, version: u64, at: Timestamp) {
+        if change.task() != Some(&self.key) {
+            return;
+        }
+        self.version = version;
+        match change {
+            Change::Accepted(_) | Change::Run { .. } | Change::RunEnding { .. } => {}
+            Change::Task { to, reason, message, retry_at, .. } => {
+                self.step(*to, at);
+                self.reason = *reason;
+                self.message.clone_from(message);
+                self.retry_at = *retry_at;
+            }
+            Change::TaskWaits { wait_reason, .. } => self.wait_reason = Some(wait_reason.clone()),
+            Change::TaskTakenOver { from_run, artifacts, log, .. } => {
+                self.taken_over_from = Some(*from_run);
+                self.artifacts.clone_from(artifacts);
+                self.taken_over_log.clone_from(log);
+            }
+            Change::AttemptOpened { number, fence, executor, pool, journal, resources, .. } => self.attempts.push(Attempt {
+                number: *number,
+                state: AttemptState::Dispatched,
+                fence: *fence,
+                executor: executor.clone(),
+                pool: pool.clone(),
+                journal: journal.clone(),
+                resources: *resources,
+                dispatched_at: at,
+                times: AttemptTimes::default(),
+                stopping: None,
+                closed_at: None,
+                end: None,
+            }),
+            Change::AttemptMoved { number, to, at: moved_at, .. } => self.with_attempt(*number, |attempt| {
+                attempt.state = *to;
+                match to {
+                    AttemptState::Preparing => attempt.times.claimed_at = Some(*moved_at),
+                    AttemptState::Running => attempt.times.started_at = Some(*moved_at),
+                    AttemptState::Finishing => attempt.times.exited_at = Some(*moved_at),
+                    AttemptState::Dispatched | AttemptState::Closed => {}
+                }
+            }),
+            Change::AttemptStopping { number, reason, .. } => {
+                self.with_attempt(*number, |attempt| attempt.stopping = Some(*reason));
+            }
+            Change::AttemptClosed { number, end, .. } => {
+                self.artifacts.clone_from(&end.artifacts);
+                self.with_attempt(*number, |attempt| {
+                    attempt.state = AttemptState::Closed;
+                    attempt.closed_at = Some(at);
+                    attempt.times = end.times;
+                    attempt.end = Some((**end).clone());
+                });
+            }
+        }
+    }
+
+    fn step(&mut self, to: TaskState, at: Timestamp) {
+        self.state = to;
+        if to == TaskState::Queued {
+            self.queued_at.get_or_insert(at);
+        } else {
+            self.wait_reason = None;
+        }
+        if to.is_terminal() {
+            self.finished_at = Some(at);
+        }
+    }
+
+    fn with_attempt(&mut self, number: u32, then: impl FnOnce(&mut Attempt)) {
+        if let Some(attempt) = self.attempts.iter_mut().rev().find(|attempt| attempt.number == number) {
+            then(attempt);
+        }
+    }
+}
+
+impl Change {
+    /// The task that the change is about.
+    pub fn task(&self) -> Option<&TaskKey> {
+        match self {
+            Change::Accepted(_) | Change::Run { .. } | Change::RunEnding { .. } => None,
+            Change::Task { task, .. }
+            | Change::TaskWaits { task, .. }
+            | Change::TaskTakenOver { task, .. }
+            | Change::AttemptOpened { task, .. }
+            | Change::AttemptMoved { task, .. }
+            | Change::AttemptStopping { task, .. }
+            | Change::AttemptClosed { task, .. } => Some(task),
+        }
+    }
+}
