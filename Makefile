@@ -1,0 +1,64 @@
+# The chores of EmboFlow; `make` alone lists them.
+
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/emboflow
+export EMBOFLOW_TOOLS ?= $(CACHE)/tools
+# Outside the clone, so that a fresh clone builds quickly; nothing depends on what is in there.
+export CARGO_TARGET_DIR ?= $(CACHE)/target
+export PATH := $(EMBOFLOW_TOOLS)/bin:$(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
+
+# What it takes to build and to run workflows; the tests need the rest of ops/setup/parts too.
+RUNNING := rust wasm engine bases nats client
+WASM := --target wasm32-unknown-unknown
+
+.PHONY: help setup build web images demo test verify fix bench clean
+.NOTPARALLEL:
+
+help: ## List the chores
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+setup: ## Install what is missing, saying what and why
+	@ops/setup/setup
+
+# With --bin, unlike --package, cargo compiles the dependencies just as `cargo build` and `cargo test` need them.
+web: ## Build the page into web/dist
+	@ops/setup/setup rust wasm
+	@cargo run --quiet --bin xtask -- page
+
+build: web ## Build the programs, with the page in them
+	@cargo build
+
+images: ## Make the images of the examples
+	@ops/setup/setup engine bases
+	@ops/images/build
+
+demo: ## Run the digits workflow from nothing, and show it live
+	@ops/setup/setup $(RUNNING)
+	@$(MAKE) --no-print-directory build images
+	@ops/demo
+
+test: setup build images ## Run every test; installs what they need
+	@ops/test
+
+verify: ## Check format, lints, docs and generated files; changes nothing
+	@ops/setup/setup rust wasm shell
+	cargo fmt --all --check
+	cargo clippy --quiet --workspace --exclude emboflow-web --all-targets -- -D warnings
+	cargo clippy --quiet --package emboflow-web --package emboflow-model --package emboflow-protocol $(WASM) -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --quiet --workspace --exclude emboflow-web --no-deps
+	cargo test --quiet --package system-tests --test architecture
+	cargo run --quiet --bin xtask -- generate --check
+	shellcheck -x .ci/run ops/demo ops/test ops/setup/setup ops/images/build examples/nats/submit.sh tests/shell/*
+	shellcheck -x -s bash -e SC2034,SC2154 ops/up ops/setup/tools ops/setup/parts/* ops/images/debian ops/images/digits ops/images/hello
+
+fix: ## Format, apply what the lints suggest, generate files anew
+	cargo fmt --all
+	cargo clippy --quiet --workspace --exclude emboflow-web --all-targets --fix --allow-dirty --allow-staged
+	cargo run --quiet --bin xtask -- generate
+
+bench: build images ## Measure, each figure beside a bare floor program
+	@ops/setup/setup
+	cargo run --release --package emboflow-bench
+
+clean: ## Remove what builds and demos left behind, downloaded tools excepted
+	rm -rf .emboflow web/dist
+	cargo clean
