@@ -76,11 +76,13 @@ impl FromStr for RunId {
         if digits.len() != RUN_DIGITS || digits[0] > b'7' {
             return Err(refuse());
         }
-        digits.iter().try_fold(0u128, |bits, digit| {
-            let value = ALPHABET.iter().position(|letter| letter == digit).ok_or_else(refuse)?;
-            Ok((bits << 5) | value as u128)
-        })
-        .map(Self)
+        digits
+            .iter()
+            .try_fold(0u128, |bits, digit| {
+                let value = ALPHABET.iter().position(|letter| letter == digit).ok_or_else(refuse)?;
+                Ok((bits << 5) | value as u128)
+            })
+            .map(Self)
     }
 }
 
@@ -235,7 +237,10 @@ macro_rules! as_json_string {
 
 as_json_string!(RunId, "^run-[0-7][0-9a-hjkmnp-tv-z]{25}$");
 as_json_string!(TaskKey, "^[a-z][a-z0-9-]{0,62}(\\[[0-9]+\\])?$");
-as_json_string!(AttemptId, "^run-[0-7][0-9a-hjkmnp-tv-z]{25}\\.[a-z][a-z0-9-]{0,62}(_[0-9]+)?\\.[1-9][0-9]*$");
+as_json_string!(
+    AttemptId,
+    "^run-[0-7][0-9a-hjkmnp-tv-z]{25}\\.[a-z][a-z0-9-]{0,62}(_[0-9]+)?\\.[1-9][0-9]*$"
+);
 
 #[cfg(test)]
 mod tests {
@@ -267,7 +272,9 @@ mod tests {
             assert_eq!(key.to_string(), text);
             assert_eq!(TaskKey::from_token(&key.token()).unwrap(), key);
         }
-        for bad in ["train[]", "train[01]", "train[-1]", "train[+1]", "train]", "Train", "train[1", "a[99999999999]"] {
+        for bad in
+            ["train[]", "train[01]", "train[-1]", "train[+1]", "train]", "Train", "train[1", "a[99999999999]"]
+        {
             assert!(bad.parse::<TaskKey>().is_err(), "{bad}");
         }
     }

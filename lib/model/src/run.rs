@@ -212,7 +212,9 @@ impl Run {
     }
 
     /// Folds a whole history. Errors: [`BrokenHistory`] when it is empty of, or out of, order.
-    pub fn fold<'t>(history: impl IntoIterator<Item = &'t Transition>) -> Result<Option<Self>, BrokenHistory> {
+    pub fn fold<'t>(
+        history: impl IntoIterator<Item = &'t Transition>,
+    ) -> Result<Option<Self>, BrokenHistory> {
         let mut transitions = history.into_iter();
         let Some(first) = transitions.next() else { return Ok(None) };
         let mut run = Self::begin(first)?;

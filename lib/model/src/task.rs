@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::state::{AttemptState, Reason, TaskState};
 use crate::transition::{AttemptEnd, AttemptTimes, Change};
-use crate::{ArtifactSummary, ExecutorId, LogSeal, PoolName, ProjectName, Resources, RunId, TaskKey, Timestamp};
+use crate::{
+    ArtifactSummary, ExecutorId, LogSeal, PoolName, ProjectName, Resources, RunId, TaskKey, Timestamp,
+};
 
 /// A node of the graph in one run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -124,7 +126,8 @@ impl Task {
 
     /// The sealed log to show by default: the last attempt's, or the one taken over.
     pub fn log(&self) -> Option<&LogSeal> {
-        let own = self.attempts.last().and_then(|attempt| attempt.end.as_ref()).and_then(|end| end.log.as_ref());
+        let own =
+            self.attempts.last().and_then(|attempt| attempt.end.as_ref()).and_then(|end| end.log.as_ref());
         own.or(self.taken_over_log.as_ref())
     }
 
@@ -148,20 +151,22 @@ impl Task {
                 self.artifacts.clone_from(artifacts);
                 self.taken_over_log.clone_from(log);
             }
-            Change::AttemptOpened { number, fence, executor, pool, journal, resources, .. } => self.attempts.push(Attempt {
-                number: *number,
-                state: AttemptState::Dispatched,
-                fence: *fence,
-                executor: executor.clone(),
-                pool: pool.clone(),
-                journal: journal.clone(),
-                resources: *resources,
-                dispatched_at: at,
-                times: AttemptTimes::default(),
-                stopping: None,
-                closed_at: None,
-                end: None,
-            }),
+            Change::AttemptOpened { number, fence, executor, pool, journal, resources, .. } => {
+                self.attempts.push(Attempt {
+                    number: *number,
+                    state: AttemptState::Dispatched,
+                    fence: *fence,
+                    executor: executor.clone(),
+                    pool: pool.clone(),
+                    journal: journal.clone(),
+                    resources: *resources,
+                    dispatched_at: at,
+                    times: AttemptTimes::default(),
+                    stopping: None,
+                    closed_at: None,
+                    end: None,
+                })
+            }
             Change::AttemptMoved { number, to, at: moved_at, .. } => self.with_attempt(*number, |attempt| {
                 attempt.state = *to;
                 match to {

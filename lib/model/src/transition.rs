@@ -10,7 +10,8 @@ use serde_json::{Map, Value};
 use crate::name::TaskName;
 use crate::state::{AttemptState, Cause, Outcome, Reason, RunState, TaskState};
 use crate::{
-    ArtifactSummary, ExecutorId, LogSeal, PoolName, ProjectName, Resources, RunId, TaskKey, Timestamp, WorkflowName,
+    ArtifactSummary, ExecutorId, LogSeal, PoolName, ProjectName, Resources, RunId, TaskKey, Timestamp,
+    WorkflowName,
 };
 
 /// One entry of a shard's decision log.

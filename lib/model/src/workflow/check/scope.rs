@@ -1,0 +1,69 @@
+//! Which names an expression has, by the place where it stands.
+
+/// Where an expression stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place<'p> {
+    /// In a field of a task that is evaluated before each attempt.
+    Task(&'p str),
+    /// In `if`.
+    Condition(&'p str),
+    /// In a matrix, which is unfolded when the run begins.
+    Matrix(&'p str),
+    /// In an input of a task.
+    TaskInput(&'p str),
+    /// In something that holds for every task.
+    Shared,
+    /// In a script.
+    Script(&'p str),
+    /// In a text for people.
+    Prose,
+    /// Anywhere else.
+    Nowhere,
+}
+
+impl Place<'_> {
+    /// The place of a value, from the path to it.
+    pub(super) fn of<'p>(path: &[&'p str]) -> Place<'p> {
+        match path {
+            [.., "description"] => Place::Prose,
+            ["tasks", task, "run"] => Place::Script(task),
+            ["tasks", task, "if"] => Place::Condition(task),
+            ["tasks", task, "matrix", _, ..] => Place::Matrix(task),
+            ["tasks", task, "inputs", _] => Place::TaskInput(task),
+            ["tasks", task, "outputs", _, "path"] => Place::Task(task),
+            ["tasks", task, "env" | "labels" | "resources" | "timeouts", _] => Place::Task(task),
+            ["tasks", task, "command" | "args", ..] => Place::Task(task),
+            ["tasks", task, "image" | "workdir" | "user" | "timeout" | "pool" | "log_limit"] => {
+                Place::Task(task)
+            }
+            ["env", _] => Place::Shared,
+            ["defaults", "labels" | "resources" | "timeouts", _] => Place::Shared,
+            ["defaults", "image" | "workdir" | "user" | "timeout" | "pool" | "log_limit"] => Place::Shared,
+            [
+                "tasks",
+                _,
+                "secrets" | "gang" | "cache" | "uses" | "approval" | "workspace" | "network",
+                ..,
+            ]
+            | ["on", ..] => Place::Prose,
+            _ => Place::Nowhere,
+        }
+    }
+
+    /// The first parts of names that there are in this place.
+    pub(super) fn roots(self) -> &'static [&'static str] {
+        match self {
+            Place::Task(_) => &["inputs", "matrix", "tasks", "run", "workflow"],
+            Place::Condition(_) => &["inputs", "tasks", "run", "workflow"],
+            Place::Matrix(_) => &["inputs", "workflow"],
+            Place::TaskInput(_) => &["tasks"],
+            Place::Shared => &["inputs", "run", "workflow"],
+            Place::Script(_) | Place::Prose | Place::Nowhere => &[],
+        }
+    }
+}
+
+/// The fields of `run`.
+pub(in crate::workflow) const RUN_FIELDS: &[&str] = &["id", "project"];
+/// The fields of `workflow`.
+pub(in crate::workflow) const WORKFLOW_FIELDS: &[&str] = &["name"];

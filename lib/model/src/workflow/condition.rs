@@ -1,0 +1,176 @@
+//! What expressions are evaluated with while a run goes on, and the decision whether a task runs.
+
+use serde_json::{Map, Value, json};
+
+use super::document::{Document, Node, join};
+use super::expression::{Evaluator, Fuel, Kind, Part, Status, Template};
+use super::render::text_of;
+use super::{Problem, Workflow, code};
+use crate::state::TaskState;
+
+/// What expressions can read of a run.
+#[derive(Clone, Debug)]
+pub struct Context {
+    inputs: Value,
+    run: Value,
+    /// A map from the name of a task to `{ state }`.
+    tasks: Value,
+}
+
+impl Context {
+    /// A run with its resolved inputs, and no task that has ended.
+    pub fn new(run: &str, project: &str, inputs: Map<String, Value>) -> Self {
+        Self {
+            inputs: Value::Object(inputs),
+            run: json!({ "id": run, "project": project }),
+            tasks: Value::Object(Map::new()),
+        }
+    }
+
+    /// Says how a task of the file ended; a fan-out has one state for all its tasks.
+    pub fn set_task_state(&mut self, spec: &str, state: TaskState) {
+        self.tasks[spec] = json!({ "state": state.word() });
+    }
+
+    /// The same context with the state of one more task.
+    #[must_use]
+    pub fn with_task_state(mut self, spec: &str, state: TaskState) -> Self {
+        self.set_task_state(spec, state);
+        self
+    }
+
+    fn state(&self, spec: &str) -> Option<TaskState> {
+        TaskState::from_word(self.tasks.get(spec)?.get("state")?.as_str()?)
+    }
+}
+
+impl Workflow {
+    /// Whether a task runs, once every task that it needs has ended: `if`, or that all it needs succeeded. An `if` that
+    /// neither calls `success()`, `failure()` or `always()` nor reads a task's state holds only when all needs succeeded.
+    /// A need with `continue_on_error` that failed counts as succeeded.
+    /// Errors: the expression failed, or gave neither true nor false.
+    pub fn condition(&self, spec: &str, context: &Context) -> Result<bool, Problem> {
+        let status = self.status(spec, context);
+        let text =
+            match self.task(spec).and_then(|task| task.condition.as_ref()).map(super::field::Scalar::value) {
+                None => return Ok(status.success),
+                Some(Value::Bool(value)) => return Ok(*value && status.success),
+                Some(value) => text_of(value),
+            };
+        let pointer = join(&join("/tasks", spec), "if");
+        let node = self.document.locate(&pointer).1;
+        if !looks_at_states(&text) && !status.success {
+            return Ok(false);
+        }
+        let roots = [
+            ("inputs", &context.inputs),
+            ("tasks", &context.tasks),
+            ("run", &context.run),
+            ("workflow", &*self.facts),
+        ];
+        let mut fuel = Fuel::default();
+        let scope = Scope { document: &self.document, roots: &roots, status: Some(status) };
+        match scope.evaluate(node, &pointer, &text, &mut fuel)? {
+            Value::Bool(value) => Ok(value),
+            other => {
+                let message = format!("`if` gave {other}, which is neither true nor false");
+                Err(self.document.at_value(code::EVALUATION_FAILED, &pointer, message))
+            }
+        }
+    }
+
+    fn status(&self, spec: &str, context: &Context) -> Status {
+        let forgiven = |need: &str| self.task(need).is_some_and(|task| task.continue_on_error);
+        let mut status = Status { success: true, failure: false };
+        for need in self.needs(spec) {
+            match context.state(need) {
+                Some(state) if state.is_good() => {}
+                Some(TaskState::Failed) if forgiven(need) => {}
+                Some(TaskState::Failed | TaskState::UpstreamFailed) => {
+                    status = Status { success: false, failure: true };
+                }
+                _ => status.success = false,
+            }
+        }
+        status
+    }
+
+    /// The names that the expressions of a task have, without its matrix.
+    pub(super) fn roots<'c>(
+        &'c self,
+        context: &'c Context,
+        matrix: &'c Value,
+    ) -> [(&'static str, &'c Value); 5] {
+        [
+            ("inputs", &context.inputs),
+            ("matrix", matrix),
+            ("tasks", &context.tasks),
+            ("run", &context.run),
+            ("workflow", &self.facts),
+        ]
+    }
+}
+
+fn looks_at_states(text: &str) -> bool {
+    let Ok(template) = Template::parse(text) else { return false };
+    template.expressions().any(|(_, expression)| {
+        let mut found = false;
+        expression.walk(&mut |node| {
+            found |= match &node.kind {
+                Kind::Call { name, .. } => matches!(name.as_str(), "success" | "failure" | "always"),
+                Kind::Name(name) => name == "tasks",
+                _ => false,
+            };
+        });
+        found
+    })
+}
+
+/// The names of one evaluation, and the file that its errors point into.
+pub(super) struct Scope<'s> {
+    pub(super) document: &'s Document,
+    pub(super) roots: &'s [(&'static str, &'s Value)],
+    pub(super) status: Option<Status>,
+}
+
+impl Scope<'_> {
+    /// The value of a text: what its one expression gives, or the joined text. Errors: what failed, with its place.
+    pub(super) fn evaluate(
+        &self,
+        node: &Node,
+        pointer: &str,
+        text: &str,
+        fuel: &mut Fuel,
+    ) -> Result<Value, Problem> {
+        if !Template::is_in(text) {
+            return Ok(Value::from(text));
+        }
+        let problem = |code: &'static str, at: usize, message: String| {
+            self.document.at_span(code, pointer, self.document.inside(node, text, at), message)
+        };
+        let template =
+            Template::parse(text).map_err(|error| problem(code::BAD_EXPRESSION, error.at, error.message))?;
+        let mut value = |at: usize, expression| {
+            let mut evaluator = Evaluator::new(self.roots, self.status, fuel);
+            match evaluator.evaluate(expression) {
+                Ok(value) => Ok(value.into_owned()),
+                Err(error) => Err(problem(code::EVALUATION_FAILED, at + error.at, error.message)),
+            }
+        };
+        if let Some((at, expression)) = template.whole() {
+            return value(at, expression);
+        }
+        let mut joined = String::new();
+        for part in &template.parts {
+            match part {
+                Part::Text(text) => joined.push_str(text),
+                Part::Expression { at, expression } => joined.push_str(&text_of(&value(*at, expression)?)),
+            }
+            if joined.len() > super::limits::MAX_TASK_BYTES {
+                let message = format!("the text gets longer than {} bytes", super::limits::MAX_TASK_BYTES);
+                return Err(problem(code::TEXT_TOO_LONG, 0, message));
+            }
+        }
+        Ok(Value::from(joined))
+    }
+}

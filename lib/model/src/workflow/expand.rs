@@ -1,0 +1,169 @@
+//! The tasks of a run: every matrix unfolded, counted before a single task is made.
+
+use serde_json::{Map, Value};
+
+use super::condition::Scope;
+use super::document::join;
+use super::expression::Fuel;
+use super::field::Axis;
+use super::limits::{MAX_MATRIX_BYTES, MAX_TASKS};
+use super::{Problem, TaskSpec, Workflow, code};
+
+/// A task of a run before it starts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlannedTask {
+    /// The name of its TaskSpec.
+    pub spec_name: String,
+    /// Its position in the matrix, when it has one. The last axis changes fastest.
+    pub index: Option<u32>,
+    /// Its value on each axis.
+    pub matrix: Map<String, Value>,
+}
+
+/// The evaluated axes of one TaskSpec.
+struct Axes<'w> {
+    spec: &'w str,
+    axes: Vec<(&'w str, Vec<Value>)>,
+    tasks: u64,
+}
+
+impl Workflow {
+    /// The tasks of a run with these resolved inputs, in the order of the file.
+    /// Errors: a matrix without values or with something that is no list; more than [`MAX_TASKS`] tasks.
+    pub fn expand(&self, inputs: &Map<String, Value>) -> Result<Vec<PlannedTask>, Vec<Problem>> {
+        let mut tasks = Vec::new();
+        for matrix in self.axes_of_all(inputs)? {
+            if matrix.axes.is_empty() {
+                tasks.push(PlannedTask {
+                    spec_name: matrix.spec.to_owned(),
+                    index: None,
+                    matrix: Map::new(),
+                });
+                continue;
+            }
+            let count = u32::try_from(matrix.tasks).expect("at most MAX_TASKS, which fits");
+            tasks.extend((0..count).map(|index| PlannedTask {
+                spec_name: matrix.spec.to_owned(),
+                index: Some(index),
+                matrix: matrix.combination(index as usize),
+            }));
+        }
+        Ok(tasks)
+    }
+
+    /// How many tasks a run with these resolved inputs has. Errors: those of [`Workflow::expand`].
+    pub fn count_tasks(&self, inputs: &Map<String, Value>) -> Result<u64, Vec<Problem>> {
+        Ok(self.axes_of_all(inputs)?.iter().map(|matrix| matrix.tasks).sum())
+    }
+
+    fn axes_of_all(&self, inputs: &Map<String, Value>) -> Result<Vec<Axes<'_>>, Vec<Problem>> {
+        let inputs = Value::Object(inputs.clone());
+        let roots = [("inputs", &inputs), ("workflow", &*self.facts)];
+        let scope = Scope { document: &self.document, roots: &roots, status: None };
+        let mut fuel = Fuel::default();
+        let (mut all, mut problems) = (Vec::new(), Vec::new());
+        let (mut total, mut bytes): (u64, u64) = (0, 0);
+        for (name, task) in &self.file.tasks {
+            match self.axes(name, task, &scope, &mut fuel) {
+                Ok(axes) => {
+                    total = total.saturating_add(axes.tasks);
+                    bytes = bytes.saturating_add(axes.bytes());
+                    if total > MAX_TASKS || bytes > MAX_MATRIX_BYTES {
+                        problems.push(self.too_many(&axes, total));
+                        break;
+                    }
+                    all.push(axes);
+                }
+                Err(problem) => problems.push(problem),
+            }
+        }
+        if problems.is_empty() { Ok(all) } else { Err(problems) }
+    }
+
+    fn axes<'w>(
+        &'w self,
+        spec: &'w str,
+        task: &'w TaskSpec,
+        scope: &Scope<'_>,
+        fuel: &mut Fuel,
+    ) -> Result<Axes<'w>, Problem> {
+        let mut axes = Vec::with_capacity(task.matrix.len());
+        let mut tasks: u64 = 1;
+        for (axis, values) in &task.matrix {
+            let pointer = join(&format!("{}/matrix", join("/tasks", spec)), axis);
+            let evaluate = |text: &str, pointer: &str, fuel: &mut Fuel| {
+                let node = self.document.locate(pointer).1;
+                scope.evaluate(node, pointer, text, fuel)
+            };
+            let values = match values {
+                Axis::Whole(text) => match evaluate(text, &pointer, fuel)? {
+                    Value::Array(values) => values,
+                    other => {
+                        let kind = super::expression::type_of(&other);
+                        let message =
+                            format!("the axis `{axis}` must be a list, but the expression gives {kind}");
+                        return Err(self.document.at_value(code::BAD_MATRIX, &pointer, message));
+                    }
+                },
+                Axis::List(values) => {
+                    let evaluated = values.iter().enumerate().map(|(index, value)| match value.as_str() {
+                        Some(text) => evaluate(text, &join(&pointer, &index.to_string()), fuel),
+                        None => Ok(value.clone()),
+                    });
+                    evaluated.collect::<Result<_, _>>()?
+                }
+            };
+            if values.is_empty() {
+                let message = format!("the axis `{axis}` has no values, so the task would never run");
+                let hint = "give it at least one value, or leave the task out with `if`";
+                return Err(self.document.at_value(code::BAD_MATRIX, &pointer, message).with_hint(hint));
+            }
+            tasks = tasks.saturating_mul(values.len() as u64);
+            axes.push((axis.as_str(), values));
+        }
+        Ok(Axes { spec, axes, tasks })
+    }
+
+    fn too_many(&self, axes: &Axes<'_>, total: u64) -> Problem {
+        let pointer = format!("{}/matrix", join("/tasks", axes.spec));
+        let message = match total > MAX_TASKS {
+            true => {
+                let factors: Vec<String> =
+                    axes.axes.iter().map(|(axis, values)| format!("{axis}: {}", values.len())).collect();
+                let factors = super::suggest::shown(&factors.join(" × "));
+                format!("with `{}` ({factors}) the run has {total} tasks; it may have {MAX_TASKS}", axes.spec)
+            }
+            false => format!(
+                "with `{}` the values of all tasks have more than {MAX_MATRIX_BYTES} bytes",
+                axes.spec
+            ),
+        };
+        let hint = "let one task work on several values, or start several runs";
+        self.document.at_key(code::TOO_MANY_TASKS, &pointer, message).with_hint(hint)
+    }
+}
+
+impl Axes<'_> {
+    fn combination(&self, index: usize) -> Map<String, Value> {
+        let mut rest = index;
+        let mut chosen = Vec::with_capacity(self.axes.len());
+        for (axis, values) in self.axes.iter().rev() {
+            chosen.push(((*axis).to_owned(), values[rest % values.len()].clone()));
+            rest /= values.len();
+        }
+        chosen.into_iter().rev().collect()
+    }
+
+    /// About how many bytes the values of all its tasks have.
+    fn bytes(&self) -> u64 {
+        let each: u64 = self
+            .axes
+            .iter()
+            .map(|(axis, values)| {
+                let all: u64 = values.iter().map(super::expression::bytes_of).sum();
+                axis.len() as u64 + all / values.len().max(1) as u64
+            })
+            .sum();
+        each.saturating_mul(self.tasks)
+    }
+}

@@ -1,0 +1,32 @@
+//! How much a workflow file may ask of the program that reads it.
+
+/// Bytes of source at most.
+pub const MAX_SOURCE_BYTES: usize = 256 * 1024;
+/// Levels of lists and mappings at most.
+pub const MAX_DEPTH: usize = 64;
+/// Values in the file at most, with every alias unfolded.
+pub const MAX_VALUES: usize = 200_000;
+/// Problems reported at once.
+pub const MAX_PROBLEMS: usize = 100;
+/// Tasks of one run at most, with every matrix unfolded.
+pub const MAX_TASKS: u64 = 100_000;
+/// Bytes of matrix values in all tasks of one run at most.
+pub const MAX_MATRIX_BYTES: u64 = 64 * 1024 * 1024;
+/// Bytes of one expression at most.
+pub const MAX_EXPRESSION_BYTES: usize = 4 * 1024;
+/// Levels of one expression at most.
+pub const MAX_EXPRESSION_DEPTH: u16 = 100;
+/// Parentheses, brackets and calls inside of each other in one expression at most.
+pub const MAX_EXPRESSION_NESTING: u16 = 32;
+/// Elements that `range` makes at most.
+pub const MAX_RANGE: i64 = 100_000;
+/// Steps of evaluation for one condition, one task or one expansion at most.
+pub const MAX_STEPS: u64 = 2_000_000;
+/// Bytes of one argument, script or environment value at most: what Linux takes.
+pub const MAX_TEXT_BYTES: usize = 128 * 1024 - 1;
+/// Bytes of all texts of one task at most.
+pub const MAX_TASK_BYTES: usize = 256 * 1024;
+/// Bytes of a path at most.
+pub const MAX_PATH_BYTES: usize = 1024;
+/// Bytes of all resolved inputs of a run at most.
+pub const MAX_INPUT_BYTES: usize = 256 * 1024;

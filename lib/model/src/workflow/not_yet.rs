@@ -1,0 +1,183 @@
+//! What the format has and this version does not carry out: read, and refused instead of silently ignored.
+
+use serde_json::Value;
+
+use super::code;
+use super::document::{Document, Problems, join};
+use super::file::WorkflowFile;
+use super::suggest;
+use super::task_spec::{ResourcesSpec, TaskSpec};
+
+/// A feature of the format that this version refuses with `workflow.not_yet`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotYet {
+    /// What people call it.
+    pub feature: &'static str,
+    /// The field, and the value if only some are refused.
+    pub field: &'static str,
+    /// What works today instead.
+    pub instead: &'static str,
+}
+
+/// The closed list.
+pub const NOT_YET: &[NotYet] = &[
+    GANG,
+    GPU,
+    GIT_WORKSPACE,
+    NFS_WORKSPACE,
+    EGRESS_NETWORK,
+    GROUP_NETWORK,
+    SECRETS,
+    CACHE,
+    SUB_WORKFLOW,
+    APPROVAL,
+    TRIGGERS,
+];
+
+const GANG: NotYet = NotYet {
+    feature: "a gang of containers that start together",
+    field: "tasks.*.gang, tasks.*.replicas above 1",
+    instead: "use a `matrix` for tasks that do not need each other",
+};
+const GPU: NotYet = NotYet {
+    feature: "graphics processors",
+    field: "resources.gpu above 0",
+    instead: "leave `gpu` out; the task runs on the CPU",
+};
+const GIT_WORKSPACE: NotYet = NotYet {
+    feature: "a workspace from a git repository",
+    field: "tasks.*.workspace: git",
+    instead: "clone the repository in `run:`, or put the code into the image",
+};
+const NFS_WORKSPACE: NotYet = NotYet {
+    feature: "a workspace on NFS",
+    field: "tasks.*.workspace: nfs",
+    instead: "hand files on as `outputs` and `inputs`",
+};
+const EGRESS_NETWORK: NotYet = NotYet {
+    feature: "a network with a list of allowed destinations",
+    field: "network: egress",
+    instead: "use `none` or `full`",
+};
+const GROUP_NETWORK: NotYet = NotYet {
+    feature: "a network that a group of tasks shares",
+    field: "network: group",
+    instead: "use `none` or `full`",
+};
+const SECRETS: NotYet = NotYet {
+    feature: "secrets",
+    field: "tasks.*.secrets",
+    instead: "leave the field out; a value in `env` is readable by everybody who can read the run",
+};
+const CACHE: NotYet = NotYet {
+    feature: "results taken over from an earlier run",
+    field: "tasks.*.cache",
+    instead: "leave the field out; the task runs every time",
+};
+const SUB_WORKFLOW: NotYet = NotYet {
+    feature: "a workflow as a task",
+    field: "tasks.*.uses",
+    instead: "write the tasks of the other workflow here",
+};
+const APPROVAL: NotYet = NotYet {
+    feature: "a task that waits for somebody's approval",
+    field: "tasks.*.approval",
+    instead: "split the workflow in two and start the second one by hand",
+};
+const TRIGGERS: NotYet = NotYet {
+    feature: "triggers",
+    field: "on",
+    instead: "start runs with `emboflow run`, the HTTP API or a NATS message",
+};
+
+/// Collects everything that this version does not carry out.
+pub(super) fn check(document: &Document, file: &WorkflowFile, problems: &mut Problems) {
+    let refuse = |problems: &mut Problems, pointer: &str, what: &NotYet| {
+        let message = format!("{} is not carried out yet by this version (`{}`)", what.feature, what.field);
+        problems.push(document.at_key(code::NOT_YET, pointer, message).with_hint(what.instead));
+    };
+    if file.on.is_some() {
+        refuse(problems, "/on", &TRIGGERS);
+    }
+    check_network(document, file.defaults.network.as_ref(), "/defaults/network", problems, &refuse);
+    check_gpu(&file.defaults.resources, "/defaults/resources/gpu", problems, &refuse);
+    for (name, task) in &file.tasks {
+        let at = join("/tasks", name);
+        for (given, field, what) in fields(task) {
+            if given {
+                refuse(problems, &join(&at, field), what);
+            }
+        }
+        check_gpu(&task.resources, &format!("{at}/resources/gpu"), problems, &refuse);
+        check_network(document, task.network.as_ref(), &join(&at, "network"), problems, &refuse);
+        check_workspace(document, task.workspace.as_ref(), &join(&at, "workspace"), problems, &refuse);
+    }
+}
+
+fn fields(task: &TaskSpec) -> [(bool, &'static str, &'static NotYet); 6] {
+    [
+        (task.gang.is_some(), "gang", &GANG),
+        (task.replicas.is_some_and(|replicas| replicas > 1), "replicas", &GANG),
+        (task.secrets.is_some(), "secrets", &SECRETS),
+        (task.cache.as_ref().is_some_and(|cache| *cache != Value::Bool(false)), "cache", &CACHE),
+        (task.uses.is_some(), "uses", &SUB_WORKFLOW),
+        (task.approval.is_some(), "approval", &APPROVAL),
+    ]
+}
+
+type Refuse<'a> = dyn Fn(&mut Problems, &str, &NotYet) + 'a;
+
+fn check_gpu(resources: &ResourcesSpec, pointer: &str, problems: &mut Problems, refuse: &Refuse<'_>) {
+    if resources.gpu.as_ref().is_some_and(|gpu| gpu.as_u64() != Some(0)) {
+        refuse(problems, pointer, &GPU);
+    }
+}
+
+fn check_network(
+    document: &Document,
+    network: Option<&Value>,
+    pointer: &str,
+    problems: &mut Problems,
+    refuse: &Refuse<'_>,
+) {
+    match network.map(kind) {
+        None | Some("none" | "full") => {}
+        Some("egress") => refuse(problems, pointer, &EGRESS_NETWORK),
+        Some("group") => refuse(problems, pointer, &GROUP_NETWORK),
+        Some(other) => bad_word(document, pointer, other, &["none", "full"], problems),
+    }
+}
+
+fn check_workspace(
+    document: &Document,
+    workspace: Option<&Value>,
+    pointer: &str,
+    problems: &mut Problems,
+    refuse: &Refuse<'_>,
+) {
+    match workspace.map(kind) {
+        None | Some("ephemeral") => {}
+        Some("git") => refuse(problems, pointer, &GIT_WORKSPACE),
+        Some("nfs") => refuse(problems, pointer, &NFS_WORKSPACE),
+        Some(other) => bad_word(document, pointer, other, &["ephemeral"], problems),
+    }
+}
+
+/// The word of `egress` or of `{ egress: … }`.
+fn kind(value: &Value) -> &str {
+    match value {
+        Value::String(word) => word,
+        Value::Object(fields) => {
+            let later = ["git", "nfs", "egress", "group"];
+            later.into_iter().find(|word| fields.contains_key(*word)).unwrap_or("a mapping")
+        }
+        _ => "something else",
+    }
+}
+
+fn bad_word(document: &Document, pointer: &str, given: &str, words: &[&str], problems: &mut Problems) {
+    let field = pointer.rsplit('/').next().unwrap_or_default();
+    let message = format!("`{field}` is {}, not `{}`", words.join(" or "), suggest::shown(given));
+    let hint = suggest::nearest(given, words.iter().copied()).map(|word| format!("did you mean `{word}`?"));
+    problems.push(document.at_value(code::BAD_VALUE, pointer, message).with_some_hint(hint));
+}

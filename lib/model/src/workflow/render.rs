@@ -1,0 +1,440 @@
+//! One task with every field evaluated: what a runtime has to know, and where its inputs come from.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::check::{check_image, check_output_path, check_user, check_workdir};
+use super::condition::{Context, Scope};
+use super::document::join;
+use super::expression::functions::number_text;
+use super::expression::{Fuel, Template};
+use super::field::{Scalar, Words};
+use super::limits::{MAX_TASK_BYTES, MAX_TEXT_BYTES};
+use super::quantity;
+use super::task_spec::{Backoff, ResourcesSpec};
+use super::{PlannedTask, Problem, TaskSpec, Workflow, code};
+use crate::Resources;
+use crate::name::is_name;
+use crate::runtime_spec::{Isolation, Network, PullPolicy, StageOut, Stop, Timeouts};
+use crate::state::Reason;
+
+/// What a task that asks for no CPU gets, in thousandths of a core.
+pub const DEFAULT_CPU_MILLIS: u64 = 1000;
+/// What a task that asks for no memory gets, in bytes.
+pub const DEFAULT_MEMORY_BYTES: u64 = 512 * 1024 * 1024;
+/// Delay before the second attempt when the file gives none, in milliseconds.
+pub const DEFAULT_RETRY_DELAY_MS: u64 = 1000;
+/// The greatest delay between attempts when the file gives none, in milliseconds.
+pub const DEFAULT_MAX_RETRY_DELAY_MS: u64 = 5 * 60 * 1000;
+
+/// A task with every field evaluated.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RenderedTask {
+    /// Image reference.
+    pub image: String,
+    /// When the registry is asked for the image.
+    pub pull: PullPolicy,
+    /// Replaces the image's entry point when not empty; a `run` script becomes `/bin/sh -eu -c SCRIPT run`.
+    pub command: Vec<String>,
+    /// Arguments after the command.
+    pub args: Vec<String>,
+    /// Environment variables of the file and of the task.
+    pub env: BTreeMap<String, String>,
+    /// Absolute path in the container; the workspace when none.
+    pub workdir: Option<String>,
+    /// `uid` or `uid:gid`.
+    pub user: Option<String>,
+    /// CPU, memory and disk, with the defaults filled in.
+    pub resources: Resources,
+    /// Size of /dev/shm in bytes.
+    pub shm_bytes: Option<u64>,
+    /// Processes and threads at most.
+    pub pids: Option<u32>,
+    /// What it can reach.
+    pub network: Network,
+    /// How strictly it is shut in.
+    pub isolation: Isolation,
+    /// Time limits.
+    pub timeouts: Timeouts,
+    /// How it is asked to end.
+    pub stop: Stop,
+    /// What happens when it fails.
+    pub retry: RenderedRetry,
+    /// Outputs of other tasks that are staged in.
+    pub stage_in: Vec<InputReference>,
+    /// Outputs that are stored.
+    pub stage_out: Vec<StageOut>,
+    /// Bytes of log kept at most, if the file says so.
+    pub log_limit_bytes: Option<u64>,
+    /// The pool of executors, if the file names one.
+    pub pool: Option<String>,
+    /// Labels that an executor must have.
+    pub labels: BTreeMap<String, String>,
+    /// Greater goes first; 0 when the file says nothing.
+    pub priority: i32,
+}
+
+/// What happens when a task fails.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RenderedRetry {
+    /// Attempts in all, the first one included.
+    pub attempts: u32,
+    /// How the delay grows.
+    pub backoff: Backoff,
+    /// Delay before the second attempt, in milliseconds.
+    pub delay_ms: u64,
+    /// The greatest delay, in milliseconds.
+    pub max_delay_ms: u64,
+    /// The reasons that are worth another attempt; every reason when there are none.
+    pub on: Vec<Reason>,
+}
+
+/// An output of another task that is staged in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InputReference {
+    /// The name that it gets here.
+    pub name: String,
+    /// The environment variable with its path: `INPUT_` and the name in capitals, `-` as `_`.
+    pub variable: String,
+    /// The TaskSpec that makes it.
+    pub from_task: String,
+    /// The name of the output there.
+    pub output: String,
+}
+
+impl Workflow {
+    /// Every field of one task, evaluated. Errors: an expression failed, or gave a value that the field does not take.
+    pub fn render(&self, task: &PlannedTask, context: &Context) -> Result<RenderedTask, Problem> {
+        let at = join("/tasks", &task.spec_name);
+        let Some(spec) = self.task(&task.spec_name) else {
+            let message = format!("the workflow has no task `{}`", task.spec_name);
+            return Err(Problem::elsewhere(code::UNKNOWN_TASK, at, message));
+        };
+        let matrix = Value::Object(task.matrix.clone());
+        let roots = self.roots(context, &matrix);
+        let mut render = Render {
+            workflow: self,
+            scope: Scope { document: &self.document, roots: &roots, status: None },
+            fuel: Fuel::default(),
+            bytes: 0,
+            at,
+        };
+        render.task(spec)
+    }
+}
+
+struct Render<'r> {
+    workflow: &'r Workflow,
+    scope: Scope<'r>,
+    fuel: Fuel,
+    bytes: usize,
+    at: String,
+}
+
+/// A field of the task, or else of the defaults, and where it stands.
+type Given<'a, T> = Option<(&'a T, String)>;
+
+impl Render<'_> {
+    fn task(&mut self, spec: &TaskSpec) -> Result<RenderedTask, Problem> {
+        let file = self.workflow.file.clone();
+        let defaults = &file.defaults;
+        let (command, args) = self.program(spec)?;
+        let image = self.given(spec.image.as_ref(), defaults.image.as_ref(), "image");
+        let workdir = self.given(spec.workdir.as_ref(), defaults.workdir.as_ref(), "workdir");
+        let user = self.given(spec.user.as_ref(), defaults.user.as_ref(), "user");
+        let pool = self.given(spec.pool.as_ref(), defaults.pool.as_ref(), "pool");
+        let log_limit = self.given(spec.log_limit.as_ref(), defaults.log_limit.as_ref(), "log_limit");
+        let stop = spec.stop.as_ref().or(defaults.stop.as_ref());
+        let (resources, shm_bytes, pids) = self.resources(&spec.resources, &defaults.resources)?;
+        Ok(RenderedTask {
+            image: self
+                .formed(image.map(|(text, at)| (Value::from(text.as_str()), at)), check_image)?
+                .unwrap_or_default(),
+            pull: spec.pull_policy.or(defaults.pull_policy).unwrap_or_default(),
+            command,
+            args,
+            env: self.environment(spec)?,
+            workdir: self
+                .formed(workdir.map(|(text, at)| (Value::from(text.as_str()), at)), check_workdir)?,
+            user: self.formed(user.map(|(user, at)| (user.value().clone(), at)), check_user)?,
+            resources,
+            shm_bytes,
+            pids,
+            network: network(spec.network.as_ref().or(defaults.network.as_ref())),
+            isolation: spec.isolation.or(defaults.isolation).unwrap_or_default(),
+            timeouts: self.timeouts(spec)?,
+            stop: Stop {
+                signal: stop.and_then(|stop| stop.signal.clone()).unwrap_or(Stop::default().signal),
+                grace_ms: duration_or(stop.and_then(|stop| stop.grace.as_ref()), Stop::default().grace_ms),
+            },
+            retry: self.retry(spec),
+            stage_in: stage_in(spec),
+            stage_out: self.stage_out(spec)?,
+            log_limit_bytes: match log_limit {
+                Some((limit, at)) => Some(self.amount(limit, &at, quantity::size_bytes)?),
+                None => None,
+            },
+            pool: self.formed(pool.map(|(text, at)| (Value::from(text.as_str()), at)), check_pool)?,
+            labels: self.labels(spec)?,
+            priority: spec.priority.or(defaults.priority).unwrap_or_default(),
+        })
+    }
+
+    fn given<'a, T>(&self, of_task: Option<&'a T>, of_defaults: Option<&'a T>, field: &str) -> Given<'a, T> {
+        match (of_task, of_defaults) {
+            (Some(value), _) => Some((value, format!("{}/{field}", self.at))),
+            (None, Some(value)) => Some((value, format!("/defaults/{field}"))),
+            (None, None) => None,
+        }
+    }
+
+    fn program(&mut self, spec: &TaskSpec) -> Result<(Vec<String>, Vec<String>), Problem> {
+        let args = self.words(spec.args.as_ref(), "args")?;
+        let command = match &spec.run {
+            Some(script) => ["/bin/sh", "-eu", "-c", script, "run"].map(str::to_owned).to_vec(),
+            None => self.words(spec.command.as_ref(), "command")?,
+        };
+        Ok((command, args))
+    }
+
+    fn words(&mut self, words: Option<&Words>, field: &str) -> Result<Vec<String>, Problem> {
+        let pointer = join(&self.at, field);
+        match words {
+            None => Ok(Vec::new()),
+            Some(Words::List(words)) => words
+                .iter()
+                .enumerate()
+                .map(|(index, word)| self.text(word.value(), &join(&pointer, &index.to_string())))
+                .collect(),
+            Some(Words::Whole(text)) => match self.value(&Value::from(text.as_str()), &pointer)? {
+                Value::Array(words) => {
+                    words.iter().map(|word| self.fitting(text_of(word), &pointer)).collect()
+                }
+                other => {
+                    let kind = super::expression::type_of(&other);
+                    Err(self.problem(
+                        code::EVALUATION_FAILED,
+                        &pointer,
+                        format!("`{field}` must be a list, but the expression gives {kind}"),
+                    ))
+                }
+            },
+        }
+    }
+
+    fn environment(&mut self, spec: &TaskSpec) -> Result<BTreeMap<String, String>, Problem> {
+        let file = self.workflow.file.clone();
+        let mut env = BTreeMap::new();
+        for (name, value) in file.env.iter().filter(|(name, _)| !spec.env.contains_key(*name)) {
+            env.insert(name.clone(), self.text(value.value(), &join("/env", name))?);
+        }
+        for (name, value) in &spec.env {
+            let pointer = join(&join(&self.at, "env"), name);
+            env.insert(name.clone(), self.text(value.value(), &pointer)?);
+        }
+        Ok(env)
+    }
+
+    fn labels(&mut self, spec: &TaskSpec) -> Result<BTreeMap<String, String>, Problem> {
+        let file = self.workflow.file.clone();
+        let mut labels = BTreeMap::new();
+        for (name, value) in file.defaults.labels.iter().filter(|(name, _)| !spec.labels.contains_key(*name))
+        {
+            labels.insert(name.clone(), self.text(value.value(), &join("/defaults/labels", name))?);
+        }
+        for (name, value) in &spec.labels {
+            let pointer = join(&join(&self.at, "labels"), name);
+            labels.insert(name.clone(), self.text(value.value(), &pointer)?);
+        }
+        Ok(labels)
+    }
+
+    fn resources(
+        &mut self,
+        task: &ResourcesSpec,
+        defaults: &ResourcesSpec,
+    ) -> Result<(Resources, Option<u64>, Option<u32>), Problem> {
+        let cpu = self.given(task.cpu.as_ref(), defaults.cpu.as_ref(), "resources/cpu");
+        let memory = self.given(task.memory.as_ref(), defaults.memory.as_ref(), "resources/memory");
+        let disk = self.given(task.disk.as_ref(), defaults.disk.as_ref(), "resources/disk");
+        let shm = self.given(task.shm.as_ref(), defaults.shm.as_ref(), "resources/shm");
+        let pids = self.given(task.pids.as_ref(), defaults.pids.as_ref(), "resources/pids");
+        let resources = Resources {
+            cpu_millis: self.given_amount(cpu, quantity::cpu_millis)?.unwrap_or(DEFAULT_CPU_MILLIS),
+            memory_bytes: self.given_amount(memory, quantity::size_bytes)?.unwrap_or(DEFAULT_MEMORY_BYTES),
+            disk_bytes: self.given_amount(disk, quantity::size_bytes)?.unwrap_or(0),
+        };
+        Ok((
+            resources,
+            self.given_amount(shm, quantity::size_bytes)?,
+            self.given_amount(pids, quantity::count)?,
+        ))
+    }
+
+    /// What the task says wins over what the defaults say, whichever way it is written.
+    fn timeouts(&mut self, spec: &TaskSpec) -> Result<Timeouts, Problem> {
+        let file = self.workflow.file.clone();
+        let (own, shared) = (spec.timeouts.as_ref(), file.defaults.timeouts.as_ref());
+        let start = self.given(
+            own.and_then(|own| own.start.as_ref()),
+            shared.and_then(|shared| shared.start.as_ref()),
+            "timeouts/start",
+        );
+        let own_run = self
+            .given(spec.timeout.as_ref(), None, "timeout")
+            .or_else(|| self.given(own.and_then(|own| own.run.as_ref()), None, "timeouts/run"));
+        let run = own_run
+            .or_else(|| self.given(None, file.defaults.timeout.as_ref(), "timeout"))
+            .or_else(|| self.given(None, shared.and_then(|shared| shared.run.as_ref()), "timeouts/run"));
+        Ok(Timeouts {
+            start_ms: self
+                .given_amount(start, quantity::duration_ms)?
+                .unwrap_or(Timeouts::default().start_ms),
+            run_ms: self.given_amount(run, quantity::duration_ms)?,
+        })
+    }
+
+    fn retry(&self, spec: &TaskSpec) -> RenderedRetry {
+        let retry = spec.retry.as_ref().or(self.workflow.file.defaults.retry.as_ref());
+        RenderedRetry {
+            attempts: retry.and_then(|retry| retry.attempts).unwrap_or(1),
+            backoff: retry.and_then(|retry| retry.backoff).unwrap_or_default(),
+            delay_ms: duration_or(retry.and_then(|retry| retry.delay.as_ref()), DEFAULT_RETRY_DELAY_MS),
+            max_delay_ms: duration_or(
+                retry.and_then(|retry| retry.max_delay.as_ref()),
+                DEFAULT_MAX_RETRY_DELAY_MS,
+            ),
+            on: retry.map(|retry| retry.on.clone()).unwrap_or_default(),
+        }
+    }
+
+    fn stage_out(&mut self, spec: &TaskSpec) -> Result<Vec<StageOut>, Problem> {
+        let mut outputs = Vec::with_capacity(spec.outputs.len());
+        for (name, output) in &spec.outputs {
+            let pointer = format!("{}{}/path", self.at, join("/outputs", name));
+            let path = self.text(&Value::from(output.path.as_str()), &pointer)?;
+            check_output_path(&path).map_err(|message| self.problem(code::BAD_PATH, &pointer, message))?;
+            outputs.push(StageOut {
+                name: name.clone(),
+                path,
+                preview: output.preview,
+                optional: output.optional,
+            });
+        }
+        Ok(outputs)
+    }
+
+    fn formed(
+        &mut self,
+        given: Option<(Value, String)>,
+        check: fn(&Value) -> Result<(), String>,
+    ) -> Result<Option<String>, Problem> {
+        let Some((value, pointer)) = given else { return Ok(None) };
+        let text = self.text(&value, &pointer)?;
+        check(&Value::from(text.as_str()))
+            .map_err(|message| self.problem(code::BAD_VALUE, &pointer, message))?;
+        Ok(Some(text))
+    }
+
+    fn given_amount<T>(
+        &mut self,
+        given: Given<'_, Scalar>,
+        read: fn(&Value) -> Result<T, String>,
+    ) -> Result<Option<T>, Problem> {
+        match given {
+            Some((value, at)) => self.amount(value, &at, read).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn amount<T>(
+        &mut self,
+        given: &Scalar,
+        pointer: &str,
+        read: fn(&Value) -> Result<T, String>,
+    ) -> Result<T, Problem> {
+        let value = self.value(given.value(), pointer)?;
+        read(&value).map_err(|message| self.problem(code::BAD_QUANTITY, pointer, message))
+    }
+
+    fn value(&mut self, value: &Value, pointer: &str) -> Result<Value, Problem> {
+        match value.as_str() {
+            Some(text) if Template::is_in(text) => {
+                let node = self.scope.document.locate(pointer).1;
+                self.scope.evaluate(node, pointer, text, &mut self.fuel)
+            }
+            _ => Ok(value.clone()),
+        }
+    }
+
+    fn text(&mut self, value: &Value, pointer: &str) -> Result<String, Problem> {
+        let value = self.value(value, pointer)?;
+        self.fitting(text_of(&value), pointer)
+    }
+
+    /// The text, if a program can receive it.
+    fn fitting(&mut self, text: String, pointer: &str) -> Result<String, Problem> {
+        self.bytes = self.bytes.saturating_add(text.len());
+        if text.contains('\0') {
+            return Err(self.problem(
+                code::BAD_VALUE,
+                pointer,
+                "the text contains a NUL character".to_owned(),
+            ));
+        }
+        if text.len() > MAX_TEXT_BYTES {
+            let message = format!("the text has {} bytes; Linux takes {MAX_TEXT_BYTES} at most", text.len());
+            return Err(self.problem(code::TEXT_TOO_LONG, pointer, message));
+        }
+        if self.bytes > MAX_TASK_BYTES {
+            let message = format!("with this, the texts of the task have more than {MAX_TASK_BYTES} bytes");
+            return Err(self.problem(code::TEXT_TOO_LONG, pointer, message));
+        }
+        Ok(text)
+    }
+
+    fn problem(&self, code: &'static str, pointer: &str, message: String) -> Problem {
+        self.scope.document.at_value(code, pointer, message)
+    }
+}
+
+/// A value as a program receives it: a text as it is, lists and maps as JSON, null as nothing.
+pub(super) fn text_of(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number_text(number),
+        Value::Null => String::new(),
+        other => other.to_string(),
+    }
+}
+
+fn network(value: Option<&Value>) -> Network {
+    match value.and_then(Value::as_str) {
+        Some("full") => Network::Full,
+        _ => Network::None,
+    }
+}
+
+fn check_pool(value: &Value) -> Result<(), String> {
+    match value.as_str().is_some_and(is_name) {
+        true => Ok(()),
+        false => Err(format!("{value} is not a name of a pool")),
+    }
+}
+
+fn duration_or(given: Option<&Scalar>, otherwise: u64) -> u64 {
+    given.and_then(|given| quantity::duration_ms(given.value()).ok()).unwrap_or(otherwise)
+}
+
+fn stage_in(spec: &TaskSpec) -> Vec<InputReference> {
+    spec.inputs
+        .iter()
+        .filter_map(|(name, text)| {
+            let (from_task, output) = super::check::referenced_output(text)?;
+            let variable = format!("INPUT_{}", name.to_ascii_uppercase().replace('-', "_"));
+            Some(InputReference { name: name.clone(), variable, from_task, output })
+        })
+        .collect()
+}

@@ -1,0 +1,243 @@
+//! A task in the workflow file.
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::field::{Axis, Scalar, Words};
+use super::schema;
+use crate::runtime_spec::{Isolation, PullPolicy};
+use crate::state::Reason;
+
+/// A node of the graph: one container, or one for each combination of its matrix.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct TaskSpec {
+    /// What the task does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Tasks that end before this one starts. A task that an expression here mentions is needed as well.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<String>,
+    /// Whether it runs at all: `${{ … }}` that gives true or false. Without it, every needed task must have succeeded.
+    #[serde(rename = "if", skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::condition")]
+    pub condition: Option<Scalar>,
+    /// Values by axis: the task runs once for each combination; `${{ matrix.axis }}` reads the value.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub matrix: IndexMap<String, Axis>,
+    /// How many tasks of the matrix run at the same time at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub max_parallel: Option<u32>,
+    /// The container image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// When the registry is asked for the image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pull_policy: Option<PullPolicy>,
+    /// Replaces the image's entry point: a list of words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command: Option<Words>,
+    /// Arguments after the command: a list of words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub args: Option<Words>,
+    /// A script for `sh -eu`, instead of `command`. Values reach it through `env` and `inputs`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
+    /// Environment variables.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub env: IndexMap<String, Scalar>,
+    /// Working directory in the container; the workspace when there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workdir: Option<String>,
+    /// User of the processes: `uid` or `uid:gid`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<Scalar>,
+    /// What the task gets of the machine.
+    #[serde(skip_serializing_if = "ResourcesSpec::is_empty")]
+    pub resources: ResourcesSpec,
+    /// Time limit from the start of the container, such as `30m`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::duration")]
+    pub timeout: Option<Scalar>,
+    /// Time limits, one by one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeouts: Option<TimeoutsSpec>,
+    /// What happens when the task fails.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry: Option<RetrySpec>,
+    /// Outputs of other tasks, by the name they get here: `${{ tasks.NAME.outputs.NAME }}`; `$INPUT_NAME` is the path.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub inputs: IndexMap<String, String>,
+    /// Files and directories that are stored as artifacts.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub outputs: IndexMap<String, OutputSpec>,
+    /// The directory that the task works in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::workspace")]
+    pub workspace: Option<Value>,
+    /// What the task can reach.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::network")]
+    pub network: Option<Value>,
+    /// How strictly the container is shut in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub isolation: Option<Isolation>,
+    /// The run goes on as if this task had succeeded when it fails.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub continue_on_error: bool,
+    /// The pool of executors.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pool: Option<String>,
+    /// Labels that an executor must have.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub labels: IndexMap<String, Scalar>,
+    /// Greater goes first; from -1000 to 1000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = -1000, max = 1000))]
+    pub priority: Option<i32>,
+    /// How the container is asked to end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stop: Option<StopSpec>,
+    /// Bytes of log kept of each attempt at most, such as `64Mi`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::size")]
+    pub log_limit: Option<Scalar>,
+    /// Secrets by name. Not yet carried out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secrets: Option<Value>,
+    /// How many containers work together. More than 1 is not yet carried out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub replicas: Option<u32>,
+    /// All replicas start together or not at all. Not yet carried out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gang: Option<Value>,
+    /// The results of an earlier run with the same inputs are taken over. Not yet carried out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache: Option<Value>,
+    /// Another workflow as this task. Not yet carried out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uses: Option<Value>,
+    /// Somebody has to agree first. Not yet carried out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Value>,
+}
+
+/// What a task gets of the machine.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ResourcesSpec {
+    /// Cores: `2`, `0.5` or `500m`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::cpu")]
+    pub cpu: Option<Scalar>,
+    /// Memory: `512Mi`, `2Gi`, or bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::size")]
+    pub memory: Option<Scalar>,
+    /// Disk for the workspace: `10Gi`, or bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::size")]
+    pub disk: Option<Scalar>,
+    /// Size of /dev/shm: `1Gi`, or bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::size")]
+    pub shm: Option<Scalar>,
+    /// Processes and threads at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::count")]
+    pub pids: Option<Scalar>,
+    /// Graphics processors. More than 0 is not yet carried out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gpu: Option<Value>,
+}
+
+impl ResourcesSpec {
+    pub(super) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Time limits of a task.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct TimeoutsSpec {
+    /// Until the container runs, image and inputs included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::duration")]
+    pub start: Option<Scalar>,
+    /// From the start of the container to its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::duration")]
+    pub run: Option<Scalar>,
+}
+
+/// What happens when a task fails.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RetrySpec {
+    /// Attempts in all, the first one included; from 1 to 100.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 100))]
+    pub attempts: Option<u32>,
+    /// How the delay grows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backoff: Option<Backoff>,
+    /// Delay before the second attempt, such as `5s`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::duration")]
+    pub delay: Option<Scalar>,
+    /// The delay grows up to this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::duration")]
+    pub max_delay: Option<Scalar>,
+    /// The reasons that are worth another attempt; every reason when there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub on: Vec<Reason>,
+}
+
+/// How the delay between attempts grows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum Backoff {
+    /// It stays.
+    #[default]
+    Constant,
+    /// It doubles.
+    Exponential,
+}
+
+/// How a container is asked to end.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct StopSpec {
+    /// The signal; SIGTERM when there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::signal")]
+    pub signal: Option<String>,
+    /// Time between the signal and the kill, such as `10s`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::duration")]
+    pub grace: Option<Scalar>,
+}
+
+/// A file or directory that is stored as an artifact when the task succeeds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OutputSpec {
+    /// Path relative to the workspace; a directory when it ends in `/`.
+    pub path: String,
+    /// What it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The page opens it by itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub preview: bool,
+    /// The task succeeds without it too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub optional: bool,
+}
