@@ -1,0 +1,69 @@
+//! Makes decisions durable: one ordered batch, and a look back whenever it is not clear how far it came.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::bail;
+use emboflow_model::LogEntry;
+use emboflow_records::{AppendError, Records, RecordsError};
+
+/// Appends the entries, however long the records are away. Errors: another scheduler has written to the log, so this
+/// one has lost the shard and must forget what it decided.
+pub(super) async fn commit(
+    records: &dyn Records,
+    shard: u32,
+    mut entries: Vec<Arc<LogEntry>>,
+) -> anyhow::Result<()> {
+    let mut pause = Duration::from_millis(20);
+    while let Some(first) = entries.first().map(|entry| entry.seq()) {
+        match records.append(shard, entries.clone()).await {
+            Ok(()) => return Ok(()),
+            Err(error @ AppendError::Disordered { .. }) => bail!("a defect of the planner: {error}"),
+            Err(AppendError::Conflict { seq }) => {
+                tracing::warn!(seq, "a place in the log is taken; looking whose it is");
+            }
+            Err(AppendError::Unavailable(error)) => {
+                tracing::warn!(%error, first, entries = entries.len(), "decisions cannot be stored yet");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_secs(2));
+            }
+        }
+        let stored = stored_prefix(records, shard, first, &entries).await?;
+        entries.drain(..stored);
+    }
+    Ok(())
+}
+
+/// How many of the entries the log has already. Errors: it has others in their places.
+async fn stored_prefix(
+    records: &dyn Records,
+    shard: u32,
+    first: u64,
+    entries: &[Arc<LogEntry>],
+) -> anyhow::Result<usize> {
+    let stored = read_back(records, shard, first - 1, entries.len()).await;
+    for (ours, theirs) in entries.iter().zip(&stored) {
+        if **ours != *theirs {
+            bail!(
+                "place {} of the log has a decision of another scheduler: this one has lost the shard",
+                ours.seq()
+            );
+        }
+    }
+    Ok(stored.len().min(entries.len()))
+}
+
+async fn read_back(records: &dyn Records, shard: u32, after: u64, count: usize) -> Vec<LogEntry> {
+    let mut pause = Duration::from_millis(50);
+    loop {
+        match records.log_after(shard, after, u32::try_from(count).unwrap_or(u32::MAX)).await {
+            Ok(stored) => return stored,
+            Err(error) => {
+                let error: RecordsError = error;
+                tracing::warn!(%error, "the log cannot be read back yet");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_secs(2));
+            }
+        }
+    }
+}

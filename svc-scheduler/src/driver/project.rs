@@ -1,0 +1,69 @@
+//! Writes the derived documents behind the log: one write a run, however many transitions came meanwhile.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use emboflow_model::{RunId, RunSummary, Task, TaskKey};
+use emboflow_records::{Derived, RequestRecord, SharedRecords};
+use tokio::sync::{mpsc, watch};
+
+/// The documents that one tick changed, each in its newest form.
+#[derive(Default)]
+pub(super) struct Changed {
+    pub(super) through_seq: u64,
+    pub(super) runs: Vec<RunSummary>,
+    pub(super) tasks: Vec<Task>,
+    pub(super) requests: Vec<RequestRecord>,
+}
+
+#[derive(Default)]
+struct Pending {
+    through_seq: u64,
+    runs: HashMap<RunId, RunSummary>,
+    tasks: HashMap<(RunId, TaskKey), Task>,
+    requests: Vec<RequestRecord>,
+}
+
+impl Pending {
+    fn take_in(&mut self, changed: Changed) {
+        self.through_seq = self.through_seq.max(changed.through_seq);
+        self.runs.extend(changed.runs.into_iter().map(|run| (run.id, run)));
+        self.tasks.extend(changed.tasks.into_iter().map(|task| ((task.run, task.key.clone()), task)));
+        self.requests.extend(changed.requests);
+    }
+
+    fn into_derived(self, shard: u32) -> Derived {
+        Derived {
+            shard,
+            runs: self.runs.into_values().collect(),
+            tasks: self.tasks.into_values().collect(),
+            requests: self.requests,
+            through_seq: self.through_seq,
+        }
+    }
+}
+
+/// Writes until the channel is closed. `written` follows the log.
+pub(super) async fn write_behind(
+    records: SharedRecords,
+    shard: u32,
+    mut changes: mpsc::UnboundedReceiver<Changed>,
+    written: watch::Sender<u64>,
+) {
+    while let Some(first) = changes.recv().await {
+        let mut pending = Pending::default();
+        pending.take_in(first);
+        while let Ok(next) = changes.try_recv() {
+            pending.take_in(next);
+        }
+        let derived = pending.into_derived(shard);
+        let through_seq = derived.through_seq;
+        let mut pause = Duration::from_millis(50);
+        while let Err(error) = records.put_derived(derived.clone()).await {
+            tracing::warn!(%error, through_seq, "documents cannot be written yet; reads fold the log meanwhile");
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(5));
+        }
+        written.send_replace(through_seq);
+    }
+}

@@ -1,0 +1,131 @@
+//! The start: documents are brought up to the log, open runs are folded, and the effects that nobody may have seen are
+//! carried out again.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use anyhow::Context;
+use emboflow_model::{LogEntry, Run, RunId, Timestamp, run};
+use emboflow_records::{Cursor, Documents, Records, catch_up};
+
+use super::SHARD;
+use super::outbox::Parcel;
+use super::workflows::Workflows;
+use crate::planner::{OpenRun, Planner, Policy, effects_of};
+
+/// Runs whose histories are read at once.
+const RUNS_AT_ONCE: usize = 500;
+/// Log entries read at once.
+const ENTRIES_AT_ONCE: u32 = 1_000;
+
+/// What a start gives.
+pub(super) struct Recovered {
+    pub(super) planner: Planner,
+    /// Effects after the cursor.
+    pub(super) parcel: Parcel,
+    pub(super) workflows: Workflows,
+}
+
+/// When the newest entry of the log was decided.
+pub(super) async fn newest_decision(records: &dyn Records) -> anyhow::Result<Timestamp> {
+    let last = records.last_seq(SHARD).await?;
+    let newest = records.log_after(SHARD, last.saturating_sub(1), 1).await?;
+    Ok(newest.first().map_or(Timestamp(0), |entry| match entry {
+        LogEntry::Transition(transition) => transition.at,
+        LogEntry::Rejection(rejection) => rejection.at,
+    }))
+}
+
+/// Builds the planner from the records. Errors: the records do not answer, or a history does not fold.
+pub(super) async fn recover(
+    records: &dyn Records,
+    policy: Policy,
+    now: Timestamp,
+) -> anyhow::Result<Recovered> {
+    let seq = records.last_seq(SHARD).await.context("reading the end of the log")?;
+    catch_up(records, SHARD, &mut Documents::default())
+        .await
+        .context("bringing the documents up to the log")?;
+    let mut planner = Planner::new(policy, SHARD, seq);
+    let mut workflows = Workflows::default();
+    let open = records.open_runs(SHARD).await.context("listing the open runs")?;
+    for runs in open.chunks(RUNS_AT_ONCE) {
+        for run in fold(records, runs, &mut workflows).await? {
+            planner.restore(run, now);
+        }
+    }
+    let parcel = effects_to_repeat(records, &mut workflows).await?;
+    tracing::info!(
+        seq,
+        open_runs = planner.open_runs(),
+        effects = parcel.effects.len(),
+        "read back from the records"
+    );
+    Ok(Recovered { planner, parcel, workflows })
+}
+
+async fn fold(
+    records: &dyn Records,
+    runs: &[RunId],
+    workflows: &mut Workflows,
+) -> anyhow::Result<Vec<OpenRun>> {
+    let histories = records.histories(runs.to_vec()).await.context("reading histories")?;
+    let mut folded = Vec::new();
+    for history in &histories {
+        let Some(first) = history.first() else { continue };
+        let run = Run::fold(history)?.context("an empty history")?;
+        folded.push(open(
+            run,
+            &run::accepted(first).context("a history without acceptance")?.source,
+            workflows,
+        )?);
+    }
+    Ok(folded)
+}
+
+fn open(run: Run, source: &str, workflows: &mut Workflows) -> anyhow::Result<OpenRun> {
+    let id = run.summary.id;
+    let readable = |problems: Vec<emboflow_model::workflow::Problem>| {
+        anyhow::anyhow!("the workflow of {id} can no longer be read: {problems:?}")
+    };
+    let workflow = workflows.parse(source).map_err(readable)?;
+    OpenRun::new(run, workflow).map_err(readable)
+}
+
+/// Folds each run that the log changed after the effects cursor, step by step, and collects what followed from each
+/// step. Runs that have ended since are told too.
+async fn effects_to_repeat(records: &dyn Records, workflows: &mut Workflows) -> anyhow::Result<Parcel> {
+    let mut cursor = records.cursor(SHARD, Cursor::Effects).await.context("reading the effects cursor")?;
+    let told = cursor;
+    let mut runs = BTreeSet::new();
+    loop {
+        let entries = records.log_after(SHARD, cursor, ENTRIES_AT_ONCE).await.context("reading the log")?;
+        let Some(last) = entries.last() else { break };
+        cursor = last.seq();
+        runs.extend(entries.iter().filter_map(|entry| match entry {
+            LogEntry::Transition(transition) => Some(transition.run),
+            LogEntry::Rejection(_) => None,
+        }));
+    }
+    let mut effects = Vec::new();
+    for run in runs {
+        let history = records.histories(vec![run]).await?.pop().unwrap_or_default();
+        let Some((first, later)) = history.split_first() else { continue };
+        let source = Arc::clone(&run::accepted(first).context("a history without acceptance")?.source);
+        let mut folded = open(Run::begin(first)?, &source, workflows)?;
+        let steps = std::iter::once((first, false)).chain(later.iter().map(|transition| (transition, true)));
+        for (transition, is_later) in steps {
+            if is_later {
+                folded.run.apply(transition)?;
+            }
+            if transition.seq > told {
+                effects.extend(
+                    effects_of(transition, &folded).into_iter().map(|effect| (transition.seq, effect)),
+                );
+            }
+        }
+    }
+    effects.sort_by_key(|(seq, _)| *seq);
+    let effects = effects.into_iter().map(|(_, effect)| effect).collect();
+    Ok(Parcel { through_seq: cursor, effects, ..Parcel::default() })
+}

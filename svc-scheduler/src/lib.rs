@@ -1,0 +1,12 @@
+//! The scheduler: decides what runs where. The planner decides, the driver waits, stores and sends.
+
+mod config;
+mod driver;
+mod measure;
+mod planner;
+mod service;
+
+pub use config::Config;
+pub use driver::fail_points;
+pub use planner::Policy;
+pub use service::{run, start};

@@ -1,0 +1,261 @@
+//! How one end leads to the next start: needs, conditions, the end of the run.
+
+use emboflow_model::state::{Reason, RunState, TaskState};
+use emboflow_model::transition::Change;
+use emboflow_model::{RunId, Task, TaskKey, Timestamp};
+
+use super::open_run::OpenRun;
+use super::step::Step;
+use super::timers::Timer;
+
+impl Step<'_> {
+    /// Works off everything that follows from what ended.
+    pub(super) fn settle(&mut self) {
+        while let Some((run, spec)) = self.met_specs.pop_front() {
+            let Some(open) = self.planner.runs.get_mut(&run) else { continue };
+            if std::mem::replace(&mut open.specs[spec].met, true) {
+                continue;
+            }
+            let is_empty = open.run.summary.graph[spec].fan_out == Some(0);
+            self.let_go(run, spec);
+            // A fan-out over nothing has ended as soon as its needs have.
+            if is_empty {
+                self.meet_dependents(run, spec);
+            }
+        }
+        for run in std::mem::take(&mut self.touched) {
+            self.end_run_when_done(run);
+        }
+    }
+
+    /// All needs of the spec have ended: do its tasks run?
+    fn let_go(&mut self, run: RunId, spec: usize) {
+        let Some(open) = self.planner.runs.get(&run) else { return };
+        let name = open.run.summary.graph[spec].name.clone();
+        let verdict = open.workflow.condition(name.as_str(), &open.context());
+        let upstream_failed = failed_need(open, spec);
+        for task in open.waiting_tasks(spec) {
+            match &verdict {
+                Ok(true) => self.queue_task(run, task),
+                Ok(false) if upstream_failed => {
+                    self.finish_task(run, &task, TaskState::UpstreamFailed, Some(Reason::Upstream), None);
+                }
+                Ok(false) => self.finish_task(run, &task, TaskState::Skipped, None, None),
+                Err(problem) => {
+                    let message = Some(problem.message.clone());
+                    self.finish_task(run, &task, TaskState::Failed, Some(Reason::SpecInvalid), message);
+                }
+            }
+        }
+    }
+
+    /// The task is ready: it takes its place in a lane.
+    pub(super) fn queue_task(&mut self, run: RunId, task: TaskKey) {
+        let Some(open) = self.planner.runs.get(&run) else { return };
+        match open.shape(&task) {
+            None => {}
+            Some(Ok(_)) => {
+                self.step_task(run, &task, TaskState::Queued);
+                self.newly_queued.push((run, task.clone()));
+                self.enqueue(run, task);
+            }
+            Some(Err(problem)) => {
+                let message = Some(problem.message);
+                self.finish_task(run, &task, TaskState::Failed, Some(Reason::SpecInvalid), message);
+            }
+        }
+    }
+
+    /// Puts a queued task into its lane, if its spec may have one more in flight.
+    pub(super) fn enqueue(&mut self, run: RunId, task: TaskKey) {
+        let Some(open) = self.planner.runs.get_mut(&run) else { return };
+        if open.admit(&task) {
+            self.push_to_lane(run, task);
+        }
+    }
+
+    /// Puts an admitted task into its lane.
+    pub(super) fn push_to_lane(&mut self, run: RunId, task: TaskKey) {
+        let shape = self.planner.runs.get(&run).and_then(|open| open.shape(&task));
+        if let Some(Ok(shape)) = shape {
+            self.planner.ready.push(shape, run, task);
+        }
+    }
+
+    /// A back-off is over.
+    pub(super) fn end_backoff(&mut self, run: RunId, task: &TaskKey) {
+        let due =
+            self.planner.runs.get(&run).and_then(|open| open.run.tasks.get(task)).is_some_and(|found| {
+                found.state == TaskState::Waiting && found.retry_at.is_some_and(|at| at <= self.now)
+            });
+        if due {
+            self.queue_task(run, task.clone());
+            self.settle();
+        }
+    }
+
+    /// The task has ended; whatever needed only this follows in [`Step::settle`].
+    pub(super) fn finish_task(
+        &mut self,
+        run: RunId,
+        task: &TaskKey,
+        to: TaskState,
+        reason: Option<Reason>,
+        message: Option<String>,
+    ) {
+        let Some(from) = self.task_state(run, task) else { return };
+        debug_assert!(from.may_become(to), "{task}: {from} -> {to}");
+        self.emit(run, Change::Task { task: task.clone(), from, to, reason, message, retry_at: None });
+        if matches!(from, TaskState::Queued | TaskState::Active) {
+            self.let_follow(run, task);
+        }
+        self.touched.push(run);
+        let Some(open) = self.planner.runs.get_mut(&run) else { return };
+        let Some(index) = open.spec_index(task) else { return };
+        open.specs[index].unfinished = open.specs[index].unfinished.saturating_sub(1);
+        if open.specs[index].unfinished == 0 {
+            self.meet_dependents(run, index);
+        }
+    }
+
+    fn meet_dependents(&mut self, run: RunId, spec: usize) {
+        let Some(open) = self.planner.runs.get_mut(&run) else { return };
+        for dependent in open.specs[spec].dependents.clone() {
+            let unmet = &mut open.specs[dependent].unmet;
+            *unmet = unmet.saturating_sub(1);
+            if *unmet == 0 {
+                self.met_specs.push_back((run, dependent));
+            }
+        }
+    }
+
+    /// The task leaves its place among those in flight; a held one may follow.
+    pub(super) fn let_follow(&mut self, run: RunId, task: &TaskKey) {
+        let Some(open) = self.planner.runs.get_mut(&run) else { return };
+        if let Some(follower) = open.leave(task) {
+            self.push_to_lane(run, follower);
+        }
+    }
+
+    pub(super) fn step_task(&mut self, run: RunId, task: &TaskKey, to: TaskState) {
+        let Some(from) = self.task_state(run, task) else { return };
+        debug_assert!(from.may_become(to), "{task}: {from} -> {to}");
+        let change =
+            Change::Task { task: task.clone(), from, to, reason: None, message: None, retry_at: None };
+        self.emit(run, change);
+    }
+
+    pub(super) fn task_state(&self, run: RunId, task: &TaskKey) -> Option<TaskState> {
+        Some(self.planner.runs.get(&run)?.run.tasks.get(task)?.state)
+    }
+
+    pub(super) fn step_run(&mut self, run: RunId, to: RunState, reason: Option<String>) {
+        let Some(open) = self.planner.runs.get(&run) else { return };
+        let from = open.run.summary.state;
+        if from != to {
+            debug_assert!(from.may_become(to), "{run}: {from} -> {to}");
+            self.emit(run, Change::Run { from, to, reason });
+        }
+    }
+
+    /// The run's first attempt starts: its clock runs from here.
+    pub(super) fn begin_running(&mut self, run: RunId) {
+        self.step_run(run, RunState::Running, None);
+        self.watch_run_timeout(run);
+    }
+
+    pub(super) fn watch_run_timeout(&mut self, run: RunId) {
+        let Some(open) = self.planner.runs.get(&run) else { return };
+        if let (Some(started_at), Some(timeout_ms)) =
+            (open.run.summary.started_at, open.workflow.timeout_ms())
+        {
+            self.planner.timers.set(started_at.plus_ms(timeout_ms), Timer::RunTimeout(run));
+        }
+    }
+
+    fn end_run_when_done(&mut self, run: RunId) {
+        let Some(open) = self.planner.runs.get(&run) else { return };
+        let summary = &open.run.summary;
+        let over = summary.tasks.terminal() == summary.tasks.total;
+        if !over || summary.state.is_terminal() {
+            return;
+        }
+        let (to, reason) = verdict(open);
+        if matches!(summary.state, RunState::Queued | RunState::Paused) {
+            self.step_run(run, RunState::Running, None);
+        }
+        self.step_run(run, to, reason);
+    }
+}
+
+/// What a run with no task left has come to, and why.
+fn verdict(open: &OpenRun) -> (RunState, Option<String>) {
+    let summary = &open.run.summary;
+    if summary.state == RunState::Cancelling {
+        return (RunState::Cancelled, None);
+    }
+    if let Some(ending) = summary.ending {
+        return (ending, None);
+    }
+    let counts = &summary.tasks;
+    if counts.in_state(TaskState::Failed) == 0 && counts.in_state(TaskState::UpstreamFailed) == 0 {
+        return (RunState::Succeeded, None);
+    }
+    let bad = |task: &&Task| {
+        let failed = matches!(task.state, TaskState::Failed | TaskState::UpstreamFailed);
+        failed && !continues_on_error(open, task)
+    };
+    let mut failed = open.run.tasks.values().filter(bad);
+    let Some(first) = failed.next() else { return (RunState::Succeeded, None) };
+    let more = match failed.count() {
+        0 => String::new(),
+        more => format!(" (and {more} more)"),
+    };
+    let why =
+        first.message.clone().or_else(|| first.reason.map(|reason| reason.to_string())).unwrap_or_default();
+    (RunState::Failed, Some(format!("{} failed: {why}{more}", first.key)))
+}
+
+/// A need of the spec ended badly, the file does not say to go on, and the spec has no condition of its own.
+fn failed_need(open: &OpenRun, spec: usize) -> bool {
+    let spec = &open.run.summary.graph[spec];
+    let explicit = open.workflow.task(spec.name.as_str()).is_some_and(|task| task.condition.is_some());
+    !explicit
+        && open.run.tasks.values().any(|other| {
+            let bad =
+                matches!(other.state, TaskState::Failed | TaskState::UpstreamFailed | TaskState::Cancelled);
+            bad && spec.needs.contains(&other.key.name) && !continues_on_error(open, other)
+        })
+}
+
+fn continues_on_error(open: &OpenRun, task: &Task) -> bool {
+    open.workflow.task(task.key.name.as_str()).is_some_and(|spec| spec.continue_on_error)
+}
+
+impl Step<'_> {
+    /// Takes up a run that was read back from the records: its ready tasks, its timers and what it holds.
+    pub(super) fn resume_run(&mut self, run: RunId) {
+        let Some(open) = self.planner.runs.get(&run) else { return };
+        let tasks: Vec<(TaskKey, TaskState, Option<Timestamp>)> =
+            open.run.tasks.values().map(|task| (task.key.clone(), task.state, task.retry_at)).collect();
+        for (task, state, retry_at) in tasks {
+            match (state, retry_at) {
+                (TaskState::Queued, _) => self.enqueue(run, task),
+                (TaskState::Waiting, Some(at)) => self.planner.timers.set(at, Timer::Retry(run, task)),
+                (TaskState::Active, _) => self.take_back_attempt(run, task),
+                _ => {}
+            }
+        }
+        self.watch_run_timeout(run);
+    }
+
+    fn take_back_attempt(&mut self, run: RunId, task: TaskKey) {
+        let Some(open) = self.planner.runs.get_mut(&run) else { return };
+        open.admit(&task);
+        let Some(attempt) = open.run.tasks.get(&task).and_then(Task::open_attempt) else { return };
+        let executor = attempt.executor.clone();
+        let id = emboflow_model::AttemptId { run, task, number: attempt.number };
+        super::executors::hold(&mut self.planner.executors, id, &executor, &attempt.resources);
+        self.expect_executor(&executor);
+    }
+}

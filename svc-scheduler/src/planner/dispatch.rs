@@ -1,0 +1,131 @@
+//! From a task of the workflow file to what placement and runtimes read.
+
+use std::cmp::Reverse;
+
+use emboflow_model::runtime_spec::{StageIn, StageInSource};
+use emboflow_model::state::TaskState;
+use emboflow_model::transition::PlannedSpec;
+use emboflow_model::workflow::{Context, PlannedTask, Problem, RenderedTask, Workflow};
+use emboflow_model::{PoolName, Run, RunSummary, RuntimeSpec, TaskKey};
+use indexmap::IndexMap;
+use serde_json::{Map, Value};
+
+use super::ready::Shape;
+
+/// Bytes of log kept of an attempt when the file says nothing.
+const DEFAULT_LOG_LIMIT_BYTES: u64 = 256 * 1024 * 1024;
+/// The pool of tasks that name none.
+const DEFAULT_POOL: &str = "default";
+
+/// The TaskSpecs of a run with these inputs, in topological order. Errors: an input or a matrix does not work out.
+pub(crate) fn planned_specs(
+    workflow: &Workflow,
+    inputs: &Map<String, Value>,
+) -> Result<Vec<PlannedSpec>, Vec<Problem>> {
+    let planned = workflow.expand(inputs)?;
+    let mut fan_outs: IndexMap<&str, Option<u32>> = IndexMap::new();
+    for task in &planned {
+        let count = task.index.map(|index| index + 1);
+        fan_outs.insert(&task.spec_name, count);
+    }
+    let specs = workflow.topological_order().iter().filter_map(|name| {
+        // A matrix over nothing gives no task at all.
+        let fan_out = fan_outs.get(name.as_str()).copied().unwrap_or(Some(0));
+        let needs = workflow.needs(name).iter().filter_map(|need| need.parse().ok()).collect();
+        Some(PlannedSpec { name: name.parse().ok()?, fan_out, needs })
+    });
+    Ok(specs.collect())
+}
+
+/// The tasks of a run by key.
+pub(super) fn planned_by_key(
+    workflow: &Workflow,
+    run: &RunSummary,
+) -> Result<IndexMap<TaskKey, PlannedTask>, Vec<Problem>> {
+    let planned = workflow.expand(&run.inputs)?;
+    let keyed = planned.into_iter().filter_map(|task| {
+        let name = task.spec_name.parse().ok()?;
+        Some((TaskKey { name, index: task.index }, task))
+    });
+    Ok(keyed.collect())
+}
+
+/// What expressions see of a run: inputs, and how each TaskSpec has ended so far.
+pub(super) fn context(run: &Run, unfinished: impl Fn(usize) -> bool) -> Context {
+    let summary = &run.summary;
+    let mut context = Context::new(&summary.id.to_string(), summary.project.as_str(), summary.inputs.clone());
+    for (index, spec) in summary.graph.iter().enumerate() {
+        if !unfinished(index) {
+            context.set_task_state(spec.name.as_str(), state_of_spec(run, spec));
+        }
+    }
+    context
+}
+
+/// One state for all tasks of a spec: the worst of them.
+fn state_of_spec(run: &Run, spec: &PlannedSpec) -> TaskState {
+    let severity = |state: &TaskState| match state {
+        TaskState::Succeeded | TaskState::Cached => 0,
+        TaskState::Skipped => 1,
+        TaskState::Cancelled => 2,
+        TaskState::UpstreamFailed => 3,
+        TaskState::Failed => 4,
+        TaskState::Waiting | TaskState::Queued | TaskState::Active => 5,
+    };
+    let states = spec.keys().filter_map(|key| run.tasks.get(&key).map(|task| task.state));
+    states.max_by_key(severity).unwrap_or(TaskState::Succeeded)
+}
+
+/// All that a runtime reads about a task whose expressions have been evaluated.
+pub(super) fn runtime_spec(run: &Run, task: RenderedTask) -> RuntimeSpec {
+    let inputs = task.stage_in.iter().map(|input| StageIn {
+        name: input.name.clone(),
+        sources: sources(run, &input.from_task, &input.output),
+    });
+    RuntimeSpec {
+        inputs: inputs.collect(),
+        image: task.image,
+        pull: task.pull,
+        command: task.command,
+        args: task.args,
+        env: task.env,
+        workdir: task.workdir,
+        user: task.user,
+        resources: task.resources,
+        shm_bytes: task.shm_bytes,
+        pids: task.pids,
+        network: task.network,
+        isolation: task.isolation,
+        timeouts: task.timeouts,
+        stop: task.stop,
+        outputs: task.stage_out,
+        log_limit_bytes: task.log_limit_bytes.unwrap_or(DEFAULT_LOG_LIMIT_BYTES),
+    }
+}
+
+/// Where an output of all tasks of a spec lies.
+fn sources(run: &Run, spec: &str, output: &str) -> Vec<StageInSource> {
+    let made_by_spec = run.tasks.values().filter(|task| task.key.name.as_str() == spec);
+    let sources = made_by_spec.filter_map(|task| {
+        let artifact = task.artifacts.iter().find(|artifact| artifact.name == output)?;
+        Some(StageInSource {
+            index: task.key.index,
+            prefix: artifact.prefix.clone(),
+            artifact: artifact.name.clone(),
+            manifest_sha256: artifact.manifest_sha256.clone(),
+            directory: artifact.directory,
+        })
+    });
+    sources.collect()
+}
+
+/// What placement looks at.
+pub(super) fn shape(task: &RenderedTask) -> Shape {
+    let pool = task.pool.as_deref().and_then(|pool| pool.parse().ok());
+    Shape {
+        urgency: Reverse(task.priority),
+        pool: pool.unwrap_or_else(|| PoolName::new(DEFAULT_POOL).expect("the default pool is a name")),
+        resources: task.resources,
+        labels: task.labels.clone(),
+    }
+}

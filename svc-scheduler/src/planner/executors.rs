@@ -1,0 +1,229 @@
+//! What is known of executors: heartbeats, and what their open attempts hold (derived from transitions, never counted
+//! apart, so that nothing can leak).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use emboflow_model::executor::{ExecutorState, Heartbeat};
+use emboflow_model::state::AttemptState;
+use emboflow_model::transition::{AttemptEnd, AttemptTimes, Change};
+use emboflow_model::{
+    Attempt, AttemptId, Cause, ExecutorId, LogSeal, Outcome, Reason, Resources, Timestamp, object_key,
+};
+use emboflow_protocol::command::Command;
+
+use super::effect;
+use super::step::Step;
+use super::timers::Timer;
+
+/// An executor that has sent a heartbeat or holds an attempt.
+#[derive(Default)]
+pub(super) struct KnownExecutor {
+    /// None until the first one since this scheduler started.
+    pub(super) heartbeat: Option<Heartbeat>,
+    /// When something was last heard of it, by the scheduler's clock.
+    pub(super) last_seen: Timestamp,
+    /// What its open attempts hold.
+    pub(super) used: Resources,
+    /// Its open attempts.
+    pub(super) open: BTreeSet<AttemptId>,
+    /// A timer will look at its silence.
+    watched: bool,
+}
+
+impl KnownExecutor {
+    /// Whether work may be given to it.
+    pub(super) fn takes_work(&self, now: Timestamp, suspect_after_ms: u64) -> bool {
+        let online = self.heartbeat.as_ref().is_some_and(|beat| beat.state == ExecutorState::Online);
+        online && now.ms_since(self.last_seen) < suspect_after_ms
+    }
+
+    /// What it has left; nothing when all its slots are taken.
+    pub(super) fn free(&self) -> Resources {
+        match &self.heartbeat {
+            Some(beat) if self.open.len() < beat.slots as usize => beat.capacity.minus(&self.used),
+            _ => Resources::default(),
+        }
+    }
+}
+
+/// Keeps what executors hold in step with a change that has been decided.
+pub(super) fn hold(
+    executors: &mut BTreeMap<ExecutorId, KnownExecutor>,
+    attempt: AttemptId,
+    executor: &ExecutorId,
+    resources: &Resources,
+) {
+    let known = executors.entry(executor.clone()).or_default();
+    if known.open.insert(attempt) {
+        known.used = known.used.plus(resources);
+    }
+}
+
+/// The opposite of [`hold`].
+pub(super) fn free(
+    executors: &mut BTreeMap<ExecutorId, KnownExecutor>,
+    attempt: &AttemptId,
+    executor: &ExecutorId,
+    resources: &Resources,
+) {
+    if let Some(known) = executors.get_mut(executor)
+        && known.open.remove(attempt)
+    {
+        known.used = known.used.minus(resources);
+    }
+}
+
+impl Step<'_> {
+    /// Takes in a heartbeat, and puts right what the executor and the plan see differently.
+    pub(super) fn hear(&mut self, beat: Heartbeat) {
+        let known = self.planner.executors.entry(beat.executor.clone()).or_default();
+        known.last_seen = self.now;
+        known.heartbeat = Some(beat.clone());
+        self.watch_silence(&beat.executor);
+        self.answer_held_attempts(&beat);
+        self.answer_missing_attempts(&beat);
+    }
+
+    /// An executor whose attempts are known from the log, but which has not been heard of yet.
+    pub(super) fn expect_executor(&mut self, executor: &ExecutorId) {
+        let now = self.now;
+        let known = self.planner.executors.entry(executor.clone()).or_default();
+        if known.heartbeat.is_none() {
+            known.last_seen = now;
+        }
+        self.watch_silence(executor);
+    }
+
+    fn watch_silence(&mut self, executor: &ExecutorId) {
+        let lost_after_ms = self.planner.policy.lost_after_ms;
+        if let Some(known) = self.planner.executors.get_mut(executor)
+            && !known.watched
+        {
+            known.watched = true;
+            let at = known.last_seen.plus_ms(lost_after_ms);
+            self.planner.timers.set(at, Timer::ExecutorSilent(executor.clone()));
+        }
+    }
+
+    /// What the executor holds and should not: let go. What it holds and should stop: say so again.
+    fn answer_held_attempts(&mut self, beat: &Heartbeat) {
+        for held in &beat.attempts {
+            let current = self.open_attempt(&held.attempt).filter(|attempt| attempt.fence == held.fence);
+            match current {
+                None => {
+                    self.tell(beat, Command::Release { attempt: held.attempt.clone(), fence: held.fence })
+                }
+                Some(attempt) => {
+                    if let Some(reason) = attempt.stopping {
+                        let command =
+                            Command::Stop { attempt: held.attempt.clone(), fence: held.fence, reason };
+                        self.tell(beat, command);
+                    }
+                }
+            }
+        }
+    }
+
+    /// What the executor should hold and does not: gone with an older data directory, or a command that was lost.
+    fn answer_missing_attempts(&mut self, beat: &Heartbeat) {
+        let Some(known) = self.planner.executors.get(&beat.executor) else { return };
+        let held: BTreeSet<&AttemptId> = beat.attempts.iter().map(|held| &held.attempt).collect();
+        let missing: Vec<AttemptId> = known.open.iter().filter(|id| !held.contains(id)).cloned().collect();
+        for id in missing {
+            let Some(attempt) = self.open_attempt(&id).cloned() else { continue };
+            if attempt.journal != beat.journal {
+                self.lose_attempt(
+                    &id,
+                    format!("executor {} came back with an empty data directory", beat.executor),
+                );
+            } else if attempt.state == AttemptState::Dispatched
+                && self.now.ms_since(attempt.dispatched_at) >= self.planner.policy.redispatch_after_ms
+            {
+                let Some(open) = self.planner.runs.get(&id.run) else { continue };
+                let again = match attempt.stopping {
+                    None => effect::start(open, &id.task, id.number),
+                    Some(_) => effect::stop(open, &id.task, id.number),
+                };
+                self.effects.extend(again);
+            }
+        }
+    }
+
+    /// A timer found that an executor may have been silent for too long.
+    pub(super) fn judge_silence(&mut self, executor: &ExecutorId) {
+        let lost_after_ms = self.planner.policy.lost_after_ms;
+        let Some(known) = self.planner.executors.get_mut(executor) else { return };
+        known.watched = false;
+        if self.now.ms_since(known.last_seen) < lost_after_ms {
+            self.watch_silence(executor);
+            return;
+        }
+        let open: Vec<AttemptId> = known.open.iter().cloned().collect();
+        if open.is_empty() {
+            self.planner.executors.remove(executor);
+            return;
+        }
+        let silence_s = self.now.ms_since(known.last_seen) / 1000;
+        for id in open {
+            if self.is_ending(id.run) {
+                // "cancelled" promises that nothing of the run runs any more: without the executor's word it waits.
+                let wait_reason = format!("executor {executor} is unreachable: nobody can confirm the stop");
+                self.note_wait(&id, wait_reason);
+            } else {
+                self.lose_attempt(&id, format!("executor {executor} has been silent for {silence_s} s"));
+            }
+        }
+        self.watch_silence_again_later(executor);
+    }
+
+    fn watch_silence_again_later(&mut self, executor: &ExecutorId) {
+        let at = self.now.plus_ms(self.planner.policy.lost_after_ms);
+        if let Some(known) = self.planner.executors.get_mut(executor) {
+            known.watched = true;
+            self.planner.timers.set(at, Timer::ExecutorSilent(executor.clone()));
+        }
+    }
+
+    fn note_wait(&mut self, id: &AttemptId, wait_reason: String) {
+        let noted = self.planner.runs.get(&id.run).and_then(|open| open.run.tasks.get(&id.task));
+        if noted.is_some_and(|task| task.wait_reason.as_deref() != Some(&*wait_reason)) {
+            self.emit(id.run, Change::TaskWaits { task: id.task.clone(), wait_reason });
+        }
+    }
+
+    fn lose_attempt(&mut self, id: &AttemptId, message: String) {
+        let Some(open) = self.planner.runs.get(&id.run) else { return };
+        let times = open.attempt(&id.task, id.number).map(|attempt| attempt.times);
+        let end = AttemptEnd {
+            outcome: Outcome::Lost,
+            cause: Cause::Infra,
+            reason: Some(Reason::ExecutorLost),
+            message: Some(message),
+            exit_code: None,
+            times: times.unwrap_or(AttemptTimes::default()),
+            log: Some(LogSeal {
+                prefix: object_key::attempt_prefix(&open.run.summary.project, id),
+                size_bytes: 0,
+                lines: 0,
+                sha256: String::new(),
+                truncated: Some("executor_lost".to_owned()),
+            }),
+            artifacts: Vec::new(),
+            image_digest: None,
+        };
+        self.close_attempt(id, end);
+    }
+
+    fn open_attempt(&self, id: &AttemptId) -> Option<&Attempt> {
+        let open = self.planner.runs.get(&id.run)?;
+        open.attempt(&id.task, id.number).filter(|attempt| attempt.is_open())
+    }
+
+    fn tell(&mut self, beat: &Heartbeat, command: Command) {
+        self.effects.push(effect::Effect::Command {
+            pool: beat.pool.clone(),
+            executor: beat.executor.clone(),
+            command,
+        });
+    }
+}

@@ -1,0 +1,53 @@
+//! What the planner decides on.
+
+use std::sync::Arc;
+
+use emboflow_model::executor::Heartbeat;
+use emboflow_model::transition::Accepted;
+use emboflow_model::workflow::Workflow;
+use emboflow_model::{ExecutorId, ProjectName, Reason, Run, RunId, TaskKey};
+use emboflow_protocol::FieldError;
+use emboflow_protocol::report::Report;
+
+/// One thing that happened. The driver has read and checked it; nothing here can fail to parse.
+pub(crate) enum Input {
+    /// A run request that may become a run.
+    Submit(Box<Submission>),
+    /// A run request that cannot become one.
+    Reject { project: ProjectName, key: String, body_sha256: String, errors: Vec<FieldError> },
+    /// Something is asked of a run that is open.
+    Command { run: RunId, command: RunCommand },
+    /// A finished run is repeated from the tasks that did not end well.
+    Recover { old: Box<Run>, tasks: Vec<TaskKey>, submission: Box<Submission> },
+    /// An executor says what became of an attempt.
+    Report { executor: ExecutorId, report: Report },
+    /// An executor says that it is there.
+    Heartbeat(Box<Heartbeat>),
+}
+
+/// A run to be made: the id and the trace are made at the edge.
+pub(crate) struct Submission {
+    pub(crate) run: RunId,
+    pub(crate) project: ProjectName,
+    pub(crate) workflow: Arc<Workflow>,
+    pub(crate) accepted: Accepted,
+}
+
+/// What can be asked of an open run.
+#[derive(Clone, Debug)]
+pub(crate) enum RunCommand {
+    /// End it.
+    Cancel { reason: Option<String> },
+    /// Start no more attempts.
+    Pause { reason: Option<String> },
+    /// Go on.
+    Resume,
+}
+
+/// Why an attempt is stopped because its run ends.
+pub(crate) const fn stop_reason(ending: emboflow_model::RunState) -> Reason {
+    match ending {
+        emboflow_model::RunState::TimedOut => Reason::RunTimeout,
+        _ => Reason::Cancelled,
+    }
+}

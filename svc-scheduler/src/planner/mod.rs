@@ -1,0 +1,158 @@
+//! The planner: every decision about runs, as pure functions.
+//!
+//! `step(inputs, now)` changes the plan's state and gives the entries for the decision log and what is to be done once
+//! they are in the records. No await, clock, lock, randomness or client inside: the same inputs give the same bytes.
+
+mod advance;
+mod backoff;
+mod cancel;
+mod dispatch;
+mod effect;
+mod executors;
+mod input;
+mod open_run;
+mod placement;
+mod policy;
+mod ready;
+mod recover;
+mod report;
+mod step;
+mod submit;
+mod timers;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, HashMap};
+
+use emboflow_model::state::TaskState;
+use emboflow_model::{AttemptId, ExecutorId, ProjectName, RunId, Task, Timestamp};
+use emboflow_protocol::call::{Claim, TaskWait};
+
+pub(crate) use dispatch::planned_specs;
+pub(crate) use effect::{Effect, EffectKind, effects_of};
+pub(crate) use input::{Input, RunCommand, Submission};
+pub(crate) use open_run::OpenRun;
+pub use policy::Policy;
+pub(crate) use recover::kept_tasks;
+pub(crate) use step::Decisions;
+
+use executors::KnownExecutor;
+use ready::ReadyQueue;
+use step::Step;
+use timers::Timers;
+
+/// Everything that one shard has open. All of it is derived from the decision log and from heartbeats.
+pub(crate) struct Planner {
+    policy: Policy,
+    shard: u32,
+    /// Place of the last entry in the decision log.
+    seq: u64,
+    runs: HashMap<RunId, OpenRun>,
+    executors: BTreeMap<ExecutorId, KnownExecutor>,
+    ready: ReadyQueue,
+    timers: Timers,
+}
+
+/// What a granted claim may reach.
+pub(crate) struct Grant {
+    pub(crate) project: ProjectName,
+    pub(crate) read_prefixes: Vec<String>,
+}
+
+impl Planner {
+    /// A planner that continues the log after `seq`.
+    pub(crate) fn new(policy: Policy, shard: u32, seq: u64) -> Self {
+        Self {
+            policy,
+            shard,
+            seq,
+            runs: HashMap::new(),
+            executors: BTreeMap::new(),
+            ready: ReadyQueue::default(),
+            timers: Timers::default(),
+        }
+    }
+
+    /// Takes a run back that was open when the log ended.
+    pub(crate) fn restore(&mut self, run: OpenRun, now: Timestamp) {
+        let id = run.id();
+        self.runs.insert(id, run);
+        let mut step = Step::begin(self, now);
+        step.resume_run(id);
+    }
+
+    /// Decides on all inputs, then places what is ready.
+    pub(crate) fn step(&mut self, inputs: Vec<Input>, now: Timestamp) -> Decisions {
+        let mut step = Step::begin(self, now);
+        for input in inputs {
+            step.take(input);
+        }
+        step.fire_timers();
+        step.place();
+        step.seal()
+    }
+
+    /// When [`Planner::step`] must be called again even without an input.
+    pub(crate) fn next_timer(&self) -> Option<Timestamp> {
+        self.timers.next()
+    }
+
+    /// Place of the last entry in the decision log.
+    pub(crate) fn last_seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// A run that is open.
+    pub(crate) fn run(&self, run: RunId) -> Option<&OpenRun> {
+        self.runs.get(&run)
+    }
+
+    /// Runs that are open.
+    pub(crate) fn open_runs(&self) -> usize {
+        self.runs.len()
+    }
+
+    /// Tasks that are ready and have no executor.
+    pub(crate) fn queued_tasks(&self) -> usize {
+        self.ready.len()
+    }
+
+    /// May the asking executor start this attempt? The error says why not.
+    pub(crate) fn claim(&self, claim: &Claim) -> Result<Grant, String> {
+        let AttemptId { run, task, number } = &claim.attempt;
+        let open = self.runs.get(run).ok_or_else(|| format!("{run} is not open"))?;
+        let found = open.run.tasks.get(task).ok_or_else(|| format!("{run} has no task {task}"))?;
+        let attempt = found.open_attempt().ok_or_else(|| format!("{task} has no open attempt"))?;
+        if attempt.number != *number || attempt.fence != claim.fence || attempt.executor != claim.executor {
+            return Err(format!("the open attempt is number {} on {}", attempt.number, attempt.executor));
+        }
+        if attempt.stopping.is_some() {
+            return Err("the attempt is to be stopped".to_owned());
+        }
+        Ok(Grant { project: open.run.summary.project.clone(), read_prefixes: open.input_prefixes(task) })
+    }
+
+    /// Why the waiting tasks of a run wait, now; 1,000 entries at most.
+    pub(crate) fn explain(&self, run: RunId, now: Timestamp) -> Vec<TaskWait> {
+        let Some(open) = self.runs.get(&run) else { return Vec::new() };
+        let waits = open.run.tasks.values().filter_map(|task| {
+            let wait_reason = self.wait_reason(open, task, now)?;
+            Some(TaskWait { task: task.key.clone(), wait_reason })
+        });
+        waits.take(1_000).collect()
+    }
+
+    fn wait_reason(&self, open: &OpenRun, task: &Task, now: Timestamp) -> Option<String> {
+        if let Some(reason) = open.wait_reason(task) {
+            return Some(reason);
+        }
+        if task.state != TaskState::Queued {
+            return None;
+        }
+        let shape = open.shape(&task.key)?.ok()?;
+        Some(placement::explain(&shape, &self.executors, now, self.policy.suspect_after_ms))
+    }
+}

@@ -1,0 +1,64 @@
+//! Repeating a finished run: a new run that takes over the results of the tasks that stay.
+
+use std::collections::HashSet;
+
+use emboflow_model::name::TaskName;
+use emboflow_model::state::TaskState;
+use emboflow_model::transition::{Change, PlannedSpec};
+use emboflow_model::{Run, RunId, Task, TaskKey};
+
+use super::input::Submission;
+use super::step::Step;
+
+impl Step<'_> {
+    /// Makes the new run; `tasks` are repeated, or those that did not end well when it is empty.
+    pub(super) fn recover(&mut self, old: &Run, tasks: &[TaskKey], submission: Submission) {
+        let run = submission.run;
+        let old_id = old.summary.id;
+        if !self.open(submission) {
+            return;
+        }
+        for kept in kept_tasks(old, tasks) {
+            self.take_over(run, old_id, kept);
+        }
+        self.start_roots(run);
+    }
+
+    fn take_over(&mut self, run: RunId, from_run: RunId, kept: &Task) {
+        let taken_over = Change::TaskTakenOver {
+            task: kept.key.clone(),
+            from_run: kept.taken_over_from.unwrap_or(from_run),
+            artifacts: kept.artifacts.clone(),
+            log: kept.log().cloned(),
+        };
+        self.emit(run, taken_over);
+        self.finish_task(run, &kept.key, TaskState::Cached, None, None);
+    }
+}
+
+/// The tasks of the old run whose results stay: they ended well, and nothing that they need is repeated.
+pub(crate) fn kept_tasks<'r>(old: &'r Run, repeat: &[TaskKey]) -> Vec<&'r Task> {
+    let named: HashSet<&TaskKey> = repeat.iter().collect();
+    let repeated = |task: &Task| match repeat.is_empty() {
+        true => !task.state.is_good(),
+        false => named.contains(&task.key) || !task.state.is_good(),
+    };
+    let mut stale: HashSet<&TaskName> = HashSet::new();
+    let mut kept = Vec::new();
+    // The graph is in topological order: whatever a spec needs has been judged before it.
+    for spec in &old.summary.graph {
+        let needs_stale = spec.needs.iter().any(|need| stale.contains(need));
+        let tasks: Vec<&Task> = tasks_of(old, spec).collect();
+        if needs_stale || tasks.iter().any(|task| repeated(task)) {
+            stale.insert(&spec.name);
+        }
+        if !needs_stale {
+            kept.extend(tasks.into_iter().filter(|task| !repeated(task)));
+        }
+    }
+    kept
+}
+
+fn tasks_of<'r>(run: &'r Run, spec: &'r PlannedSpec) -> impl Iterator<Item = &'r Task> + 'r {
+    spec.keys().filter_map(|key| run.tasks.get(&key))
+}

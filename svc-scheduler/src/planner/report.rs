@@ -1,0 +1,172 @@
+//! What executors say of attempts, and what a task does after one has ended.
+
+use emboflow_model::state::{AttemptState, Cause, Outcome, Reason, RunState, TaskState};
+use emboflow_model::transition::{AttemptEnd, Change};
+use emboflow_model::workflow::{Backoff, RenderedRetry};
+use emboflow_model::{AttemptId, ExecutorId, RunId, TaskKey, Timestamp};
+use emboflow_protocol::command::Command;
+use emboflow_protocol::report::{Phase, Report};
+
+use super::backoff;
+use super::effect::Effect;
+use super::input::stop_reason;
+use super::ready::Shape;
+use super::step::Step;
+use super::timers::Timer;
+
+impl Step<'_> {
+    /// Takes in a report. One that is late, fenced or unknown changes nothing and is answered with a release.
+    pub(super) fn report(&mut self, executor: &ExecutorId, report: Report) {
+        if let Some(known) = self.planner.executors.get_mut(executor) {
+            known.last_seen = self.now;
+        }
+        let id = report.attempt;
+        let current = self.planner.runs.get(&id.run).and_then(|open| open.attempt(&id.task, id.number));
+        match current {
+            Some(attempt)
+                if attempt.is_open() && attempt.fence == report.fence && attempt.executor == *executor =>
+            {
+                let state = attempt.state;
+                match report.phase {
+                    Phase::Preparing { at } => self.move_attempt(&id, state, AttemptState::Preparing, at),
+                    Phase::Running { at } => self.move_attempt(&id, state, AttemptState::Running, at),
+                    Phase::Finishing { at } => self.move_attempt(&id, state, AttemptState::Finishing, at),
+                    Phase::Ended { end } => self.close_attempt(&id, *end),
+                }
+            }
+            _ => self.refuse_report(executor, id, report.fence),
+        }
+    }
+
+    fn refuse_report(&mut self, executor: &ExecutorId, attempt: AttemptId, fence: u64) {
+        let pool = self.planner.executors.get(executor).and_then(|known| known.heartbeat.as_ref());
+        if let Some(beat) = pool {
+            let command = Command::Release { attempt, fence };
+            self.effects.push(Effect::Command {
+                pool: beat.pool.clone(),
+                executor: executor.clone(),
+                command,
+            });
+        }
+    }
+
+    fn move_attempt(&mut self, id: &AttemptId, from: AttemptState, to: AttemptState, at: Timestamp) {
+        if from.may_become(to) {
+            self.emit(id.run, Change::AttemptMoved { task: id.task.clone(), number: id.number, to, at });
+        }
+    }
+
+    /// Opens the next attempt of a queued task on an executor that fits.
+    pub(super) fn open_attempt_on(
+        &mut self,
+        run: RunId,
+        task: &TaskKey,
+        executor: &ExecutorId,
+        shape: &Shape,
+    ) {
+        let Some(open) = self.planner.runs.get(&run) else { return };
+        let number = open.run.tasks.get(task).map_or(0, |found| found.attempts.len()) + 1;
+        let journal = self.planner.executors.get(executor).and_then(|known| known.heartbeat.as_ref());
+        let Some(journal) = journal.map(|beat| beat.journal.clone()) else { return };
+        let is_first = open.run.summary.state == RunState::Queued;
+        if is_first {
+            self.begin_running(run);
+        }
+        self.step_task(run, task, TaskState::Active);
+        let fence = self.next_fence();
+        let opened = Change::AttemptOpened {
+            task: task.clone(),
+            number: number as u32,
+            fence,
+            executor: executor.clone(),
+            pool: shape.pool.clone(),
+            journal,
+            resources: shape.resources,
+        };
+        self.emit(run, opened);
+    }
+
+    /// An attempt is over: the task ends, or tries again.
+    pub(super) fn close_attempt(&mut self, id: &AttemptId, end: AttemptEnd) {
+        let closed =
+            Change::AttemptClosed { task: id.task.clone(), number: id.number, end: Box::new(end.clone()) };
+        self.emit(id.run, closed);
+        if end.outcome == Outcome::Succeeded {
+            self.finish_task(id.run, &id.task, TaskState::Succeeded, None, None);
+        } else if let Some(ending) = self.ending_of(id.run) {
+            self.finish_stopped(id, ending, &end);
+        } else if let Some(pause_ms) = self.pause_before_retry(id, &end) {
+            self.retry_after(id, pause_ms, &end);
+        } else {
+            self.finish_task(id.run, &id.task, TaskState::Failed, end.reason, end.message);
+        }
+    }
+
+    fn finish_stopped(&mut self, id: &AttemptId, ending: RunState, end: &AttemptEnd) {
+        let to = match ending {
+            RunState::TimedOut => TaskState::Failed,
+            _ => TaskState::Cancelled,
+        };
+        self.finish_task(id.run, &id.task, to, Some(stop_reason(ending)), end.message.clone());
+    }
+
+    fn retry_after(&mut self, id: &AttemptId, pause_ms: u64, end: &AttemptEnd) {
+        let retry_at = self.now.plus_ms(pause_ms);
+        let waits = Change::Task {
+            task: id.task.clone(),
+            from: TaskState::Active,
+            to: TaskState::Waiting,
+            reason: end.reason,
+            message: end.message.clone(),
+            retry_at: Some(retry_at),
+        };
+        self.emit(id.run, waits);
+        self.let_follow(id.run, &id.task);
+        self.planner.timers.set(retry_at, Timer::Retry(id.run, id.task.clone()));
+    }
+
+    /// How long the task waits before its next attempt; none when it has no attempt left.
+    fn pause_before_retry(&self, id: &AttemptId, end: &AttemptEnd) -> Option<u64> {
+        let policy = &self.planner.policy;
+        let open = self.planner.runs.get(&id.run)?;
+        let attempts = &open.run.tasks.get(&id.task)?.attempts;
+        let charged_to = |free: bool| {
+            let ends = attempts.iter().filter_map(|attempt| attempt.end.as_ref());
+            ends.filter(|end| is_free(end.cause) == free).count() as u32
+        };
+        if is_free(end.cause) {
+            let losses = charged_to(true);
+            let base = policy.infra_retry_delay_ms;
+            return (losses <= policy.infra_retries)
+                .then(|| backoff::exponential_ms(base, policy.infra_retry_max_delay_ms, losses, id));
+        }
+        let retry = open.rendered(&id.task)?.ok()?.retry;
+        let failures = charged_to(false);
+        if failures >= retry.attempts || !is_worth_repeating(&retry, end.reason) {
+            return None;
+        }
+        Some(match retry.backoff {
+            Backoff::Exponential => backoff::exponential_ms(retry.delay_ms, retry.max_delay_ms, failures, id),
+            Backoff::Constant => backoff::jittered(retry.delay_ms, id),
+        })
+    }
+}
+
+/// Ends by infrastructure or by a defect of the platform are not charged to the task's own retries.
+const fn is_free(cause: Cause) -> bool {
+    matches!(cause, Cause::Infra | Cause::System)
+}
+
+/// Whether another attempt may end otherwise, and the file wants one after this reason.
+fn is_worth_repeating(retry: &RenderedRetry, reason: Option<Reason>) -> bool {
+    let Some(reason) = reason else { return retry.on.is_empty() };
+    let hopeless = matches!(
+        reason,
+        Reason::ImageNotFound
+            | Reason::ImageDenied
+            | Reason::BadCommand
+            | Reason::SpecInvalid
+            | Reason::Cancelled
+    );
+    !hopeless && (retry.on.is_empty() || retry.on.contains(&reason))
+}

@@ -1,0 +1,141 @@
+//! One step: changes are taken in as they are decided, and become one transition a run at the end.
+
+use std::collections::VecDeque;
+
+use emboflow_model::transition::Change;
+use emboflow_model::{
+    AttemptId, LogEntry, Rejection, RunId, RunSummary, Task, TaskKey, Timestamp, Transition,
+};
+use indexmap::IndexMap;
+
+use super::Planner;
+use super::effect::{Effect, effects_of};
+use super::executors;
+use super::input::Input;
+
+/// What a step decided.
+#[derive(Default)]
+pub(crate) struct Decisions {
+    /// For the decision log, in order.
+    pub(crate) entries: Vec<LogEntry>,
+    /// What follows from each entry, with the entry's place in the log; carried out once the entries are durable.
+    pub(crate) effects: Vec<(u64, Effect)>,
+    /// What follows from no entry: answers to executors that see things differently.
+    pub(crate) unlogged: Vec<Effect>,
+    /// The runs that changed, as they are now.
+    pub(crate) runs: Vec<RunSummary>,
+    /// The tasks that changed (all of them, when the run is new), as they are now.
+    pub(crate) tasks: Vec<Task>,
+}
+
+/// A step that is being taken.
+pub(super) struct Step<'p> {
+    pub(super) planner: &'p mut Planner,
+    pub(super) now: Timestamp,
+    pub(super) effects: Vec<Effect>,
+    /// Specs whose last need has ended; worked off by [`Step::settle`].
+    pub(super) met_specs: VecDeque<(RunId, usize)>,
+    /// Runs of which something ended.
+    pub(super) touched: Vec<RunId>,
+    /// Tasks that became ready in this step.
+    pub(super) newly_queued: Vec<(RunId, TaskKey)>,
+    pub(super) rejections: Vec<Rejection>,
+    changes: IndexMap<RunId, Vec<Change>>,
+    fences: u64,
+}
+
+impl<'p> Step<'p> {
+    pub(super) fn begin(planner: &'p mut Planner, now: Timestamp) -> Self {
+        Self {
+            planner,
+            now,
+            effects: Vec::new(),
+            met_specs: VecDeque::new(),
+            touched: Vec::new(),
+            newly_queued: Vec::new(),
+            rejections: Vec::new(),
+            changes: IndexMap::new(),
+            fences: 0,
+        }
+    }
+
+    /// Decides on one input.
+    pub(super) fn take(&mut self, input: Input) {
+        match input {
+            Input::Submit(submission) => self.submit(*submission),
+            Input::Reject { project, key, body_sha256, errors } => {
+                self.reject(project, key, body_sha256, errors)
+            }
+            Input::Command { run, command } => self.command(run, command),
+            Input::Recover { old, tasks, submission } => self.recover(&old, &tasks, *submission),
+            Input::Report { executor, report } => self.report(&executor, report),
+            Input::Heartbeat(beat) => self.hear(*beat),
+        }
+        self.settle();
+    }
+
+    /// Records a change: the run, the progress of its specs and what executors hold follow at once.
+    pub(super) fn emit(&mut self, run: RunId, change: Change) {
+        let Some(open) = self.planner.runs.get_mut(&run) else { return };
+        open.run.apply_change(&change, self.now);
+        match &change {
+            Change::AttemptOpened { task, number, executor, resources, .. } => {
+                let id = AttemptId { run, task: task.clone(), number: *number };
+                executors::hold(&mut self.planner.executors, id, executor, resources);
+            }
+            Change::AttemptClosed { task, number, .. } => {
+                let id = AttemptId { run, task: task.clone(), number: *number };
+                if let Some(attempt) = open.attempt(task, *number) {
+                    executors::free(&mut self.planner.executors, &id, &attempt.executor, &attempt.resources);
+                }
+            }
+            _ => {}
+        }
+        self.changes.entry(run).or_default().push(change);
+    }
+
+    /// A fence greater than every one before: the log's place leads, and the log only grows.
+    pub(super) fn next_fence(&mut self) -> u64 {
+        self.fences += 1;
+        ((self.planner.seq + 1) << 20) + self.fences
+    }
+
+    /// Seals what was decided into log entries, and lets go of the runs that are over.
+    pub(super) fn seal(mut self) -> Decisions {
+        self.settle();
+        let mut decisions = Decisions { unlogged: std::mem::take(&mut self.effects), ..Decisions::default() };
+        for mut rejection in std::mem::take(&mut self.rejections) {
+            self.planner.seq += 1;
+            rejection.seq = self.planner.seq;
+            decisions.entries.push(LogEntry::Rejection(rejection));
+        }
+        for (run, changes) in std::mem::take(&mut self.changes) {
+            self.seal_run(run, changes, &mut decisions);
+        }
+        decisions
+    }
+
+    fn seal_run(&mut self, run: RunId, changes: Vec<Change>, decisions: &mut Decisions) {
+        let Some(open) = self.planner.runs.get_mut(&run) else { return };
+        self.planner.seq += 1;
+        let seq = self.planner.seq;
+        let number = open.run.seal(seq);
+        let transition = Transition {
+            shard: self.planner.shard,
+            seq,
+            run,
+            project: open.run.summary.project.clone(),
+            number,
+            at: self.now,
+            changes,
+        };
+        let changed = |task: &&Task| number == 1 || task.version == number;
+        decisions.tasks.extend(open.run.tasks.values().filter(changed).cloned());
+        decisions.runs.push(open.run.summary.clone());
+        decisions.effects.extend(effects_of(&transition, open).into_iter().map(|effect| (seq, effect)));
+        decisions.entries.push(LogEntry::Transition(transition));
+        if open.run.summary.state.is_terminal() {
+            self.planner.runs.remove(&run);
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! A planner on paper: a few lines make a workflow, executors and time pass.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use emboflow_model::executor::{Disk, ExecutorState, Heartbeat, HeldAttempt};
+use emboflow_model::state::{Cause, Outcome, Reason, RunState, TaskState};
+use emboflow_model::transition::{Accepted, AttemptEnd, AttemptTimes};
+use emboflow_model::workflow;
+use emboflow_model::{AttemptId, LogEntry, Resources, Run, RunId, Task, TaskKey, Timestamp, Transition};
+use emboflow_protocol::command::Command;
+use emboflow_protocol::report::{Phase, Report};
+use indexmap::IndexMap;
+use serde_json::Map;
+
+use super::*;
+
+const GIB: u64 = 1024 * 1024 * 1024;
+
+/// The planner, its log, and the commands that nobody has answered yet.
+pub(super) struct Paper {
+    pub(super) planner: Planner,
+    pub(super) log: Vec<LogEntry>,
+    pub(super) now: Timestamp,
+    pub(super) commands: Vec<Command>,
+    next_run: u128,
+    finished: BTreeMap<RunId, Run>,
+}
+
+impl Paper {
+    pub(super) fn new() -> Self {
+        Self {
+            planner: Planner::new(Policy::default(), 0, 0),
+            log: Vec::new(),
+            now: Timestamp(1_000_000),
+            commands: Vec::new(),
+            next_run: 1,
+            finished: BTreeMap::new(),
+        }
+    }
+
+    /// With one executor of four cores.
+    pub(super) fn with_executor() -> Self {
+        let mut paper = Self::new();
+        paper.beat("one", 4);
+        paper
+    }
+
+    /// A heartbeat of an executor with this many cores that holds what it has been given.
+    pub(super) fn beat(&mut self, executor: &str, cores: u64) {
+        let beat = self.heartbeat(executor, cores);
+        self.take(Input::Heartbeat(Box::new(beat)));
+    }
+
+    pub(super) fn heartbeat(&self, executor: &str, cores: u64) -> Heartbeat {
+        let known = self.planner.executors.get(&executor.parse().unwrap());
+        let held = known.into_iter().flat_map(|known| &known.open).filter_map(|id| {
+            let fence = self.planner.runs.get(&id.run)?.attempt(&id.task, id.number)?.fence;
+            Some(HeldAttempt { attempt: id.clone(), fence })
+        });
+        Heartbeat {
+            executor: executor.parse().unwrap(),
+            pool: "default".parse().unwrap(),
+            incarnation: "1".to_owned(),
+            journal: format!("journal-of-{executor}"),
+            state: ExecutorState::Online,
+            capacity: Resources { cpu_millis: cores * 1000, memory_bytes: 64 * GIB, disk_bytes: 64 * GIB },
+            used: Resources::default(),
+            slots: 100,
+            labels: BTreeMap::new(),
+            runtime: "paper".to_owned(),
+            version: "0".to_owned(),
+            attempts: held.collect(),
+            disk: Disk::default(),
+            sent_at: self.now,
+        }
+    }
+
+    pub(super) fn take(&mut self, input: Input) -> Decisions {
+        let decisions = self.planner.step(vec![input], self.now);
+        self.keep(decisions)
+    }
+
+    fn keep(&mut self, decisions: Decisions) -> Decisions {
+        for (before, entry) in (self.log.len() as u64..).zip(&decisions.entries) {
+            assert_eq!(entry.seq(), before + 1, "the log has no gaps");
+        }
+        self.log.extend(decisions.entries.iter().cloned());
+        let effects = decisions.effects.iter().map(|(_, effect)| effect).chain(&decisions.unlogged);
+        self.commands.extend(effects.filter_map(|effect| match effect {
+            Effect::Command { command, .. } => Some(command.clone()),
+            Effect::Publish(_) => None,
+        }));
+        self.check_folds(&decisions);
+        decisions
+    }
+
+    /// What the planner holds is what any reader of the log would fold.
+    fn check_folds(&mut self, decisions: &Decisions) {
+        for summary in &decisions.runs {
+            let run = Run::fold(self.history(summary.id)).unwrap().unwrap();
+            assert_eq!(run.summary, *summary);
+            if let Some(open) = self.planner.runs.get(&summary.id) {
+                assert_eq!(run.tasks, open.run.tasks);
+            }
+            self.finished.insert(summary.id, run);
+        }
+    }
+
+    pub(super) fn history(&self, run: RunId) -> Vec<&Transition> {
+        let transitions = self.log.iter().filter_map(|entry| match entry {
+            LogEntry::Transition(transition) => Some(transition),
+            LogEntry::Rejection(_) => None,
+        });
+        transitions.filter(|transition| transition.run == run).collect()
+    }
+
+    pub(super) fn submit(&mut self, source: &str) -> RunId {
+        let submission = self.submission(source);
+        let run = submission.run;
+        self.take(Input::Submit(Box::new(submission)));
+        run
+    }
+
+    pub(super) fn submission(&mut self, source: &str) -> Submission {
+        let workflow = workflow::parse(source).unwrap_or_else(|problems| panic!("{problems:#?}"));
+        let inputs = workflow.resolve_inputs(&Map::new()).unwrap();
+        let run = RunId::from_bits(self.next_run);
+        self.next_run += 1;
+        let accepted = Accepted {
+            workflow: workflow.name.parse().unwrap(),
+            digest: workflow.digest.clone(),
+            source: source.into(),
+            tasks: planned_specs(&workflow, &inputs).unwrap(),
+            inputs,
+            labels: IndexMap::new(),
+            key: run.to_string(),
+            body_sha256: String::new(),
+            trace_id: "0".repeat(32),
+            recovered_from: None,
+        };
+        Submission { run, project: "default".parse().unwrap(), workflow: Arc::new(workflow), accepted }
+    }
+
+    /// Time passes; timers fire.
+    pub(super) fn pass_ms(&mut self, ms: u64) {
+        self.now = self.now.plus_ms(ms);
+        let decisions = self.planner.step(Vec::new(), self.now);
+        self.keep(decisions);
+    }
+
+    /// The executor of a task's open attempt says how it ended.
+    pub(super) fn end(&mut self, run: RunId, task: &str, end: AttemptEnd) {
+        let (id, fence, executor) = self.open_attempt(run, task);
+        let report = Report { attempt: id, fence, phase: Phase::Ended { end: Box::new(end) } };
+        self.take(Input::Report { executor, report });
+    }
+
+    pub(super) fn succeed(&mut self, run: RunId, task: &str) {
+        self.end(run, task, ended(Outcome::Succeeded, Cause::User, None));
+    }
+
+    pub(super) fn fail(&mut self, run: RunId, task: &str) {
+        self.end(run, task, ended(Outcome::Failed, Cause::User, Some(Reason::ExitCode)));
+    }
+
+    pub(super) fn open_attempt(&self, run: RunId, task: &str) -> (AttemptId, u64, ExecutorId) {
+        let key: TaskKey = task.parse().unwrap();
+        let attempt =
+            self.task(run, task).open_attempt().unwrap_or_else(|| panic!("{task} has no open attempt"));
+        (AttemptId { run, task: key, number: attempt.number }, attempt.fence, attempt.executor.clone())
+    }
+
+    pub(super) fn run(&self, run: RunId) -> &Run {
+        self.finished.get(&run).expect("the run was decided on")
+    }
+
+    pub(super) fn task(&self, run: RunId, task: &str) -> &Task {
+        self.run(run).tasks.get(&task.parse::<TaskKey>().unwrap()).unwrap_or_else(|| panic!("no task {task}"))
+    }
+
+    pub(super) fn state(&self, run: RunId) -> RunState {
+        self.run(run).summary.state
+    }
+
+    pub(super) fn states(&self, run: RunId) -> String {
+        let states = self.run(run).tasks.values().map(|task| format!("{}={}", task.key, task.state));
+        states.collect::<Vec<_>>().join(" ")
+    }
+
+    pub(super) fn task_state(&self, run: RunId, task: &str) -> TaskState {
+        self.task(run, task).state
+    }
+
+    /// The planner dies; a new one is built from the log alone.
+    pub(super) fn restart(&mut self) {
+        let mut planner = Planner::new(Policy::default(), 0, self.log.len() as u64);
+        for run in self.finished.values().filter(|run| !run.summary.state.is_terminal()) {
+            let source = self.history(run.summary.id)[0];
+            let source = &emboflow_model::run::accepted(source).unwrap().source;
+            let workflow = Arc::new(workflow::parse(source).unwrap());
+            planner.restore(OpenRun::new(run.clone(), workflow).unwrap(), self.now);
+        }
+        self.planner = planner;
+        self.commands.clear();
+    }
+}
+
+pub(super) fn ended(outcome: Outcome, cause: Cause, reason: Option<Reason>) -> AttemptEnd {
+    AttemptEnd {
+        outcome,
+        cause,
+        reason,
+        message: None,
+        exit_code: None,
+        times: AttemptTimes::default(),
+        log: None,
+        artifacts: Vec::new(),
+        image_digest: None,
+    }
+}

@@ -1,0 +1,52 @@
+//! What is to happen at a moment. A timer that is no longer wanted is left to fire: its event looks at the state.
+
+use std::collections::BTreeSet;
+
+use emboflow_model::{ExecutorId, RunId, TaskKey, Timestamp};
+
+use super::step::Step;
+
+/// What a timer is for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Timer {
+    /// A back-off ends.
+    Retry(RunId, TaskKey),
+    /// A run's time is over.
+    RunTimeout(RunId),
+    /// An executor may be too long silent.
+    ExecutorSilent(ExecutorId),
+}
+
+/// The timers by moment.
+#[derive(Default)]
+pub(super) struct Timers(BTreeSet<(Timestamp, Timer)>);
+
+impl Timers {
+    pub(super) fn set(&mut self, at: Timestamp, timer: Timer) {
+        self.0.insert((at, timer));
+    }
+
+    pub(super) fn next(&self) -> Option<Timestamp> {
+        self.0.first().map(|(at, _)| *at)
+    }
+
+    fn pop_due(&mut self, now: Timestamp) -> Option<Timer> {
+        if self.next()? > now {
+            return None;
+        }
+        self.0.pop_first().map(|(_, timer)| timer)
+    }
+}
+
+impl Step<'_> {
+    /// Lets every timer fire that is due.
+    pub(super) fn fire_timers(&mut self) {
+        while let Some(timer) = self.planner.timers.pop_due(self.now) {
+            match timer {
+                Timer::Retry(run, task) => self.end_backoff(run, &task),
+                Timer::RunTimeout(run) => self.time_out_run(run),
+                Timer::ExecutorSilent(executor) => self.judge_silence(&executor),
+            }
+        }
+    }
+}
