@@ -2,7 +2,9 @@
 //! (<https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md>).
 
 use emboflow_model::transition::Transition;
-use emboflow_model::{ProjectName, Run, RunId, RunState, RunSummary, Task, TaskCounts, Timestamp, WorkflowName};
+use emboflow_model::{
+    ProjectName, Run, RunId, RunState, RunSummary, Task, TaskCounts, Timestamp, WorkflowName,
+};
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -131,7 +133,13 @@ impl Event {
     }
 
     /// The event that says what a run is now; a reader that missed some events needs only this one.
-    pub fn of_state(run: &RunSummary, shard: u32, time: Timestamp, tasks: Vec<Task>, tasks_omitted: bool) -> Self {
+    pub fn of_state(
+        run: &RunSummary,
+        shard: u32,
+        time: Timestamp,
+        tasks: Vec<Task>,
+        tasks_omitted: bool,
+    ) -> Self {
         Self {
             specversion: "1.0".to_owned(),
             id: format!("{}/{}", run.id, run.version),
@@ -180,6 +188,7 @@ pub fn traceparent(trace_id: &str) -> String {
 pub fn trace_id_of(traceparent: &str) -> Option<String> {
     let mut parts = traceparent.trim().split('-');
     let (_version, trace_id) = (parts.next()?, parts.next()?);
-    let is_hex = trace_id.len() == 32 && trace_id.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+    let is_hex =
+        trace_id.len() == 32 && trace_id.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
     (is_hex && trace_id.bytes().any(|b| b != b'0')).then(|| trace_id.to_owned())
 }

@@ -12,8 +12,14 @@ pub const TRACEPARENT: &str = "traceparent";
 pub const MESSAGE_ID: &str = "Nats-Msg-Id";
 /// SHA-256 in hex of an object's content, on requests and answers of the storage gateway.
 pub const SHA256: &str = "x-emboflow-sha256";
-/// Byte offset in the attempt's log of a live frame's first byte.
+/// Byte offset in the attempt's log of the first byte: of a live frame, and of the answer to a request for a log.
 pub const LOG_OFFSET: &str = "Emboflow-Log-Offset";
+/// Byte offset behind the last byte of the answer to a request for a log; live frames go on from there.
+pub const LOG_END: &str = "Emboflow-Log-End";
+/// `true` on the answer to a request for a log that can no longer grow.
+pub const LOG_SEALED: &str = "Emboflow-Log-Sealed";
+/// Why bytes of a sealed log are missing, on the answer to a request for it.
+pub const LOG_TRUNCATED: &str = "Emboflow-Log-Truncated";
 /// Why a message is a dead letter.
 pub const DEAD_REASON: &str = "Emboflow-Dead-Reason";
 /// The subject that a dead letter was published to.

@@ -76,7 +76,8 @@ pub struct BadSubject {
 /// Whether a publisher may have its answer sent there: below its project's reply prefix, or its own inbox.
 pub fn is_reply_subject(project: &ProjectName, subject: &str) -> bool {
     let own = format!("{ROOT}.reply.{project}.");
-    let is_plain = !subject.contains(['*', '>', ' ', '\t', '\r', '\n']) && !subject.split('.').any(str::is_empty);
+    let is_plain =
+        !subject.contains(['*', '>', ' ', '\t', '\r', '\n']) && !subject.split('.').any(str::is_empty);
     is_plain && subject.len() <= 256 && (subject.starts_with(&own) || subject.starts_with("_INBOX."))
 }
 

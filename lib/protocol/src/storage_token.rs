@@ -65,7 +65,8 @@ impl StorageClaims {
 
 fn covered(prefixes: &[String], key: &str) -> bool {
     prefixes.iter().map(|prefix| prefix.trim_end_matches('/')).any(|prefix| {
-        prefix.is_empty() || key.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        prefix.is_empty()
+            || key.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     })
 }
 
@@ -158,7 +159,8 @@ pub fn verify(key: &TokenKey, token: &str, now: u64) -> Result<StorageClaims, To
     rules.set_required_spec_claims(&["exp", "aud"]);
     // The end is compared with the caller's clock below, without leeway.
     rules.validate_exp = false;
-    let data = jsonwebtoken::decode::<Signed>(token, &key.decoding, &rules).map_err(|_| TokenError::Forged)?;
+    let data =
+        jsonwebtoken::decode::<Signed>(token, &key.decoding, &rules).map_err(|_| TokenError::Forged)?;
     let claims = data.claims.claims;
     if claims.exp <= now {
         return Err(TokenError::Expired { sub: claims.sub, exp: claims.exp });

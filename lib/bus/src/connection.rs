@@ -1,0 +1,96 @@
+//! The connection to NATS: how it is made, and whether it stands.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_nats::{Client, ConnectOptions, Event};
+use tokio::sync::watch;
+
+use crate::backoff;
+use crate::config::Config;
+use crate::error::BusError;
+use crate::metrics;
+
+/// A connection that is silent for two of these is given up and made anew.
+const PING_INTERVAL: Duration = Duration::from_secs(10);
+/// How long one attempt to connect may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Whether NATS is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Connection {
+    /// It answers.
+    Connected,
+    /// It does not, and the client keeps trying.
+    Disconnected,
+}
+
+/// Starts to connect and does not wait for it: the watch tells when it stands.
+pub(crate) async fn connect(config: &Config) -> Result<(Client, watch::Receiver<Connection>), BusError> {
+    let (state, watch) = watch::channel(Connection::Disconnected);
+    let had_one = AtomicBool::new(false);
+    let options = options(config).await?.event_callback(move |event| {
+        note(&event, &state, &had_one);
+        std::future::ready(())
+    });
+    let addresses: Vec<&str> = config.url.split(',').map(str::trim).filter(|url| !url.is_empty()).collect();
+    if addresses.is_empty() {
+        return Err(BusError::Config { why: "the url is empty".to_owned() });
+    }
+    let addresses = addresses
+        .into_iter()
+        .map(|url| url.parse::<async_nats::ServerAddr>())
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| BusError::Config { why: format!("the url cannot be read: {error}") })?;
+    let client =
+        options.connect(addresses).await.map_err(|error| BusError::Config { why: error.to_string() })?;
+    Ok((client, watch))
+}
+
+async fn options(config: &Config) -> Result<ConnectOptions, BusError> {
+    let mut options = ConnectOptions::new()
+        .name(&config.name)
+        .ping_interval(PING_INTERVAL)
+        .connection_timeout(CONNECT_TIMEOUT)
+        .request_timeout(Some(config.answer_wait))
+        .retry_on_initial_connect()
+        .max_reconnects(None)
+        .reconnect_delay_callback(backoff::before_attempt);
+    if let Some(path) = &config.credentials_file {
+        options = options.credentials_file(path).await.map_err(|error| BusError::Config {
+            why: format!("the credentials file {} cannot be used: {error}", path.display()),
+        })?;
+    } else if let (Some(user), Some(password)) = (&config.user, &config.password) {
+        options = options.user_and_password(user.clone(), password.clone());
+    } else if config.user.is_some() || config.password.is_some() {
+        return Err(BusError::Config { why: "user and password belong together".to_owned() });
+    }
+    if let Some(path) = &config.authorities_file {
+        options = options.add_root_certificates(path.clone());
+    }
+    Ok(options)
+}
+
+fn note(event: &Event, state: &watch::Sender<Connection>, had_one: &AtomicBool) {
+    match event {
+        Event::Connected => {
+            if had_one.swap(true, Ordering::Relaxed) {
+                metrics::RECONNECTS.inc();
+            }
+            tracing::info!("connected to NATS");
+            state.send_replace(Connection::Connected);
+        }
+        Event::Disconnected | Event::Closed => {
+            tracing::warn!("the connection to NATS is lost");
+            state.send_replace(Connection::Disconnected);
+        }
+        Event::SlowConsumer(subscription) => {
+            metrics::SLOW_CONSUMERS.inc();
+            tracing::warn!(subscription, "messages were dropped: this process takes them too slowly");
+        }
+        Event::LameDuckMode => tracing::info!("NATS is about to stop"),
+        Event::Draining => {}
+        Event::ServerError(error) => tracing::warn!(%error, "NATS reports an error"),
+        Event::ClientError(error) => tracing::warn!(%error, "cannot connect to NATS yet"),
+    }
+}

@@ -1,0 +1,178 @@
+//! One message in the hands of the service that works on it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::client::{Request, RequestErrorKind};
+use async_nats::{HeaderMap, Subject as NatsSubject};
+use bytes::Bytes;
+use emboflow_model::Timestamp;
+use emboflow_protocol::message::Message;
+use futures::future::join_all;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::bus::Bus;
+use crate::error::BusError;
+use crate::headers::Headers;
+
+/// Deliveries of a message that are handed out; one more, and the consumer buries it as `redelivered`.
+pub const MAX_DELIVERIES: u64 = 5;
+
+const ACK: &[u8] = b"+ACK";
+const NAK: &[u8] = b"-NAK";
+const TERM: &[u8] = b"+TERM";
+const IN_PROGRESS: &[u8] = b"+WPI";
+
+/// A message from a stream. It comes again unless it is settled (acknowledged or buried) within the consumer's
+/// `ack_wait`; dropping it is no settlement.
+#[derive(Debug)]
+pub struct Delivery {
+    /// Where it was published.
+    pub subject: String,
+    /// Its headers.
+    pub headers: Headers,
+    /// Its body.
+    pub payload: Bytes,
+    /// How often it was delivered, this time included.
+    pub delivered: u64,
+    /// Its place in the stream; starts over when NATS is emptied.
+    pub sequence: u64,
+    /// When the stream took it, by the server's clock.
+    pub published_at: Timestamp,
+    raw_headers: Option<HeaderMap>,
+    settle: NatsSubject,
+    origin: Arc<Origin>,
+}
+
+/// What all deliveries of one consumer share.
+#[derive(Debug)]
+pub(crate) struct Origin {
+    pub(crate) bus: Bus,
+    pub(crate) ack_wait: Duration,
+    /// Where held deliveries go back to.
+    pub(crate) held: mpsc::UnboundedSender<Delivery>,
+}
+
+impl Delivery {
+    /// None when the message did not come from a stream.
+    pub(crate) fn new(message: async_nats::jetstream::Message, origin: &Arc<Origin>) -> Option<Self> {
+        let (delivered, sequence, published_at) = {
+            let info = message.info().ok()?;
+            let published_ms = info.published.unix_timestamp_nanos() / 1_000_000;
+            (
+                u64::try_from(info.delivered).unwrap_or(1),
+                info.stream_sequence,
+                Timestamp(i64::try_from(published_ms).unwrap_or(i64::MAX)),
+            )
+        };
+        let message = message.message;
+        Some(Self {
+            subject: message.subject.to_string(),
+            headers: Headers::new(message.headers.clone()),
+            payload: message.payload,
+            delivered,
+            sequence,
+            published_at,
+            raw_headers: message.headers,
+            settle: message.reply?,
+            origin: origin.clone(),
+        })
+    }
+
+    /// Reads the body, and makes sure that it belongs to the subject it came on. Errors: [`BusError::Decode`],
+    /// [`BusError::ForeignSubject`]; both are reasons to bury it.
+    pub fn decode<M: Message>(&self) -> Result<M, BusError> {
+        decode(&self.subject, &self.payload)
+    }
+
+    /// W3C trace context of the publisher.
+    pub fn traceparent(&self) -> Option<&str> {
+        self.headers.traceparent()
+    }
+
+    /// Settles it, after what it asks for is in the records, and waits until the server says that it is settled. An
+    /// error means only that it may come again.
+    pub async fn ack(self) -> Result<(), BusError> {
+        self.settle_with(ACK).await
+    }
+
+    /// Hands it out again after a while, on the same consumer. It is held here and kept alive, so that waiting for
+    /// something that is down does not count as failed deliveries.
+    pub async fn retry_after(self, delay: Duration) {
+        let due = Instant::now() + delay;
+        tokio::spawn(async move {
+            let back = self.origin.held.clone();
+            while Instant::now() < due {
+                let nap = due.saturating_duration_since(Instant::now()).min(self.origin.ack_wait / 3);
+                tokio::select! {
+                    () = tokio::time::sleep(nap) => self.working(),
+                    () = back.closed() => return self.give_back().await,
+                }
+            }
+            if let Err(unsent) = back.send(self) {
+                unsent.0.give_back().await;
+            }
+        });
+    }
+
+    /// Puts it among the dead letters with all it needs to be published again, then ends it. `reason` is a short
+    /// token for counting, `error` says it in words. After an error it comes again and can be buried then.
+    pub async fn bury(self, reason: &str, error: &str) -> Result<(), BusError> {
+        let kept = self.raw_headers.clone();
+        let bus = &self.origin.bus;
+        bus.bury_with_headers(None, reason, &self.subject, self.payload.clone(), error, kept).await?;
+        self.settle_with(TERM).await
+    }
+
+    /// Says that the work goes on: `ack_wait` starts anew. Call it at least each third of `ack_wait`. Must be called
+    /// inside of a tokio runtime.
+    pub fn working(&self) {
+        let (client, settle) = (self.origin.bus.inner.client.clone(), self.settle.clone());
+        tokio::spawn(async move { client.publish(settle, Bytes::from_static(IN_PROGRESS)).await });
+    }
+
+    /// Lets another consumer have it at once; for messages that were fetched and not looked at.
+    pub(crate) async fn give_back(self) {
+        let client = &self.origin.bus.inner.client;
+        if let Err(error) = client.publish(self.settle.clone(), Bytes::from_static(NAK)).await {
+            tracing::debug!(%error, "a message could not be given back; it comes again by itself");
+        }
+    }
+
+    async fn settle_with(self, verdict: &'static [u8]) -> Result<(), BusError> {
+        let bus = &self.origin.bus;
+        let request =
+            Request::new().payload(Bytes::from_static(verdict)).timeout(Some(bus.inner.answer_wait));
+        let doing = || format!("settling message {} of {}", self.sequence, self.subject);
+        let sent = bus.inner.client.send_request(self.settle.clone(), request);
+        // While NATS is away the request may not even find room to be sent.
+        match tokio::time::timeout(bus.inner.answer_wait, sent).await {
+            Err(_) => Err(bus.timeout(doing())),
+            Ok(Ok(_settled)) => Ok(()),
+            Ok(Err(error)) => Err(match error.kind() {
+                RequestErrorKind::TimedOut => bus.timeout(doing()),
+                RequestErrorKind::NoResponders => BusError::NoResponder { subject: self.settle.to_string() },
+                _ => BusError::server(doing(), &error),
+            }),
+        }
+    }
+}
+
+/// Acknowledges many at once and waits for all of them. The error is the first of those that may come again.
+pub async fn ack_all(deliveries: Vec<Delivery>) -> Result<(), BusError> {
+    let results = join_all(deliveries.into_iter().map(Delivery::ack)).await;
+    results.into_iter().collect()
+}
+
+/// Reads a body that must belong to the subject it came on.
+pub(crate) fn decode<M: Message>(subject: &str, payload: &[u8]) -> Result<M, BusError> {
+    let message: M = serde_json::from_slice(payload)
+        .map_err(|source| BusError::Decode { subject: subject.to_owned(), source })?;
+    let own = message.subject();
+    if own.as_str() == subject {
+        Ok(message)
+    } else {
+        Err(BusError::ForeignSubject { subject: subject.to_owned(), own_subject: own.to_string() })
+    }
+}

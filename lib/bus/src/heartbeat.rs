@@ -1,0 +1,182 @@
+//! Executors' heartbeats: the newest of each is kept in a key-value bucket, and every one is seen live.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use async_nats::HeaderMap;
+use async_nats::jetstream::kv;
+use bytes::Bytes;
+use emboflow_model::ExecutorId;
+use emboflow_model::executor::Heartbeat;
+use emboflow_protocol::stream::EXECUTORS_BUCKET;
+use futures::{Stream, StreamExt, TryStreamExt};
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+
+use crate::backoff::Backoff;
+use crate::bus::Bus;
+use crate::connection::Connection;
+use crate::error::BusError;
+use crate::publish::to_json;
+use crate::subscription::{Frame, Subscription};
+
+/// Changes that wait for a slow reader at most; then heartbeats wait in the subscription.
+const QUEUE: usize = 256;
+/// Keys read at the same time.
+const READS: usize = 16;
+/// Marks a key's removal; see NATS' ADR-8.
+const OPERATION: &str = "KV-Operation";
+
+/// A change among the executors.
+#[derive(Clone, Debug, PartialEq)]
+pub enum HeartbeatChange {
+    /// A heartbeat; may be an old one right after the start and after a reconnect, and the same may come twice. Its
+    /// age is judged by the reader's own clock.
+    Seen(Box<Heartbeat>),
+    /// The executor was removed by [`Bus::forget_executor`]. An executor that is only silent never shows here.
+    Gone(ExecutorId),
+}
+
+/// A never-ending stream of changes, first of all what is known. Dropping it stops it.
+#[derive(Debug)]
+pub struct Heartbeats {
+    changes: mpsc::Receiver<HeartbeatChange>,
+    task: AbortHandle,
+}
+
+impl Heartbeats {
+    /// The next change.
+    pub async fn next(&mut self) -> Option<HeartbeatChange> {
+        self.changes.recv().await
+    }
+}
+
+impl Stream for Heartbeats {
+    type Item = HeartbeatChange;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<HeartbeatChange>> {
+        self.changes.poll_recv(cx)
+    }
+}
+
+impl Drop for Heartbeats {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Bus {
+    /// Says that an executor lives. Errors: unavailable; the next one makes up for it.
+    pub async fn put_heartbeat(&self, heartbeat: &Heartbeat) -> Result<(), BusError> {
+        let subject = key_subject(heartbeat.executor.as_str());
+        let body = to_json(&subject, heartbeat)?;
+        self.publish_raw(&subject, HeaderMap::new(), body).await
+    }
+
+    /// Removes an executor's heartbeat; all watchers see it as gone. It appears again with its next heartbeat.
+    pub async fn forget_executor(&self, executor: &ExecutorId) -> Result<(), BusError> {
+        let mut headers = HeaderMap::new();
+        headers.insert(OPERATION, "DEL");
+        self.publish_raw(&key_subject(executor.as_str()), headers, Bytes::new()).await
+    }
+
+    /// The newest heartbeat of each executor; those that cannot be read are left out.
+    pub async fn heartbeats(&self) -> Result<Vec<Heartbeat>, BusError> {
+        self.ready().await?;
+        let failed =
+            |error: &(dyn std::error::Error + 'static)| BusError::server("reading the heartbeats", error);
+        let bucket = self.inner.jetstream.get_key_value(EXECUTORS_BUCKET);
+        let bucket: kv::Store = bucket.await.map_err(|error| failed(&error))?;
+        let keys: Vec<String> = bucket
+            .keys()
+            .await
+            .map_err(|error| failed(&error))?
+            .try_collect()
+            .await
+            .map_err(|error| failed(&error))?;
+        let reads = futures::stream::iter(keys.into_iter().map(|key| {
+            let bucket = bucket.clone();
+            async move { bucket.get(key).await }
+        }));
+        let values: Vec<Option<Bytes>> =
+            reads.buffered(READS).try_collect().await.map_err(|error| failed(&error))?;
+        Ok(values.into_iter().flatten().filter_map(|value| serde_json::from_slice(&value).ok()).collect())
+    }
+
+    /// Watches the executors for ever: what is known first, then each heartbeat as it comes. It goes on over
+    /// reconnects and when the bucket is made anew, and then tells again what is known.
+    pub async fn watch_heartbeats(&self) -> Result<Heartbeats, BusError> {
+        let live = self.subscribe_text(&key_subject("*")).await?;
+        let (sender, changes) = mpsc::channel(QUEUE);
+        let task = tokio::spawn(watch(self.clone(), live, sender)).abort_handle();
+        Ok(Heartbeats { changes, task })
+    }
+}
+
+async fn watch(bus: Bus, mut live: Subscription, changes: mpsc::Sender<HeartbeatChange>) {
+    let mut connection = bus.connection();
+    let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(2));
+    let mut wants_all = true;
+    loop {
+        let retry = if wants_all { backoff.step() } else { Duration::MAX };
+        let change = tokio::select! {
+            () = changes.closed() => return,
+            frame = live.next() => match frame {
+                Some(frame) => bus.change_of(frame).await,
+                None => return,
+            },
+            changed = connection.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+                wants_all |= *connection.borrow_and_update() == Connection::Connected;
+                backoff.reset();
+                None
+            }
+            () = tokio::time::sleep(retry), if wants_all => {
+                match bus.heartbeats().await {
+                    Ok(known) => {
+                        wants_all = false;
+                        backoff.reset();
+                        for heartbeat in known {
+                            if changes.send(HeartbeatChange::Seen(Box::new(heartbeat))).await.is_err() {
+                                return;
+                            }
+                        }
+                    }
+                    Err(error) => tracing::debug!(%error, "the heartbeats cannot be read yet"),
+                }
+                None
+            }
+        };
+        if let Some(change) = change
+            && changes.send(change).await.is_err()
+        {
+            return;
+        }
+    }
+}
+
+impl Bus {
+    /// What a live message of the bucket says; garbage becomes a dead letter.
+    async fn change_of(&self, frame: Frame) -> Option<HeartbeatChange> {
+        let key = frame.subject.rsplit('.').next().unwrap_or_default();
+        if frame.headers.get(OPERATION).is_some() {
+            return ExecutorId::new(key).ok().map(HeartbeatChange::Gone);
+        }
+        let error = match serde_json::from_slice::<Heartbeat>(&frame.payload) {
+            Ok(heartbeat) if heartbeat.executor.as_str() == key => {
+                return Some(HeartbeatChange::Seen(Box::new(heartbeat)));
+            }
+            Ok(heartbeat) => format!("it is a heartbeat of {}", heartbeat.executor),
+            Err(error) => error.to_string(),
+        };
+        self.bury_quietly("unreadable_heartbeat", &frame.subject, frame.payload, &error).await;
+        None
+    }
+}
+
+fn key_subject(key: &str) -> String {
+    format!("$KV.{EXECUTORS_BUCKET}.{key}")
+}

@@ -1,0 +1,123 @@
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use bytes::Bytes;
+use emboflow_protocol::request::Verb;
+use emboflow_protocol::stream::INTAKE;
+
+use super::heartbeat::{heartbeat, see};
+use super::{eventually, next, number, project, reports, reports_spec, within};
+use crate::testing::TestServer;
+use crate::{Bus, BusError, Config, Connection, ConsumerSpec, OutgoingRequest};
+
+async fn submit(bus: &Bus, key: usize) -> Result<(), BusError> {
+    let request = OutgoingRequest {
+        project: project("lab"),
+        verb: Verb::Submit,
+        key: Some(key.to_string()),
+        reply_to: None,
+        traceparent: None,
+        body: Bytes::from_static(b"{}"),
+    };
+    bus.publish_request(request).await
+}
+
+#[tokio::test]
+async fn a_killed_nats_loses_nothing_it_acknowledged_and_the_consumer_goes_on() {
+    let mut server = TestServer::start().await;
+    let bus = server.bus("bus").await;
+    let mut consumer = bus.consume(ConsumerSpec::new(INTAKE, "scheduler")).await.unwrap();
+    let load = tokio::spawn({
+        let bus = bus.clone();
+        async move {
+            let mut acknowledged = BTreeSet::new();
+            for key in 0..600 {
+                if submit(&bus, key).await.is_ok() {
+                    acknowledged.insert(key);
+                }
+            }
+            acknowledged
+        }
+    });
+    let mut seen = BTreeSet::new();
+    while seen.len() < 50 {
+        for delivery in within(10, "the load comes", consumer.next_batch(16)).await {
+            seen.insert(delivery.headers.idempotency_key().unwrap().parse::<usize>().unwrap());
+            let _ = delivery.ack().await;
+        }
+    }
+    server.restart().await;
+    // Those in flight may only be found to be lost after the answer's deadline.
+    let acknowledged = within(15, "the load ends", load).await.unwrap();
+    assert!(acknowledged.len() > 550, "the publisher goes on: {}", acknowledged.len());
+    within(25, "everything acknowledged comes", async {
+        while !acknowledged.is_subset(&seen) {
+            for delivery in consumer.next_batch(64).await {
+                seen.insert(delivery.headers.idempotency_key().unwrap().parse::<usize>().unwrap());
+                let _ = delivery.ack().await;
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_emptied_nats_gets_its_streams_back_and_everything_goes_on() {
+    let mut server = TestServer::start().await;
+    let bus = server.bus("bus").await;
+    let mut consumer = bus.consume(reports_spec()).await.unwrap();
+    let mut watch = bus.watch_heartbeats().await.unwrap();
+    bus.put_heartbeat(&heartbeat("ex", 1)).await.unwrap();
+    see(&mut watch, &heartbeat("ex", 1)).await;
+    bus.publish(&reports(1)).await.unwrap();
+    next(&mut consumer).await.ack().await.unwrap();
+
+    let mut made = bus.streams_made();
+    made.borrow_and_update();
+    server.empty().await;
+    within(10, "the loss is told", made.changed()).await.unwrap();
+    eventually(10, "heartbeats are taken", || async { bus.put_heartbeat(&heartbeat("ex", 2)).await.is_ok() })
+        .await;
+    see(&mut watch, &heartbeat("ex", 2)).await;
+    bus.publish(&reports(2)).await.unwrap();
+    let delivery = next(&mut consumer).await;
+    assert_eq!(number(&delivery), 2);
+    delivery.ack().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_bus_that_was_there_before_nats_connects_and_consumes_when_it_comes() {
+    let mut server = TestServer::start().await;
+    server.kill();
+    let bus = Bus::connect(&Config { connect_wait: Duration::from_millis(100), ..server.config("early") })
+        .await
+        .unwrap();
+    assert_eq!(*bus.connection().borrow(), Connection::Disconnected);
+    let error = bus.ensure_streams().await.unwrap_err();
+    assert!(error.is_unavailable(), "{error}");
+    let mut consumer = bus.consume(reports_spec()).await.unwrap();
+    let waiting = tokio::spawn(async move { next(&mut consumer).await.ack().await });
+    server.restart().await;
+    let mut connection = bus.connection();
+    let connected = connection.wait_for(|state| *state == Connection::Connected);
+    within(10, "the connection", connected).await.unwrap();
+    bus.publish(&reports(3)).await.unwrap();
+    within(15, "the message", waiting).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_server_with_a_user_lets_in_only_that_user() {
+    let server = TestServer::start_with(|options| {
+        options.user = Some(("emboflow".to_owned(), "s3\"cret\\ x".to_owned()));
+        options.monitor_port = Some(0);
+    })
+    .await;
+    let bus = server.bus("bus").await;
+    bus.publish(&reports(1)).await.unwrap();
+    assert!(server.monitor_port().is_some());
+    let stranger = Config { password: Some("wrong".to_owned()), ..server.config("stranger") };
+    let stranger =
+        Bus::connect(&Config { connect_wait: Duration::from_millis(300), ..stranger }).await.unwrap();
+    let error = stranger.publish(&reports(1)).await.unwrap_err();
+    assert!(matches!(error, BusError::Disconnected { .. }), "{error}");
+}
