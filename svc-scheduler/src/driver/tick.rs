@@ -62,7 +62,8 @@ pub(super) async fn live(surroundings: Arc<Surroundings>, stop: CancellationToke
     let clock = Clock::start(recovery::newest_decision(&*records).await?);
     let recovered = recovery::recover(&*records, surroundings.config.policy.clone(), clock.now()).await?;
     let tasks = TaskTracker::new();
-    let _stop_all = stop.clone().drop_guard();
+    // Also when this life ends by a panic, its feeds must not outlive it.
+    let _stop_feeds = stop.clone().drop_guard();
     let (parcels, sent) = mpsc::unbounded_channel();
     let (changes, changed) = mpsc::unbounded_channel();
     let (told, follow) = watch::channel(0);
@@ -84,6 +85,7 @@ pub(super) async fn live(surroundings: Arc<Surroundings>, stop: CancellationToke
     };
     driver.hand_over(recovered.parcel);
     let ended = driver.tick_until(&stop, &mut inbox).await;
+    stop.cancel();
     // What was committed is still told and written before the process goes.
     drop((driver, inbox));
     tasks.close();

@@ -1,11 +1,16 @@
 //! The stable codes of everything that can be wrong with a workflow file, its inputs or its expressions.
 
 macro_rules! codes {
-    ($($(#[$doc:meta])* $name:ident = $code:literal;)+) => {
-        $($(#[$doc])* pub const $name: &str = $code;)+
+    ($(#[doc = $meaning:literal] $name:ident = $code:literal;)+) => {
+        $(#[doc = $meaning] pub const $name: &str = $code;)+
 
         /// Every code, in the order of the checks.
         pub const ALL: &[&str] = &[$($name,)+];
+
+        /// What a code means, in a sentence; none for a text that is no code.
+        pub fn meaning(code: &str) -> Option<&'static str> {
+            match code { $($code => Some($meaning.trim_ascii()),)+ _ => None }
+        }
     };
 }
 
