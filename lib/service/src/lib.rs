@@ -1,0 +1,15 @@
+//! The frame every EmboFlow service runs in: configuration, telemetry, metrics, health, TLS set-up and an
+//! orderly stop. It knows nothing about workflows.
+
+pub mod config;
+pub mod health;
+mod log_file;
+pub mod metrics;
+pub mod process;
+pub mod shutdown;
+pub mod telemetry;
+pub mod tls;
+
+pub use config::{ConfigError, Secret};
+pub use health::Health;
+pub use shutdown::Shutdown;

@@ -1,0 +1,188 @@
+//! Log lines: one JSON object a line for machines, readable ones on a terminal.
+
+use serde_json::{Map, Value, json};
+use std::fmt;
+use std::io::IsTerminal;
+use std::sync::Once;
+use tracing::field::{Field, Visit};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::format::{JsonFields, Writer};
+use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormattedFields};
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
+
+pub use crate::log_file::LogFile;
+
+static ONCE: Once = Once::new();
+
+/// Starts logging to standard error for the whole process; only the first call counts. `EMBOFLOW_LOG` (or
+/// `RUST_LOG`) holds a filter such as `info,svc_scheduler=debug`; the default is `info`.
+pub fn init(service: &'static str) {
+    ONCE.call_once(|| {
+        let layer = if std::io::stderr().is_terminal() {
+            tracing_subscriber::fmt::layer().with_writer(std::io::stderr).compact().boxed()
+        } else {
+            tracing_subscriber::fmt::layer()
+                .with_writer(std::io::stderr)
+                .fmt_fields(JsonFields::new())
+                .event_format(JsonLine { service })
+                .boxed()
+        };
+        // Where the host program already logs its own way, it stays so.
+        let _already_set = tracing_subscriber::registry().with(layer.with_filter(filter())).try_init();
+    });
+}
+
+/// Starts logging to a file for the whole process; only the first call counts. Standard error repeats warnings on a
+/// terminal, where people read something else, and everything elsewhere. The filter is that of [`init`].
+pub fn init_with_file(service: &'static str, file: LogFile) {
+    ONCE.call_once(|| {
+        let to_file = tracing_subscriber::fmt::layer()
+            .with_writer(move || file.clone())
+            .fmt_fields(JsonFields::new())
+            .event_format(JsonLine { service });
+        let to_terminal = if std::io::stderr().is_terminal() {
+            let layer =
+                tracing_subscriber::fmt::layer().with_writer(std::io::stderr).compact().without_time();
+            layer.with_filter(LevelFilter::WARN).boxed()
+        } else {
+            let layer =
+                tracing_subscriber::fmt::layer().with_writer(std::io::stderr).fmt_fields(JsonFields::new());
+            layer.event_format(JsonLine { service }).boxed()
+        };
+        // Where the host program already logs its own way, it stays so.
+        let _already_set =
+            tracing_subscriber::registry().with(filter()).with(to_file).with(to_terminal).try_init();
+    });
+}
+
+fn filter() -> EnvFilter {
+    #[expect(clippy::disallowed_methods, reason = "logging starts before any configuration is read")]
+    let wanted = std::env::var("EMBOFLOW_LOG").or_else(|_| std::env::var("RUST_LOG"));
+    let wanted = wanted.unwrap_or_else(|_| "info".to_owned());
+    EnvFilter::try_new(&wanted).unwrap_or_else(|_| EnvFilter::new("info"))
+}
+
+struct JsonLine {
+    service: &'static str,
+}
+
+impl<S, N> FormatEvent<S, N> for JsonLine
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> tracing_subscriber::fmt::FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut out: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let mut fields = Fields::default();
+        for span in context.event_scope().into_iter().flat_map(|scope| scope.from_root()) {
+            let extensions = span.extensions();
+            let text = extensions.get::<FormattedFields<N>>().map_or("", |formatted| formatted.as_str());
+            if let Ok(Value::Object(of_span)) = serde_json::from_str(text) {
+                fields.values.extend(of_span);
+            }
+        }
+        event.record(&mut fields);
+        let mut at = String::new();
+        SystemTime.format_time(&mut Writer::new(&mut at))?;
+        let line = json!({
+            "ts": at,
+            "level": event.metadata().level().as_str(),
+            "service": self.service,
+            "target": event.metadata().target(),
+            "msg": fields.message,
+            "fields": fields.values,
+        });
+        writeln!(out, "{line}")
+    }
+}
+
+#[derive(Default)]
+struct Fields {
+    message: String,
+    values: Map<String, Value>,
+}
+
+impl Fields {
+    fn put(&mut self, field: &Field, value: Value) {
+        match (field.name(), value) {
+            ("message", Value::String(text)) => self.message = text,
+            (name, value) => drop(self.values.insert(name.to_owned(), value)),
+        }
+    }
+}
+
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.put(field, Value::String(format!("{value:?}")));
+    }
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.put(field, Value::from(value));
+    }
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.put(field, Value::from(value));
+    }
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.put(field, Value::from(value));
+    }
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.put(field, Value::from(value));
+    }
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.put(field, Value::from(value));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    #[derive(Clone, Default)]
+    struct Sink(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Sink {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_line_is_one_json_object_with_the_fields_of_its_spans() {
+        let sink = Sink::default();
+        let writer = sink.clone();
+        let layer = tracing_subscriber::fmt::layer()
+            .with_writer(move || writer.clone())
+            .fmt_fields(JsonFields::new())
+            .event_format(JsonLine { service: "demo" });
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+            let _span = tracing::info_span!("run", run = "run-1").entered();
+            tracing::warn!(attempts = 3, ok = false, "line\nwith \"quotes\"");
+        });
+        let text = String::from_utf8(sink.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(text.lines().count(), 1, "{text}");
+        let line: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(line["msg"], "line\nwith \"quotes\"");
+        assert_eq!(line["level"], "WARN");
+        assert_eq!(line["service"], "demo");
+        assert_eq!(line["fields"], json!({"run": "run-1", "attempts": 3, "ok": false}));
+        assert!(line["ts"].as_str().unwrap().ends_with('Z'));
+    }
+
+    #[test]
+    fn starting_twice_is_harmless() {
+        init("first");
+        init("second");
+    }
+}

@@ -1,0 +1,148 @@
+//! Objects as files below one directory of this machine.
+//!
+//! `incoming/` holds what is being written, `objects/` what is stored. A stored file is the content followed by a
+//! seal (size and SHA-256), so content and checksum appear together by one rename, and a file that a broken disk
+//! cut short is noticed.
+
+mod layout;
+mod listing;
+mod reading;
+mod seal;
+mod writing;
+
+use crate::body::Chunks;
+use crate::error::StoreError;
+use crate::key::{KeyPrefix, ObjectKey};
+use crate::range::RangeRequest;
+use crate::store::{Counted, ListQuery, Meta, ObjectStore, Opened, Put, Space};
+use anyhow::{Context, ensure};
+use emboflow_protocol::object::{ObjectPage, StoredObject};
+use futures::future::{BoxFuture, FutureExt};
+use layout::Layout;
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// A directory of this machine as object store.
+pub struct DirectoryStore {
+    layout: Arc<Layout>,
+    low_space_bytes: u64,
+    // Held as long as the store lives; the system lets go of it when the process dies.
+    _lock: File,
+}
+
+impl DirectoryStore {
+    /// Opens or makes the directory, and removes what interrupted uploads left.
+    ///
+    /// # Errors
+    /// No access, or another gateway uses it.
+    pub fn open(root: &Path, low_space_bytes: u64) -> anyhow::Result<Self> {
+        let layout = Layout::new(root);
+        fs::create_dir_all(layout.objects()).context("making the folder for objects")?;
+        let lock = File::create(root.join("lock")).context("making the lock file")?;
+        ensure!(lock.try_lock().is_ok(), "another gateway uses this directory");
+        match fs::remove_dir_all(layout.incoming()) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(error).context("removing what interrupted uploads left");
+            }
+            _ => fs::create_dir(layout.incoming()).context("making the folder for uploads")?,
+        }
+        layout::sync_folder(root).context("making the folders durable")?;
+        Ok(Self { layout: Arc::new(layout), low_space_bytes, _lock: lock })
+    }
+
+    fn measure_space(&self) -> Result<Space, StoreError> {
+        let root = self.layout.objects();
+        let stat = rustix::fs::statvfs(root)
+            .map_err(|error| StoreError::io(format!("measuring {}", root.display()), &error.into()))?;
+        let bytes = |blocks: u64| blocks.saturating_mul(stat.f_frsize);
+        Ok(Space { free_bytes: bytes(stat.f_bavail), total_bytes: bytes(stat.f_blocks) })
+    }
+
+    fn refuse_what_cannot_fit(&self, size_bytes: u64) -> Result<(), StoreError> {
+        let Space { free_bytes, .. } = self.measure_space()?;
+        if size_bytes <= free_bytes {
+            return Ok(());
+        }
+        let detail = format!("the object has {size_bytes} bytes, but only {free_bytes} are free");
+        Err(StoreError::Full { detail })
+    }
+}
+
+/// Runs file system work where it may block.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(outcome) => outcome,
+        Err(error) => Err(StoreError::Unavailable {
+            doing: "using the object directory".to_owned(),
+            detail: error.to_string(),
+            hint: None,
+        }),
+    }
+}
+
+impl ObjectStore for DirectoryStore {
+    fn kind(&self) -> &'static str {
+        "directory"
+    }
+
+    fn put<'a>(
+        &'a self,
+        put: Put,
+        content: &'a mut Chunks,
+    ) -> BoxFuture<'a, Result<StoredObject, StoreError>> {
+        async move {
+            self.refuse_what_cannot_fit(put.size_bytes.unwrap_or(0))?;
+            writing::put(&self.layout, put, content).await
+        }
+        .boxed()
+    }
+
+    fn get<'a>(
+        &'a self,
+        key: &'a ObjectKey,
+        range: Option<RangeRequest>,
+    ) -> BoxFuture<'a, Result<Opened, StoreError>> {
+        reading::get(&self.layout, key, range).boxed()
+    }
+
+    fn head<'a>(&'a self, key: &'a ObjectKey) -> BoxFuture<'a, Result<Meta, StoreError>> {
+        reading::head(&self.layout, key).boxed()
+    }
+
+    fn delete<'a>(&'a self, key: &'a ObjectKey) -> BoxFuture<'a, Result<(), StoreError>> {
+        let (layout, key) = (self.layout.clone(), key.clone());
+        blocking(move || writing::delete(&layout, &key)).boxed()
+    }
+
+    fn list(&self, query: ListQuery) -> BoxFuture<'_, Result<ObjectPage, StoreError>> {
+        let layout = self.layout.clone();
+        blocking(move || listing::page(&layout, &query)).boxed()
+    }
+
+    fn count(&self, prefix: KeyPrefix, deadline: Instant) -> BoxFuture<'_, Result<Counted, StoreError>> {
+        let layout = self.layout.clone();
+        blocking(move || listing::count(&layout, &prefix, deadline)).boxed()
+    }
+
+    fn space(&self) -> BoxFuture<'_, Result<Option<Space>, StoreError>> {
+        async { self.measure_space().map(Some) }.boxed()
+    }
+
+    fn check(&self) -> BoxFuture<'_, Result<String, StoreError>> {
+        async {
+            let Space { free_bytes, .. } = self.measure_space()?;
+            let detail = format!("{free_bytes} bytes free in {}", self.layout.root().display());
+            if free_bytes < self.low_space_bytes {
+                let detail = format!("{detail}; at least {} are wanted", self.low_space_bytes);
+                return Err(StoreError::Full { detail });
+            }
+            Ok(detail)
+        }
+        .boxed()
+    }
+}

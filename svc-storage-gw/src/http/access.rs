@@ -1,0 +1,62 @@
+//! Who asks, and whether the token reaches so far.
+
+use super::{Gateway, Refusal};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{FromRequestParts, Path};
+use axum::http::{header, request::Parts};
+use emboflow_protocol::storage_token::{StorageClaims, verify};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::key::{BadKey, ObjectKey};
+
+/// The verified claims of a request. It comes before everything else in a handler: a stranger learns nothing.
+pub(super) struct Access(StorageClaims);
+
+impl FromRequestParts<Gateway> for Access {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, Refusal> {
+        let header = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let (scheme, token) = header.and_then(|text| text.split_once(' ')).ok_or_else(Refusal::no_token)?;
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return Err(Refusal::no_token());
+        }
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        Ok(Self(verify(&gateway.key, token.trim(), now)?))
+    }
+}
+
+impl Access {
+    pub(super) fn to_read(&self, key: &str) -> Result<(), Refusal> {
+        self.when(self.0.may_read(key), "read", key)
+    }
+
+    pub(super) fn to_list(&self, prefix: &str) -> Result<(), Refusal> {
+        self.when(self.0.may_list(prefix), "list everything below", prefix)
+    }
+
+    pub(super) fn to_write(&self, key: &str) -> Result<(), Refusal> {
+        self.when(self.0.may_write(key), "write", key)
+    }
+
+    pub(super) fn to_delete(&self, key: &str) -> Result<(), Refusal> {
+        self.when(self.0.may_delete(key), "delete", key)
+    }
+
+    fn when(&self, allowed: bool, verb: &str, name: &str) -> Result<(), Refusal> {
+        if allowed { Ok(()) } else { Err(Refusal::outside(&self.0.sub, verb, name)) }
+    }
+}
+
+/// The key in the path, decoded once.
+pub(super) struct Key(pub(super) ObjectKey);
+
+impl FromRequestParts<Gateway> for Key {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, Refusal> {
+        let path: Result<Path<String>, PathRejection> = Path::from_request_parts(parts, gateway).await;
+        let Path(text) = path.map_err(|_| BadKey::NotUtf8)?;
+        Ok(Self(ObjectKey::parse(text)?))
+    }
+}

@@ -1,0 +1,98 @@
+//! Starts the gateway: back end, listener, health.
+
+use crate::config::{Backend, Config};
+use crate::http::{Gateway, router};
+use crate::measure;
+use crate::store::{ObjectStore, open_backend};
+use anyhow::Context;
+use emboflow_protocol::storage_token::TokenKey;
+use emboflow_service::{Health, Shutdown};
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+
+const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A gateway that answers.
+#[derive(Debug, Clone, Copy)]
+pub struct Started {
+    /// Where.
+    pub address: SocketAddr,
+}
+
+impl Started {
+    /// The base URL for clients.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+}
+
+/// Runs the gateway as a process of its own until `shutdown`.
+pub async fn run(config: Config, shutdown: Shutdown) -> anyhow::Result<()> {
+    let started = start(config, &shutdown, &Health::new("storage-gw")).await?;
+    tracing::info!(address = %started.address, "the storage gateway answers");
+    shutdown.cancelled().await;
+    Ok(())
+}
+
+/// Starts the gateway inside this process; it ends with `shutdown`. Its check goes into `health`, which its
+/// listener shows too (`/health`, `/ready`, `/metrics`).
+pub async fn start(config: Config, shutdown: &Shutdown, health: &Health) -> anyhow::Result<Started> {
+    let key = TokenKey::new(config.signing_key.reveal().as_bytes()).context("reading signing_key")?;
+    let store = open_backend(&config.backend, &config.limits)?;
+    match &config.backend {
+        Backend::Directory(settings) => {
+            tracing::info!(root = %settings.root.display(), "objects lie in a directory")
+        }
+        Backend::S3(settings) => tracing::info!(bucket = settings.bucket, "objects lie in a bucket"),
+    }
+    watch(health, store.clone());
+    if let Some(nats) = &config.nats {
+        register(nats, shutdown).await?;
+    }
+    let gateway = Gateway::new(store, key, config.limits);
+    let router = router(gateway).merge(health.router());
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("listening for objects on {}", config.listen))?;
+    let address = listener.local_addr().context("reading the listener's address")?;
+    let stop = shutdown.token();
+    shutdown.spawn_vital("object listener", async move {
+        axum::serve(listener, router)
+            .with_graceful_shutdown(stop.cancelled_owned())
+            .await
+            .context("serving objects")
+    });
+    Ok(Started { address })
+}
+
+/// Makes the gateway visible to `nats micro`; objects do not depend on it.
+async fn register(nats: &emboflow_bus::Config, shutdown: &Shutdown) -> anyhow::Result<()> {
+    let bus = emboflow_bus::Bus::connect(nats).await.context("connecting to NATS")?;
+    let stop = shutdown.token();
+    shutdown.spawn("micro service", async move {
+        let about = "objects on a directory or S3, with scoped tokens";
+        let name = "emboflow-storage-gw";
+        match bus.register_service(name, env!("CARGO_PKG_VERSION"), about, HashMap::new()).await {
+            Ok(registration) => {
+                stop.cancelled().await;
+                registration.stop().await;
+            }
+            Err(error) => tracing::warn!(%error, "not registered as a NATS micro service"),
+        }
+    });
+    Ok(())
+}
+
+fn watch(health: &Health, store: Arc<dyn ObjectStore>) {
+    health.check("backend", CHECK_TIMEOUT, move || {
+        let store = store.clone();
+        async move {
+            let outcome = store.check().await;
+            measure::up(store.kind(), outcome.is_ok());
+            outcome
+        }
+    });
+}
