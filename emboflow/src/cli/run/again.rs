@@ -1,0 +1,52 @@
+//! `emboflow run again RUN`
+
+use std::path::Path;
+
+use emboflow_model::workflow;
+use emboflow_protocol::request::SubmitBody;
+use reqwest::Method;
+
+use super::inputs::{Wrong, read_inputs};
+use super::{find_run, submit, watch};
+use crate::cli::Shared;
+use crate::cli::workflow::print_problems;
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// Run the same file once more.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Again {
+    /// The run, or latest
+    run: String,
+    /// Another value of an input
+    #[arg(long, short, value_name = "NAME=VALUE")]
+    input: Vec<String>,
+    /// Follow the new run to its end
+    #[arg(long, short)]
+    watch: bool,
+    #[command(flatten)]
+    how: watch::How,
+}
+
+impl Again {
+    pub(super) async fn carry_out(&self, shared: &Shared, output: &mut Output) -> Result<(), Failure> {
+        let client = shared.client()?;
+        let run = find_run(&client, &self.run).await?;
+        let before = client.run(run).await?;
+        let url = client.in_project(&["runs", &run.to_string(), "source"]);
+        let response = client.send(client.request(Method::GET, url)).await?;
+        let source = response.text().await.map_err(|error| client.unreachable(&error))?;
+        let named = Path::new(before.workflow.as_str());
+        let parsed = workflow::parse(&source).map_err(|problems| print_problems(named, &problems, output))?;
+        let mut before_inputs = before.inputs;
+        // An optional input that was not given is null.
+        before_inputs.retain(|_, value| !value.is_null());
+        let inputs = read_inputs(&parsed, before_inputs, &self.input).map_err(|wrong| match wrong {
+            Wrong::Usage(failure) => failure,
+            Wrong::Problems(problems) => print_problems(named, &problems, output),
+        })?;
+        let body = SubmitBody { source: Some(source), inputs, labels: before.labels, ..SubmitBody::default() };
+        let new = submit::send(&client, client.in_project(&["runs"]), &body, None).await?;
+        submit::finish(client, new, self.watch.then_some(&self.how), output).await
+    }
+}

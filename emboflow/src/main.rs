@@ -1,0 +1,17 @@
+//! EmboFlow in one binary: `emboflow up` runs everything, the other commands talk to what runs.
+
+mod cli;
+mod client;
+mod doctor;
+mod failure;
+mod output;
+mod private_file;
+mod process;
+mod text;
+mod up;
+mod up_json;
+mod watch;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

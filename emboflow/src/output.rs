@@ -1,0 +1,185 @@
+//! What a command writes: data on standard output, messages on standard error.
+
+use std::io::{self, IsTerminal, Write};
+
+use clap::ValueEnum;
+use comfy_table::{ContentArrangement, Table, presets};
+use serde::Serialize;
+
+/// The form of the data.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    #[default]
+    Table,
+    /// For people with wide screens
+    Wide,
+    /// One JSON document
+    Json,
+    /// One JSON document a line
+    Jsonl,
+    /// Names or ids only, one a line
+    Name,
+}
+
+/// A colour of the terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Colour {
+    Red,
+    Green,
+    Yellow,
+    Blue,
+    Grey,
+    Bold,
+}
+
+impl Colour {
+    fn code(self) -> &'static str {
+        match self {
+            Self::Red => "31",
+            Self::Green => "32",
+            Self::Yellow => "33",
+            Self::Blue => "34",
+            Self::Grey => "90",
+            Self::Bold => "1",
+        }
+    }
+}
+
+/// Where a command writes.
+pub(crate) struct Output {
+    /// The form of the data.
+    pub(crate) format: Format,
+    out: io::Stdout,
+    err: io::Stderr,
+    colours_out: bool,
+    colours_err: bool,
+}
+
+impl Output {
+    /// Standard output and standard error of this process.
+    pub(crate) fn standard(format: Format) -> Self {
+        let (out, err) = (io::stdout(), io::stderr());
+        let (colours_out, colours_err) = (has_colours(out.is_terminal()), has_colours(err.is_terminal()));
+        Self { format, out, err, colours_out, colours_err }
+    }
+
+    /// Whether data is read by a program.
+    pub(crate) fn is_for_programs(&self) -> bool {
+        matches!(self.format, Format::Json | Format::Jsonl | Format::Name)
+    }
+
+    /// Whether standard output and standard error both are a terminal, so that lines may be drawn anew.
+    pub(crate) fn is_terminal(&self) -> bool {
+        self.out.is_terminal() && self.err.is_terminal()
+    }
+
+    /// Writes raw data.
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.out.write_all(bytes)?;
+        self.out.flush()
+    }
+
+    /// Writes data that ends its lines itself.
+    pub(crate) fn text(&mut self, text: &str) -> io::Result<()> {
+        self.bytes(text.as_bytes())
+    }
+
+    /// Writes a line of data.
+    pub(crate) fn line(&mut self, text: &str) -> io::Result<()> {
+        writeln!(self.out, "{text}")?;
+        self.out.flush()
+    }
+
+    /// Writes one document: on one line for `jsonl`.
+    pub(crate) fn json(&mut self, value: &impl Serialize) -> io::Result<()> {
+        let text = match self.format {
+            Format::Jsonl => serde_json::to_string(value),
+            _ => serde_json::to_string_pretty(value),
+        };
+        self.line(&text.map_err(io::Error::other)?)
+    }
+
+    /// Writes a list in the chosen form. `row` gives the cells of a line for people; with `wide` more of them.
+    pub(crate) fn list<T: Serialize>(
+        &mut self,
+        items: &[T],
+        header: &[&str],
+        name: impl Fn(&T) -> String,
+        row: impl Fn(&T, &Output) -> Vec<String>,
+    ) -> io::Result<()> {
+        match self.format {
+            Format::Json => self.json(&items),
+            Format::Jsonl => items.iter().try_for_each(|item| self.json(item)),
+            Format::Name => items.iter().try_for_each(|item| self.line(&name(item))),
+            Format::Table | Format::Wide => {
+                let rows = items.iter().map(|item| row(item, self)).collect();
+                self.table(header, rows)
+            }
+        }
+    }
+
+    /// Writes a table without lines.
+    pub(crate) fn table(&mut self, header: &[&str], rows: Vec<Vec<String>>) -> io::Result<()> {
+        let mut table = Table::new();
+        // Cut or wrapped cells are of no use to a script.
+        let arrangement =
+            if self.out.is_terminal() { ContentArrangement::Dynamic } else { ContentArrangement::Disabled };
+        table.load_style(presets::NOTHING).set_content_arrangement(arrangement);
+        table.set_header(header.iter().copied());
+        for row in rows {
+            table.add_row(row);
+        }
+        if let Some(first) = table.column_mut(0) {
+            first.set_padding((0, 1));
+        }
+        let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+        self.line(&lines.join("\n"))
+    }
+
+    /// The text in a colour, where standard output shows colours.
+    pub(crate) fn paint(&self, colour: Colour, text: &str) -> String {
+        painted(self.colours_out, colour, text)
+    }
+
+    /// Tells people something that is no data.
+    pub(crate) fn message(&mut self, text: &str) {
+        // Nobody may listen, and that changes nothing.
+        let _nobody_reads = writeln!(self.err, "{text}");
+    }
+
+    /// Tells people what is wrong.
+    pub(crate) fn error(&mut self, text: &str, hint: Option<&str>) {
+        let word = painted(self.colours_err, Colour::Red, "error");
+        self.message(&format!("{word}: {text}"));
+        if let Some(hint) = hint {
+            self.hint(hint);
+        }
+    }
+
+    /// The same with the stable code of what is wrong.
+    pub(crate) fn coded_error(&mut self, code: &str, text: &str, hint: Option<&str>) {
+        let word = painted(self.colours_err, Colour::Red, &format!("error[{code}]"));
+        self.message(&format!("{word}: {text}"));
+        if let Some(hint) = hint {
+            self.hint(hint);
+        }
+    }
+
+    /// Tells people what to do.
+    pub(crate) fn hint(&mut self, hint: &str) {
+        self.message(&format!("  help: {hint}"));
+    }
+}
+
+fn painted(colours: bool, colour: Colour, text: &str) -> String {
+    if colours { format!("\x1b[{}m{text}\x1b[0m", colour.code()) } else { text.to_owned() }
+}
+
+/// <https://no-color.org> and <https://bixense.com/clicolors>.
+fn has_colours(is_terminal: bool) -> bool {
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0");
+    let forced = is_set("CLICOLOR_FORCE");
+    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    forced || (is_terminal && !refused)
+}

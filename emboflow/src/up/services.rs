@@ -1,0 +1,140 @@
+//! The services in one process: started in the order in which they need each other, stopped the other way round.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use anyhow::Context;
+use emboflow_service::{Health, Secret, Shutdown, metrics};
+use futures::future::{FutureExt, select_all};
+use svc_executor::{DockerChoice, RuntimeChoice};
+use svc_storage_gw::{Backend, DirectoryBackend};
+
+use super::data_dir::DataDir;
+use super::nats;
+use super::secrets::Secrets;
+use super::{Options, Runtime};
+
+/// How long one service may take to stop.
+const STOP_WITHIN: Duration = Duration::from_secs(10);
+const LOOPBACK: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
+
+/// What the services are started with.
+pub(super) struct Plan<'a> {
+    pub(super) options: &'a Options,
+    pub(super) data: &'a DataDir,
+    pub(super) secrets: &'a Secrets,
+    pub(super) nats_url: String,
+    pub(super) page_code: String,
+}
+
+/// The services that have been started, in that order.
+#[derive(Default)]
+pub(super) struct Services(Vec<(&'static str, Shutdown)>);
+
+impl Services {
+    /// Starts all of them; gives the address of the API.
+    pub(super) async fn start(&mut self, plan: Plan<'_>) -> anyhow::Result<SocketAddr> {
+        let health = Health::new("emboflow");
+        let (own, scope) = self.part("storage-gw", &health);
+        let gateway = svc_storage_gw::start(plan.gateway()?, &own, &scope).await.context("starting the gateway")?;
+        let (own, scope) = self.part("scheduler", &health);
+        svc_scheduler::start(plan.scheduler()?, &own, &scope).await.context("starting the scheduler")?;
+        let (own, scope) = self.part("executor", &health);
+        svc_executor::start(plan.executor(gateway.url())?, &own, &scope).await.context("starting the executor")?;
+        let (own, _) = self.part("api", &health);
+        let api = svc_api::start(plan.api(gateway.url())?, &own, &health).await.context("starting the API")?;
+        Ok(api.address)
+    }
+
+    fn part(&mut self, name: &'static str, health: &Health) -> (Shutdown, Health) {
+        metrics::announce(name, env!("CARGO_PKG_VERSION"));
+        let own = Shutdown::new();
+        self.0.push((name, own.clone()));
+        (own, health.scoped(name))
+    }
+
+    /// Waits for the signal to stop, or for a service that stops by itself.
+    pub(super) async fn until_the_end(&self, shutdown: &Shutdown) {
+        let all = std::iter::once(shutdown).chain(self.0.iter().map(|(_, own)| own));
+        select_all(all.map(|one| one.cancelled().boxed())).await;
+    }
+
+    /// Stops all of them, who asks before who answers; says why one had stopped by itself.
+    pub(super) async fn stop(&self) -> Option<String> {
+        let mut failure = None;
+        for (name, own) in self.0.iter().rev() {
+            let drained = own.drain(STOP_WITHIN).await;
+            failure = failure.or(drained.failure.map(|why| format!("{name}: {why}")));
+        }
+        failure
+    }
+}
+
+impl Plan<'_> {
+    fn gateway(&self) -> anyhow::Result<svc_storage_gw::Config> {
+        let backend = Backend::Directory(DirectoryBackend::new(self.data.folder("objects")?));
+        Ok(svc_storage_gw::Config::new(LOOPBACK.into(), backend, self.storage_key()))
+    }
+
+    fn scheduler(&self) -> anyhow::Result<svc_scheduler::Config> {
+        Ok(svc_scheduler::Config {
+            nats: self.bus("emboflow-scheduler"),
+            records: self.records()?,
+            storage_key: self.storage_key(),
+            listen: LOOPBACK.into(),
+            policy: svc_scheduler::Policy::default(),
+            fail_at: None,
+        })
+    }
+
+    fn executor(&self, storage_url: String) -> anyhow::Result<svc_executor::Config> {
+        let runtime = match self.options.runtime {
+            Runtime::Docker => RuntimeChoice::Docker(DockerChoice { host: self.options.docker_host.clone() }),
+            Runtime::Simulated => RuntimeChoice::Simulated,
+        };
+        Ok(svc_executor::Config {
+            data_dir: self.data.folder("executor")?,
+            instance: self.secrets.instance.clone(),
+            nats: self.bus("emboflow-executor"),
+            storage_url,
+            runtime,
+            ..svc_executor::Config::default()
+        })
+    }
+
+    fn api(&self, storage_url: String) -> anyhow::Result<svc_api::Config> {
+        Ok(svc_api::Config {
+            listen: self.options.listen,
+            instance: self.secrets.instance.clone(),
+            token: Secret::new(self.secrets.api_token.clone()),
+            page_code: Some(Secret::new(self.page_code.clone())),
+            projects: Vec::new(),
+            storage: svc_api::Storage { url: storage_url, signing_key: self.storage_key() },
+            records: Some(self.records()?),
+            nats: svc_api::Nats {
+                url: self.nats_url.clone(),
+                user: Some(nats::USER.to_owned()),
+                password: Some(Secret::new(self.secrets.nats_password.clone())),
+                ..svc_api::Nats::default()
+            },
+        })
+    }
+
+    fn bus(&self, name: &str) -> emboflow_bus::Config {
+        emboflow_bus::Config {
+            url: self.nats_url.clone(),
+            name: name.to_owned(),
+            user: Some(nats::USER.to_owned()),
+            password: Some(self.secrets.nats_password.clone()),
+            ..emboflow_bus::Config::default()
+        }
+    }
+
+    fn records(&self) -> anyhow::Result<emboflow_records::Config> {
+        Ok(emboflow_records::Config::Sqlite { path: self.data.folder("records")?.join("emboflow.db") })
+    }
+
+    fn storage_key(&self) -> Secret {
+        Secret::new(self.secrets.storage_key.clone())
+    }
+}

@@ -1,0 +1,95 @@
+//! What the records keep beside the decision log.
+
+use std::sync::Arc;
+
+use emboflow_model::{ProjectName, RunId, RunSummary, Task, Timestamp, WorkflowName};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// How far something has followed a shard's log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Cursor {
+    /// The derived documents contain every entry up to here.
+    Projection,
+    /// The effects of every entry up to here have been carried out.
+    Effects,
+}
+
+impl Cursor {
+    /// The word in the store.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Projection => "projection",
+            Self::Effects => "effects",
+        }
+    }
+}
+
+/// Documents to write for a part of a shard's log.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Derived {
+    /// The shard.
+    pub shard: u32,
+    /// Runs that changed, as they are after it.
+    pub runs: Vec<RunSummary>,
+    /// Tasks that changed, as they are after it.
+    pub tasks: Vec<Task>,
+    /// Requests that were decided in it.
+    pub requests: Vec<RequestRecord>,
+    /// With these documents, everything up to this place is contained.
+    pub through_seq: u64,
+}
+
+/// A decided request: what the same key is answered when it comes again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RequestRecord {
+    /// The project it was sent to.
+    pub project: ProjectName,
+    /// The caller's idempotency key.
+    pub key: String,
+    /// SHA-256 of the request's body, in hex.
+    pub body_sha256: String,
+    /// What it became.
+    pub outcome: RequestOutcome,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// Place of the decision in the shard's log; a key that was decided again later keeps the later one.
+    pub seq: u64,
+}
+
+/// What a request became.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RequestOutcome {
+    /// This run.
+    Accepted(RunId),
+    /// Nothing, because of these errors.
+    Rejected(Vec<Value>),
+}
+
+/// A version of a workflow without its text.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WorkflowRow {
+    /// The project.
+    pub project: ProjectName,
+    /// The name.
+    pub name: WorkflowName,
+    /// From 1.
+    pub version: u32,
+    /// `sha256:` and the hex digest of the text.
+    pub digest: String,
+    /// What the file says about itself.
+    pub description: Option<String>,
+    /// When this version was first put.
+    pub created_at: Timestamp,
+}
+
+/// An immutable version of a workflow.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WorkflowVersion {
+    /// All but the text.
+    #[serde(flatten)]
+    pub row: WorkflowRow,
+    /// The file, verbatim.
+    pub source: Arc<str>,
+}

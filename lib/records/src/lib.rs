@@ -1,0 +1,28 @@
+//! The records: the platform's only authority. One contract, kept by SQLite (embedded) and by MongoDB (a server).
+//!
+//! The decision log is what everything else about runs derives from: documents for lists are written behind it and
+//! can be rebuilt from it.
+
+mod contract;
+mod document;
+mod entry;
+mod error;
+pub mod fresh;
+mod metrics;
+mod mongo;
+mod open;
+pub mod project;
+mod query;
+mod rebuild;
+mod sqlite;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use contract::{Answer, Records, SharedRecords};
+pub use document::{Cursor, Derived, RequestOutcome, RequestRecord, WorkflowRow, WorkflowVersion};
+pub use error::{AppendError, RecordsError, Unavailability};
+pub use fresh::{fresh_run, fresh_task, fresh_tasks};
+pub use open::{Config, open};
+pub use project::Documents;
+pub use query::{RunFilter, RunPage, RunSort, RunSortKey, TaskFilter};
+pub use rebuild::{catch_up, rebuild};

@@ -1,0 +1,138 @@
+//! The contract, operation by operation.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use emboflow_model::{
+    LogEntry, ProjectName, RunId, RunState, RunSummary, Task, TaskKey, Transition, WorkflowName,
+};
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+
+use super::schema::{CURSORS, LOG, REQUESTS, RUNS, SETTINGS, TASKS, WORKFLOWS};
+use super::{Mongo, NAME, derived, in_time, log, runs, workflows};
+use crate::contract::{Answer, Records};
+use crate::document::{Cursor, Derived, RequestRecord, WorkflowRow, WorkflowVersion};
+use crate::entry::encode;
+use crate::error::AppendError;
+use crate::query::{RunFilter, RunPage, TaskFilter};
+
+/// Histories read side by side.
+const SIDE_BY_SIDE: usize = 8;
+
+impl Records for Mongo {
+    fn backend(&self) -> &'static str {
+        NAME
+    }
+
+    fn ping(&self) -> Answer<'_, ()> {
+        let settings = self.collection(SETTINGS);
+        async move { self.run("ping", workflows::ping(settings)).await }.boxed()
+    }
+
+    fn append(&self, shard: u32, entries: Vec<Arc<LogEntry>>) -> BoxFuture<'_, Result<(), AppendError>> {
+        async move {
+            let stored = encode(shard, &entries)?;
+            self.run("append", log::append(self.collection(LOG), shard, stored)).await
+        }
+        .boxed()
+    }
+
+    fn log_after(&self, shard: u32, after_seq: u64, limit: u32) -> Answer<'_, Vec<LogEntry>> {
+        self.run("log_after", log::after(self.collection(LOG), shard, after_seq, limit)).boxed()
+    }
+
+    fn last_seq(&self, shard: u32) -> Answer<'_, u64> {
+        self.run("last_seq", log::last_seq(self.collection(LOG), shard)).boxed()
+    }
+
+    fn history(&self, run: RunId, after_number: u64, limit: u32) -> Answer<'_, Vec<Transition>> {
+        self.run("history", log::history(self.collection(LOG), run, after_number, limit)).boxed()
+    }
+
+    fn histories(&self, runs: Vec<RunId>) -> Answer<'_, Vec<Vec<Transition>>> {
+        let log = self.collection(LOG);
+        let all = stream::iter(runs)
+            .map(move |run| in_time("histories", log::history(log.clone(), run, 0, u32::MAX)));
+        self.run_long("histories", all.buffered(SIDE_BY_SIDE).try_collect()).boxed()
+    }
+
+    fn cursor(&self, shard: u32, cursor: Cursor) -> Answer<'_, u64> {
+        self.run("cursor", log::cursor(self.collection(CURSORS), shard, cursor)).boxed()
+    }
+
+    fn put_cursor(&self, shard: u32, cursor: Cursor, seq: u64) -> Answer<'_, ()> {
+        let cursors = self.collection(CURSORS);
+        self.run("put_cursor", async move { log::put_cursor(&cursors, shard, cursor, seq).await }).boxed()
+    }
+
+    fn put_derived(&self, derived: Derived) -> Answer<'_, ()> {
+        self.run_long("put_derived", derived::put(self.database.clone(), derived)).boxed()
+    }
+
+    fn clear_derived(&self, shard: u32) -> Answer<'_, ()> {
+        self.run_long("clear_derived", derived::clear(self.database.clone(), shard)).boxed()
+    }
+
+    fn open_runs(&self, shard: u32) -> Answer<'_, Vec<RunId>> {
+        self.run("open_runs", derived::open_runs(self.collection(RUNS), shard)).boxed()
+    }
+
+    fn run(&self, run: RunId) -> Answer<'_, Option<RunSummary>> {
+        self.run("run", derived::run(self.collection(RUNS), run)).boxed()
+    }
+
+    fn runs(&self, filter: RunFilter) -> Answer<'_, RunPage> {
+        self.run("runs", runs::page(self.collection(RUNS), filter)).boxed()
+    }
+
+    fn run_counts<'a>(&'a self, project: &'a ProjectName) -> Answer<'a, BTreeMap<RunState, u64>> {
+        self.run("run_counts", runs::counts(self.collection(RUNS), project.clone())).boxed()
+    }
+
+    fn tasks(&self, run: RunId, filter: TaskFilter) -> Answer<'_, Vec<Task>> {
+        self.run("tasks", derived::tasks(self.collection(TASKS), run, filter)).boxed()
+    }
+
+    fn task<'a>(&'a self, run: RunId, key: &'a TaskKey) -> Answer<'a, Option<Task>> {
+        self.run("task", derived::task(self.collection(TASKS), run, key.clone())).boxed()
+    }
+
+    fn request<'a>(&'a self, project: &'a ProjectName, key: &'a str) -> Answer<'a, Option<RequestRecord>> {
+        self.run("request", derived::request(self.collection(REQUESTS), project.clone(), key.to_owned()))
+            .boxed()
+    }
+
+    fn put_workflow(&self, workflow: WorkflowVersion) -> Answer<'_, WorkflowVersion> {
+        self.run("put_workflow", workflows::put(self.collection(WORKFLOWS), workflow)).boxed()
+    }
+
+    fn workflow<'a>(
+        &'a self,
+        project: &'a ProjectName,
+        name: &'a WorkflowName,
+        version: Option<u32>,
+    ) -> Answer<'a, Option<WorkflowVersion>> {
+        let workflows = self.collection(WORKFLOWS);
+        self.run("workflow", workflows::get(workflows, project.clone(), name.clone(), version)).boxed()
+    }
+
+    fn workflows<'a>(
+        &'a self,
+        project: &'a ProjectName,
+        after: Option<&'a WorkflowName>,
+        limit: u32,
+    ) -> Answer<'a, Vec<WorkflowRow>> {
+        let workflows = self.collection(WORKFLOWS);
+        self.run("workflows", workflows::list(workflows, project.clone(), after.cloned(), limit)).boxed()
+    }
+
+    fn setting<'a>(&'a self, name: &'a str) -> Answer<'a, Option<String>> {
+        self.run("setting", workflows::setting(self.collection(SETTINGS), name.to_owned())).boxed()
+    }
+
+    fn put_setting_if_absent<'a>(&'a self, name: &'a str, value: String) -> Answer<'a, String> {
+        self.run("put_setting", workflows::put_setting(self.collection(SETTINGS), name.to_owned(), value))
+            .boxed()
+    }
+}

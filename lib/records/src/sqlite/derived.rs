@@ -1,0 +1,175 @@
+//! Documents derived from the log: version-guarded writes, and reads of single ones.
+
+use emboflow_model::{ProjectName, RunId, RunSummary, Task, TaskKey};
+use rusqlite::{Connection, OptionalExtension, ToSql, params};
+
+use super::log::unreadable;
+use crate::document::RequestRecord;
+use crate::entry::from_json;
+use crate::error::RecordsError;
+use crate::query::{SortValues, TaskFilter};
+
+/// A document and its JSON text.
+pub(super) struct Encoded<T> {
+    pub(super) document: T,
+    pub(super) body: String,
+}
+
+pub(super) fn put_run(
+    connection: &Connection,
+    shard: u32,
+    run: &Encoded<RunSummary>,
+) -> Result<(), RecordsError> {
+    let sql = "INSERT INTO runs (id, shard, version, project, workflow, state, open, created_ms, finished_ms,
+                                 duration_ms, body)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+               ON CONFLICT (id) DO UPDATE SET version = excluded.version, state = excluded.state,
+                 open = excluded.open, finished_ms = excluded.finished_ms, duration_ms = excluded.duration_ms,
+                 body = excluded.body
+               WHERE excluded.version > version";
+    let Encoded { document, body } = run;
+    let (id, sorted) = (document.id.to_string(), SortValues::of(document));
+    connection.prepare_cached(sql)?.execute(params![
+        id,
+        shard,
+        document.version,
+        document.project.as_str(),
+        document.workflow.as_str(),
+        document.state.word(),
+        !document.state.is_terminal(),
+        sorted.created,
+        sorted.finished,
+        sorted.duration,
+        body,
+    ])?;
+    let sql = "INSERT OR IGNORE INTO run_labels (project, label, run) VALUES (?1, ?2, ?3)";
+    for (key, value) in &document.labels {
+        connection.prepare_cached(sql)?.execute(params![
+            document.project.as_str(),
+            format!("{key}={value}"),
+            id
+        ])?;
+    }
+    Ok(())
+}
+
+pub(super) fn put_task(
+    connection: &Connection,
+    shard: u32,
+    task: &Encoded<Task>,
+) -> Result<(), RecordsError> {
+    let sql = "INSERT INTO tasks (run, key, shard, version, position, name, state, body)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+               ON CONFLICT (run, key) DO UPDATE SET version = excluded.version, state = excluded.state,
+                 body = excluded.body
+               WHERE excluded.version > version";
+    let Encoded { document, body } = task;
+    connection.prepare_cached(sql)?.execute(params![
+        document.run.to_string(),
+        document.key.to_string(),
+        shard,
+        document.version,
+        document.position,
+        document.key.name.as_str(),
+        document.state.word(),
+        body,
+    ])?;
+    Ok(())
+}
+
+pub(super) fn put_request(
+    connection: &Connection,
+    shard: u32,
+    request: &Encoded<RequestRecord>,
+) -> Result<(), RecordsError> {
+    let sql = "INSERT INTO requests (project, key, shard, seq, body) VALUES (?1, ?2, ?3, ?4, ?5)
+               ON CONFLICT (project, key) DO UPDATE SET seq = excluded.seq, body = excluded.body
+               WHERE excluded.seq > seq";
+    let Encoded { document, body } = request;
+    connection.prepare_cached(sql)?.execute(params![
+        document.project.as_str(),
+        document.key,
+        shard,
+        document.seq,
+        body
+    ])?;
+    Ok(())
+}
+
+/// Runs first: whoever reads a run's document finds its tasks' too.
+pub(super) fn clear(connection: &Connection, shard: u32) -> Result<(), RecordsError> {
+    for table in ["runs", "tasks", "requests"] {
+        connection.execute(&format!("DELETE FROM {table} WHERE shard = ?1"), params![shard])?;
+    }
+    connection.execute("DELETE FROM cursors WHERE shard = ?1 AND name = 'projection'", params![shard])?;
+    Ok(())
+}
+
+pub(super) fn open_runs(connection: &Connection, shard: u32) -> Result<Vec<RunId>, RecordsError> {
+    let mut select =
+        connection.prepare_cached("SELECT id FROM runs WHERE shard = ?1 AND open = 1 ORDER BY id")?;
+    let mut rows = select.query(params![shard])?;
+    let mut runs = Vec::new();
+    while let Some(row) = rows.next()? {
+        let id = row.get_ref(0)?.as_str().map_err(unreadable)?;
+        runs.push(id.parse().map_err(|error| RecordsError::corrupt("a run's id", error))?);
+    }
+    Ok(runs)
+}
+
+pub(super) fn run(connection: &Connection, run: RunId) -> Result<Option<RunSummary>, RecordsError> {
+    let mut select = connection.prepare_cached("SELECT body FROM runs WHERE id = ?1")?;
+    let body: Option<String> = select.query_row(params![run.to_string()], |row| row.get(0)).optional()?;
+    body.map(|body| from_json(&body, "a run")).transpose()
+}
+
+pub(super) fn task(connection: &Connection, run: RunId, key: &TaskKey) -> Result<Option<Task>, RecordsError> {
+    let mut select = connection.prepare_cached("SELECT body FROM tasks WHERE run = ?1 AND key = ?2")?;
+    let body: Option<String> =
+        select.query_row(params![run.to_string(), key.to_string()], |row| row.get(0)).optional()?;
+    body.map(|body| from_json(&body, "a task")).transpose()
+}
+
+pub(super) fn request(
+    connection: &Connection,
+    project: &ProjectName,
+    key: &str,
+) -> Result<Option<RequestRecord>, RecordsError> {
+    let mut select =
+        connection.prepare_cached("SELECT body FROM requests WHERE project = ?1 AND key = ?2")?;
+    let body: Option<String> =
+        select.query_row(params![project.as_str(), key], |row| row.get(0)).optional()?;
+    body.map(|body| from_json(&body, "a request")).transpose()
+}
+
+pub(super) fn tasks(
+    connection: &Connection,
+    run: RunId,
+    filter: &TaskFilter,
+) -> Result<Vec<Task>, RecordsError> {
+    let run = run.to_string();
+    let mut sql = "SELECT body FROM tasks INDEXED BY tasks_by_position WHERE run = ?".to_owned();
+    let mut values: Vec<&dyn ToSql> = vec![&run];
+    if let Some(after) = &filter.after_position {
+        sql.push_str(" AND position > ?");
+        values.push(after);
+    }
+    let states: Vec<_> = filter.states.iter().map(|state| state.word()).collect();
+    if !states.is_empty() {
+        sql.push_str(&format!(" AND state IN ({})", super::marks(states.len())));
+        values.extend(states.iter().map(|state| state as &dyn ToSql));
+    }
+    if let Some(name) = &filter.name {
+        sql.push_str(" AND name = ?");
+        values.push(name);
+    }
+    sql.push_str(" ORDER BY position LIMIT ?");
+    values.push(&filter.limit);
+    let mut select = connection.prepare_cached(&sql)?;
+    let mut rows = select.query(values.as_slice())?;
+    let mut tasks = Vec::new();
+    while let Some(row) = rows.next()? {
+        tasks.push(from_json(row.get_ref(0)?.as_str().map_err(unreadable)?, "a task")?);
+    }
+    Ok(tasks)
+}

@@ -1,0 +1,63 @@
+//! One suite for every implementation of the records: each case runs on SQLite and on a real MongoDB-wire server.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod list;
+mod log;
+mod place;
+mod projection;
+mod sample;
+mod workflows;
+
+/// Makes a test of each case for each implementation.
+macro_rules! conformance {
+    ($($group:ident: $($case:ident),+ $(,)?;)+) => {
+        mod sqlite {
+            $($(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                crate::$group::$case(&crate::place::Place::sqlite()).await;
+            })+)+
+        }
+
+        mod mongo {
+            $($(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                crate::$group::$case(&crate::place::Place::mongo().await).await;
+            })+)+
+        }
+    };
+}
+
+conformance! {
+    log:
+        entries_are_read_back_unchanged_and_in_order,
+        logs_of_shards_are_apart,
+        a_taken_place_is_a_conflict_that_names_it,
+        a_taken_number_of_a_run_is_a_conflict,
+        a_batch_that_conflicts_half_way_leaves_a_prefix,
+        a_disordered_batch_is_refused_whole,
+        of_two_racing_writers_one_gets_each_place,
+        a_conflict_harms_no_other_batch,
+        a_cursor_only_moves_forward,
+        what_was_written_is_there_after_reopening,
+        several_may_open_the_same_new_records_at_once;
+    projection:
+        an_older_document_never_replaces_a_newer_one,
+        open_runs_are_those_that_have_not_ended,
+        a_request_is_found_by_its_key,
+        a_rebuild_makes_the_same_documents,
+        following_the_log_in_pieces_makes_the_same_documents,
+        a_run_of_a_thousand_tasks_is_read_in_pages,
+        a_run_is_found_before_it_is_projected,
+        newer_transitions_are_folded_on_top_of_documents;
+    list:
+        pages_through_equal_values_lose_and_double_nothing,
+        every_filter_keeps_only_what_it_names,
+        counts_follow_the_states,
+        a_cursor_of_another_order_is_refused;
+    workflows:
+        a_new_text_is_a_new_version_and_the_same_text_is_not,
+        racing_texts_get_different_versions,
+        the_newest_version_of_each_workflow_is_listed,
+        the_first_value_of_a_setting_stays;
+}

@@ -1,0 +1,99 @@
+//! What the API is told at its start.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use emboflow_model::ProjectName;
+use emboflow_service::Secret;
+use serde::Deserialize;
+
+/// The API's configuration.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where HTTP is served; port 0 picks a free one. Default `127.0.0.1:8420`.
+    #[serde(default = "default_listen")]
+    pub listen: SocketAddr,
+    /// Name of the installation. Default `emboflow`.
+    #[serde(default = "default_instance")]
+    pub instance: String,
+    /// The bearer token; at least 16 characters.
+    pub token: Secret,
+    /// The one-time code of the page's sign-in link; none = sign-in with the token only.
+    #[serde(default)]
+    pub page_code: Option<Secret>,
+    /// Projects beside `default`.
+    #[serde(default)]
+    pub projects: Vec<ProjectName>,
+    /// Where the storage gateway is.
+    pub storage: Storage,
+    /// Where the records are; not needed by [`crate::start_on`].
+    #[serde(default)]
+    pub records: Option<emboflow_records::Config>,
+    /// Where NATS is; not needed by [`crate::start_on`].
+    #[serde(default)]
+    pub nats: Nats,
+}
+
+/// Where the storage gateway is.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Storage {
+    /// Its base URL, such as `http://127.0.0.1:4082`.
+    pub url: String,
+    /// Secret of at least 32 bytes that signs storage tokens; the gateway and the scheduler use the same.
+    pub signing_key: Secret,
+}
+
+/// Where NATS is.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Nats {
+    /// One address or several with commas between. Default `nats://127.0.0.1:4222`.
+    pub url: String,
+    /// User; needs `password`.
+    pub user: Option<String>,
+    /// The user's password.
+    pub password: Option<Secret>,
+    /// A `.creds` file instead of user and password.
+    pub credentials_file: Option<PathBuf>,
+    /// PEM file with the authorities that may have signed the server's certificate.
+    pub authorities_file: Option<PathBuf>,
+}
+
+impl Default for Nats {
+    fn default() -> Self {
+        Self {
+            url: "nats://127.0.0.1:4222".to_owned(),
+            user: None,
+            password: None,
+            credentials_file: None,
+            authorities_file: None,
+        }
+    }
+}
+
+impl Nats {
+    /// For the connection of an API: a caller that waits is told soon that NATS is away.
+    pub fn to_bus(&self) -> emboflow_bus::Config {
+        emboflow_bus::Config {
+            url: self.url.clone(),
+            name: "emboflow-api".to_owned(),
+            user: self.user.clone(),
+            password: self.password.as_ref().map(|password| password.reveal().to_owned()),
+            credentials_file: self.credentials_file.clone(),
+            authorities_file: self.authorities_file.clone(),
+            connect_wait: Duration::from_millis(500),
+            ..emboflow_bus::Config::default()
+        }
+    }
+}
+
+fn default_listen() -> SocketAddr {
+    ([127, 0, 0, 1], 8420).into()
+}
+
+fn default_instance() -> String {
+    "emboflow".to_owned()
+}

@@ -1,0 +1,191 @@
+//! Following a log: what there is, then each new byte, until the attempt is over and everything of it was sent.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use emboflow_bus::{Frame as BusFrame, Replay};
+use emboflow_model::AttemptId;
+use futures::StreamExt;
+use futures::future::OptionFuture;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast, mpsc};
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::place::{self, LogState, Place};
+use super::read::{Log, archive_of, unseen};
+use crate::app::App;
+use crate::live::frame::Frame;
+use crate::problem::Outcome;
+
+/// Pieces between the follower and its connection.
+const PIECES: usize = 8;
+/// Frames were lost: how often the archive is asked whether it has the bytes meanwhile.
+const GAP_EVERY: Duration = Duration::from_secs(1);
+/// Who takes nothing for so long has gone away without saying so.
+const STUCK_AFTER: Duration = Duration::from_secs(300);
+
+/// The caller is gone, or storage failed; either way the stream ends here.
+struct Ended;
+
+struct Follower {
+    app: App,
+    place: Place,
+    to: mpsc::Sender<io::Result<Bytes>>,
+    /// The next byte to send.
+    next: u64,
+    /// Not to be passed.
+    last: Option<u64>,
+}
+
+/// What tells that an attempt is over. To be had before the task is read, so that no end is missed.
+pub(crate) type Changes = broadcast::Receiver<Arc<Frame>>;
+
+/// The body: the log from `from` on, up to `last` or its end.
+pub(crate) fn body(app: App, place: Place, log: Log, from: u64, last: Option<u64>, changes: Changes) -> Body {
+    let (to, pieces) = mpsc::channel(PIECES);
+    let shutdown = app.shutdown.clone();
+    let follower = Follower { app, place, to, next: from, last };
+    shutdown.clone().spawn("log follower", async move {
+        tokio::select! { () = shutdown.cancelled() => {}, _ended = follower.follow(log, changes) => {} }
+    });
+    Body::from_stream(ReceiverStream::new(pieces))
+}
+
+impl Follower {
+    async fn follow(mut self, mut log: Log, mut changes: Changes) -> Result<(), Ended> {
+        self.send_part(&log, log.end).await?;
+        if log.is_sealed || self.is_done() {
+            return Ok(());
+        }
+        let mut live = log.live.take();
+        drop(log);
+        let gone = self.to.clone();
+        let mut gap = tokio::time::interval(GAP_EVERY);
+        let mut has_gap = live.is_none();
+        loop {
+            tokio::select! {
+                () = gone.closed() => return Err(Ended),
+                Some(frame) = OptionFuture::from(live.as_mut().map(Replay::next)) => match frame {
+                    Some(frame) => has_gap |= self.take(&frame).await?,
+                    None => (live, has_gap) = (None, true),
+                },
+                change = changes.recv() => {
+                    if self.may_be_over(change) && self.finish_if_over().await? {
+                        return Ok(());
+                    }
+                }
+                _ = gap.tick(), if has_gap => {
+                    self.send_archived().await?;
+                    has_gap = live.is_none();
+                }
+            }
+            if self.is_done() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Sends what is new of a frame; true when bytes before it are missing.
+    async fn take(&mut self, frame: &BusFrame) -> Result<bool, Ended> {
+        let offset = frame.headers.log_offset();
+        if let Some(bytes) = unseen(offset, &frame.payload, self.next) {
+            self.send(bytes).await?;
+            return Ok(false);
+        }
+        Ok(offset.is_some_and(|offset| offset > self.next))
+    }
+
+    /// Whether a change may be the end of the attempt.
+    fn may_be_over(&self, change: Result<Arc<Frame>, RecvError>) -> bool {
+        match change {
+            Ok(frame) => match (&frame.about, &self.place.attempt) {
+                (Some((_, run)), Some(attempt)) => *run == attempt.run && may_mention(&frame.bytes, attempt),
+                // A resync: anything may have happened.
+                (None, _) => frame.bytes.starts_with(b"event: resync"),
+                (Some(_), None) => false,
+            },
+            Err(_) => true,
+        }
+    }
+
+    async fn finish_if_over(&mut self) -> Result<bool, Ended> {
+        let Some(attempt) = &self.place.attempt else { return Ok(true) };
+        let task = self.app.task(&self.place.project, attempt.run, &attempt.task).await;
+        let found = task.and_then(|task| place::find(&task, Some(attempt.number)));
+        match found {
+            Ok(Place { state: LogState::Open { .. }, .. }) => Ok(false),
+            Ok(place) => {
+                let log = Log::open(&self.app, &place).await.map_err(|failure| self.broken(failure))?;
+                self.send_part(&log, log.end).await?;
+                Ok(true)
+            }
+            Err(failure) => {
+                tracing::warn!(%attempt, ?failure, "cannot tell whether a followed attempt is over");
+                Ok(false)
+            }
+        }
+    }
+
+    /// Sends what the archive has meanwhile.
+    async fn send_archived(&mut self) -> Result<(), Ended> {
+        let LogState::Open { prefix } = &self.place.state else { return Ok(()) };
+        let more = async {
+            let archive = archive_of(&self.app.objects, prefix).await?;
+            if archive.end() <= self.next {
+                return Ok(None);
+            }
+            // Without the newest bytes: those come as frames.
+            Outcome::Ok(Some(Log::archived(self.app.objects.clone(), archive)))
+        };
+        match more.await {
+            Ok(Some(log)) => self.send_part(&log, log.end).await,
+            Ok(None) => Ok(()),
+            Err(failure) => {
+                tracing::debug!(?failure, "the archive of a followed log cannot be read yet");
+                Ok(())
+            }
+        }
+    }
+
+    async fn send_part(&mut self, log: &Log, end: u64) -> Result<(), Ended> {
+        let end = self.last.map_or(end, |last| last.min(end));
+        if end <= self.next {
+            return Ok(());
+        }
+        let mut bytes = log.bytes(self.next..end);
+        while let Some(piece) = bytes.next().await {
+            match piece {
+                Ok(piece) => self.send(piece).await?,
+                Err(error) => return Err(self.broken(error)),
+            }
+        }
+        Ok(())
+    }
+
+    async fn send(&mut self, mut piece: Bytes) -> Result<(), Ended> {
+        if let Some(last) = self.last {
+            piece.truncate(usize::try_from(last.saturating_sub(self.next)).unwrap_or(usize::MAX));
+        }
+        self.next += piece.len() as u64;
+        self.to.send_timeout(Ok(piece), STUCK_AFTER).await.map_err(|_| Ended)
+    }
+
+    /// Breaks the connection, so that the caller does not take a part for the whole.
+    fn broken(&self, why: impl std::fmt::Debug) -> Ended {
+        tracing::warn!(attempt = ?self.place.attempt, ?why, "a followed log cannot be read further");
+        drop(self.to.try_send(Err(io::Error::other("the log cannot be read further"))));
+        Ended
+    }
+
+    fn is_done(&self) -> bool {
+        self.last.is_some_and(|last| self.next >= last)
+    }
+}
+
+/// Whether an event has the attempt's task among those that changed, or leaves tasks out.
+fn may_mention(message: &[u8], attempt: &AttemptId) -> bool {
+    let text = String::from_utf8_lossy(message);
+    text.contains(&format!("\"key\":\"{}\"", attempt.task)) || text.contains("\"tasks_omitted\":true")
+}

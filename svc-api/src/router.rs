@@ -1,0 +1,147 @@
+//! Every route, and the layers around them.
+
+use aide::axum::ApiRouter;
+use aide::axum::routing::{delete_with, get_with, post_with, put_with};
+use aide::openapi::OpenApi;
+use axum::body::Bytes;
+use axum::extract::rejection::RawPathParamsRejection;
+use axum::extract::{DefaultBodyLimit, RawPathParams, Request, State};
+use axum::http::header;
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::{Router, routing::get};
+use emboflow_protocol::ErrorCode;
+use emboflow_protocol::stream::MAX_REQUEST_BYTES;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::app::App;
+use crate::problem::Failure;
+use crate::routes::{artifacts, events, executors, logs, requests, runs, session, system, tasks, workflows};
+use crate::{measure, openapi, page, sign_in};
+
+const PROJECT: &str = "/api/v1/projects/{project}";
+const RUN: &str = "/api/v1/projects/{project}/runs/{run}";
+
+/// The routes that need sign-in, and those that do not.
+pub(crate) struct Routes {
+    guarded: Router<App>,
+    open: Router<App>,
+}
+
+/// The routes and the document about them.
+pub(crate) fn documented() -> (Routes, OpenApi) {
+    let mut document = openapi::blank();
+    openapi::prepare();
+    let guarded = global().merge(of_project()).merge(of_runs()).merge(of_results());
+    let guarded = guarded.finish_api_with(&mut document, openapi::frame);
+    openapi::prepare();
+    let open = of_session().finish_api(&mut document);
+    openapi::plain_paths(&mut document);
+    (Routes { guarded, open }, document)
+}
+
+/// The service that answers everything.
+pub(crate) fn serving(app: App) -> Router {
+    let (Routes { guarded, open }, document) = documented();
+    let document = Bytes::from(serde_json::to_vec(&document).expect("the document is plain data"));
+    let document = get(move || async move { ([(header::CONTENT_TYPE, "application/json")], document) });
+    guarded
+        .route_layer(from_fn_with_state(app.clone(), known_project))
+        .route_layer(from_fn_with_state(app.clone(), sign_in::require))
+        .merge(open)
+        .route("/api/openapi.json", document)
+        .with_state(app.clone())
+        .merge(app.health.router())
+        .fallback(page::serve)
+        .method_not_allowed_fallback(no_method)
+        .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
+        .layer(CatchPanicLayer::custom(measure::panicked))
+        .layer(from_fn(measure::observe))
+}
+
+fn global() -> ApiRouter<App> {
+    ApiRouter::new()
+        .api_route("/api/v1/events", get_with(events::stream::stream, events::stream::document))
+        .api_route("/api/v1/executors", get_with(executors::list::list, executors::list::document))
+        .api_route("/api/v1/system", get_with(system::show::show, system::show::document))
+}
+
+fn of_project() -> ApiRouter<App> {
+    let path = |rest: &str| format!("{PROJECT}{rest}");
+    ApiRouter::new()
+        .api_route(
+            &path("/runs"),
+            post_with(runs::submit::submit, runs::submit::document)
+                .get_with(runs::list::list, runs::list::document),
+        )
+        .api_route(&path("/runs/counts"), get_with(runs::counts::counts, runs::counts::document))
+        .api_route(&path("/requests/{key}"), get_with(requests::show::show, requests::show::document))
+        .api_route(&path("/workflows"), get_with(workflows::list::list, workflows::list::document))
+        .api_route(
+            &path("/workflows/validate"),
+            post_with(workflows::validate::validate, workflows::validate::document),
+        )
+        .api_route(
+            &path("/workflows/{workflow}"),
+            put_with(workflows::apply::apply, workflows::apply::document)
+                .get_with(workflows::show::show, workflows::show::document),
+        )
+}
+
+fn of_runs() -> ApiRouter<App> {
+    let path = |rest: &str| format!("{RUN}{rest}");
+    ApiRouter::new()
+        .api_route(RUN, get_with(runs::show::show, runs::show::document))
+        .api_route(&path("/source"), get_with(runs::source::source, runs::source::document))
+        .api_route(&path("/history"), get_with(runs::history::history, runs::history::document))
+        .api_route(&path("/cancel"), post_with(runs::cancel::cancel, runs::cancel::document))
+        .api_route(&path("/retry"), post_with(runs::retry::retry, runs::retry::document))
+        .api_route(&path("/pause"), post_with(runs::pause::pause, runs::pause::document))
+        .api_route(&path("/resume"), post_with(runs::resume::resume, runs::resume::document))
+}
+
+fn of_results() -> ApiRouter<App> {
+    let path = |rest: &str| format!("{RUN}{rest}");
+    ApiRouter::new()
+        .api_route(&path("/tasks"), get_with(tasks::list::list, tasks::list::document))
+        .api_route(&path("/tasks/{task}"), get_with(tasks::show::show, tasks::show::document))
+        .api_route(&path("/tasks/{task}/logs"), get_with(logs::stream::stream, logs::stream::document))
+        .api_route(&path("/tasks/{task}/logs/search"), get_with(logs::search::search, logs::search::document))
+        .api_route(&path("/artifacts"), get_with(artifacts::list::list, artifacts::list::document))
+        .api_route(
+            &path("/artifacts/{task}/{name}"),
+            get_with(artifacts::files::files, artifacts::files::document),
+        )
+        .api_route(
+            &path("/artifacts/{task}/{name}/{*path}"),
+            get_with(artifacts::get::get, artifacts::get::document),
+        )
+}
+
+fn of_session() -> ApiRouter<App> {
+    ApiRouter::new().api_route(
+        "/session",
+        get_with(session::exchange::exchange, session::exchange::document)
+            .post_with(session::sign_in::sign_in, session::sign_in::document)
+            .merge(delete_with(session::sign_out::sign_out, session::sign_out::document)),
+    )
+}
+
+/// Refuses a project that is not known, whatever is asked of it.
+async fn known_project(
+    State(app): State<App>,
+    parameters: Result<RawPathParams, RawPathParamsRejection>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let named = parameters.as_ref().ok().and_then(|all| all.iter().find(|(name, _)| *name == "project"));
+    match named.map(|(_, name)| app.project(name)) {
+        Some(Err(failure)) => failure.into_response(),
+        _ => next.run(request).await,
+    }
+}
+
+async fn no_method(request: Request) -> Failure {
+    let detail = format!("{} does not take {}", request.uri().path(), request.method());
+    Failure::new(ErrorCode::MethodNotAllowed, detail)
+}

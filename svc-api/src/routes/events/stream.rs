@@ -1,0 +1,81 @@
+//! `GET /api/v1/events`: everything that changes, as server-sent events over one connection.
+
+use aide::transform::TransformOperation;
+use axum::extract::State;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use emboflow_bus::Subscription;
+use emboflow_model::{AttemptId, RunId};
+use emboflow_protocol::ErrorCode;
+use emboflow_protocol::http::EventQuery;
+use emboflow_protocol::log::live_subject;
+
+use crate::app::App;
+use crate::extract::Search;
+use crate::live::listener::{self, Wish};
+use crate::openapi::{self, Doc};
+use crate::problem::{Failure, Outcome};
+
+/// Opens the stream.
+pub(crate) async fn stream(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Search(query): Search<EventQuery>,
+) -> Outcome<Response> {
+    let after = last_event_id(&headers).or(query.after);
+    let project = query.project.as_deref().map(|name| app.project(name)).transpose()?;
+    let run = query.run.as_deref().map(str::parse::<RunId>).transpose().map_err(invalid)?;
+    let attempt = query.log.as_deref().map(str::parse::<AttemptId>).transpose().map_err(invalid)?;
+    let log = match attempt {
+        Some(attempt) => Some(live_log(&app, attempt).await?),
+        None => None,
+    };
+    let body = listener::open(app, Wish { project, run, log, after });
+    let kind = (header::CONTENT_TYPE, "text/event-stream");
+    let keep = (header::CACHE_CONTROL, "no-store");
+    // Nginx would hold messages back until its buffer is full.
+    let buffering = (header::HeaderName::from_static("x-accel-buffering"), "no");
+    Ok(([kind, keep, buffering], body).into_response())
+}
+
+async fn live_log(app: &App, attempt: AttemptId) -> Outcome<(AttemptId, Subscription)> {
+    let summary = emboflow_records::fresh_run(app.records.as_ref(), attempt.run).await?;
+    let detail = format!("there is no run {}", attempt.run);
+    let project = summary.ok_or_else(|| Failure::new(ErrorCode::RunNotFound, detail))?.project;
+    let frames = app.bus.subscribe(live_subject(&project, &attempt)).await?;
+    // Before the caller reads the stored log: frames from then on are not missed.
+    app.bus.flush().await;
+    Ok((attempt, frames))
+}
+
+/// Where a browser's stream broke.
+fn last_event_id(headers: &HeaderMap) -> Option<u64> {
+    headers.get("last-event-id")?.to_str().ok()?.trim().parse().ok()
+}
+
+fn invalid(error: emboflow_model::id::NotAnId) -> Failure {
+    Failure::new(ErrorCode::RequestInvalid, error.to_string())
+}
+
+/// Its documentation.
+pub(crate) fn document(operation: TransformOperation<'_>) -> TransformOperation<'_> {
+    let doc = Doc {
+        id: "streamEvents",
+        tag: "events",
+        summary: "Everything that changes, as server-sent events",
+        errors: &[
+            ErrorCode::ProjectNotFound,
+            ErrorCode::RunNotFound,
+            ErrorCode::RecordsUnavailable,
+            ErrorCode::BusUnavailable,
+        ],
+    };
+    let operation = operation.description(
+        "First `hello`; then `run` (a CloudEvent, its id is the place in the decision log), `executor`, `log` (when \
+         asked for) and `resync`, after which everything has to be read again. With `Last-Event-ID` or `after`, what \
+         was missed comes first.",
+    );
+    let operation =
+        openapi::answers(operation, 200, "text/event-stream", "The stream; it ends with the connection.");
+    openapi::describe(operation, &doc, &[])
+}

@@ -1,0 +1,3 @@
+//! Executors.
+
+pub(crate) mod list;

@@ -1,0 +1,4 @@
+//! Logs of tasks.
+
+pub(crate) mod search;
+pub(crate) mod stream;

@@ -1,0 +1,3 @@
+//! Requests.
+
+pub(crate) mod show;

@@ -1,0 +1,122 @@
+//! `GET …/runs`: one page of a project's runs.
+
+use aide::transform::TransformOperation;
+use axum::Json;
+use axum::extract::State;
+use emboflow_model::{ProjectName, RunState, WorkflowName};
+use emboflow_protocol::ErrorCode;
+use emboflow_protocol::event::RunRow;
+use emboflow_protocol::http::{Page, RunQuery};
+use emboflow_records::{RunFilter, RunSort, RunSortKey};
+
+use crate::app::App;
+use crate::extract::{Params, Search};
+use crate::openapi::{self, Doc, IN_PROJECT};
+use crate::problem::{Failure, Outcome};
+use crate::routes::limit::limit;
+use crate::routes::place::InProject;
+
+/// Lists runs.
+pub(crate) async fn list(
+    State(app): State<App>,
+    Params(InProject { project }): Params<InProject>,
+    Search(query): Search<RunQuery>,
+) -> Outcome<Json<Page<RunRow>>> {
+    let page = app.records.runs(filter(project, query)?).await?;
+    Ok(Json(Page { items: page.rows.iter().map(RunRow::from).collect(), next: page.next }))
+}
+
+fn filter(project: ProjectName, query: RunQuery) -> Outcome<RunFilter> {
+    let workflow = query.workflow.filter(|name| !name.is_empty());
+    Ok(RunFilter {
+        states: query.state.as_deref().map(states).transpose()?.unwrap_or_default(),
+        workflow: workflow.map(WorkflowName::new).transpose().map_err(|error| invalid(error.to_string()))?,
+        label: query.label.as_deref().filter(|label| !label.is_empty()).map(label).transpose()?,
+        search: query.search.filter(|text| !text.is_empty()),
+        sort: query.sort.as_deref().map(sort).transpose()?.unwrap_or_default(),
+        limit: limit(query.limit, 50, 500)?,
+        cursor: query.cursor,
+        ..RunFilter::of(project)
+    })
+}
+
+fn states(text: &str) -> Outcome<Vec<RunState>> {
+    let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
+    words
+        .map(|word| {
+            let known = RunState::ALL.iter().map(|state| state.word()).collect::<Vec<_>>().join(", ");
+            RunState::from_word(word)
+                .ok_or_else(|| invalid(format!("'{word}' is no state of a run; there are {known}")))
+        })
+        .collect()
+}
+
+fn label(text: &str) -> Outcome<(String, String)> {
+    let pair = text.split_once('=').filter(|(name, _)| !name.is_empty());
+    let (name, value) =
+        pair.ok_or_else(|| invalid(format!("the label '{text}' is not of the form key=value")))?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+fn sort(text: &str) -> Outcome<RunSort> {
+    let (descending, word) = text.strip_prefix('-').map_or((false, text), |word| (true, word));
+    let by = RunSortKey::from_word(word).ok_or_else(|| {
+        invalid(format!("runs are sorted by created, finished or duration, not by '{word}'"))
+    })?;
+    Ok(RunSort { by, descending })
+}
+
+fn invalid(detail: String) -> Failure {
+    Failure::new(ErrorCode::RequestInvalid, detail)
+}
+
+/// Its documentation.
+pub(crate) fn document(operation: TransformOperation<'_>) -> TransformOperation<'_> {
+    let doc = Doc {
+        id: "listRuns",
+        tag: "runs",
+        summary: "List runs, filtered and sorted by the server",
+        errors: &[],
+    };
+    openapi::describe(operation, &doc, &[IN_PROJECT])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(query: RunQuery) -> Result<RunFilter, u16> {
+        filter(ProjectName::new("lab").unwrap(), query).map_err(|failure| failure.problem().status)
+    }
+
+    #[test]
+    fn a_query_becomes_a_filter_and_empty_parameters_are_none() {
+        let query = RunQuery {
+            state: Some("failed, running".into()),
+            label: Some("team=a=b".into()),
+            workflow: Some(String::new()),
+            sort: Some("-duration".into()),
+            ..RunQuery::default()
+        };
+        let filter = read(query).unwrap();
+        assert_eq!(filter.states, [RunState::Failed, RunState::Running]);
+        assert_eq!(filter.label, Some(("team".into(), "a=b".into())));
+        assert_eq!((filter.workflow, filter.limit), (None, 50));
+        assert_eq!(filter.sort, RunSort { by: RunSortKey::Duration, descending: true });
+    }
+
+    #[test]
+    fn a_query_that_makes_no_sense_is_refused() {
+        let bad = [
+            RunQuery { state: Some("done".into()), ..RunQuery::default() },
+            RunQuery { label: Some("team".into()), ..RunQuery::default() },
+            RunQuery { sort: Some("name".into()), ..RunQuery::default() },
+            RunQuery { limit: Some(0), ..RunQuery::default() },
+            RunQuery { limit: Some(501), ..RunQuery::default() },
+            RunQuery { workflow: Some("No Name".into()), ..RunQuery::default() },
+        ];
+        for query in bad {
+            assert_eq!(read(query).unwrap_err(), 400);
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! Runs.
+
+mod answer;
+pub(crate) mod cancel;
+pub(crate) mod counts;
+pub(crate) mod history;
+pub(crate) mod list;
+pub(crate) mod pause;
+pub(crate) mod resume;
+pub(crate) mod retry;
+pub(crate) mod show;
+pub(crate) mod source;
+mod steer;
+pub(crate) mod submit;

@@ -1,0 +1,56 @@
+//! `POST …/runs/{run}/retry`: a new run that repeats what did not end well.
+
+use aide::transform::TransformOperation;
+use axum::Json;
+use axum::extract::State;
+use axum::response::Response;
+use emboflow_model::RunSummary;
+use emboflow_protocol::ErrorCode;
+use emboflow_protocol::http::{RequestStatus, RetryBody};
+use emboflow_protocol::request::{RunBody, Verb};
+
+use super::{answer, steer};
+use crate::app::App;
+use crate::extract::{OptionalBody, Params};
+use crate::idempotency::IdempotencyKey;
+use crate::openapi::{self, AT_INTAKE, Doc, IN_PROJECT};
+use crate::problem::Outcome;
+use crate::routes::place::OfRun;
+
+/// Repeats the failed tasks, or those named and all that needs them; the results of the others are taken over.
+pub(crate) async fn retry(
+    State(app): State<App>,
+    Params(OfRun { project, run }): Params<OfRun>,
+    key: IdempotencyKey,
+    OptionalBody(body): OptionalBody<RetryBody>,
+) -> Outcome<Response> {
+    app.run(&project, run).await?;
+    let body = RunBody { run, reason: None, tasks: body.tasks };
+    let key = key.or_made_up();
+    let answer = app.intake.ask(steer::asked(&project, Verb::Retry, &key, &body)).await?;
+    answer::of_new_run(&app, &project, &key, answer).await
+}
+
+/// Its documentation.
+pub(crate) fn document(operation: TransformOperation<'_>) -> TransformOperation<'_> {
+    let doc = Doc {
+        id: "retryRun",
+        tag: "runs",
+        summary: "Make a new run that repeats the tasks that did not end well",
+        errors: &[
+            ErrorCode::RunNotFound,
+            ErrorCode::RunStateConflict,
+            ErrorCode::RunNothingToRetry,
+            ErrorCode::TaskNotFound,
+        ],
+    };
+    let operation = operation
+        .response_with::<201, Json<RunSummary>, _>(|answer| answer.description("The new run."))
+        .response_with::<200, Json<RunSummary>, _>(|answer| {
+            answer.description("The run that this key made before.")
+        })
+        .response_with::<202, Json<RequestStatus>, _>(|answer| {
+            answer.description("Safely taken, not decided yet.")
+        });
+    openapi::describe(operation, &doc, &[IN_PROJECT, AT_INTAKE])
+}

@@ -1,0 +1,5 @@
+//! Sign-in of the page.
+
+pub(crate) mod exchange;
+pub(crate) mod sign_in;
+pub(crate) mod sign_out;

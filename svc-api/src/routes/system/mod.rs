@@ -1,0 +1,3 @@
+//! The installation.
+
+pub(crate) mod show;

@@ -1,0 +1,33 @@
+//! Why queued tasks wait, as the scheduler sees it now.
+
+use std::time::Duration;
+
+use emboflow_model::{RunId, Task, TaskState};
+use emboflow_protocol::call::{Explain, Explanation};
+
+use crate::app::App;
+
+/// A list is worth more than its reasons: it does not wait longer for them.
+const WAIT: Duration = Duration::from_millis(300);
+
+/// Fills in the reasons. Without an answer the tasks keep what the records say.
+pub(super) async fn fill(app: &App, run: RunId, tasks: &mut [Task]) {
+    let waits = |task: &Task| matches!(task.state, TaskState::Queued | TaskState::Waiting);
+    if !tasks.iter().any(|task| task.state == TaskState::Queued) {
+        return;
+    }
+    // A call would wait for a lost connection before it fails.
+    if !app.bus.is_connected() {
+        return;
+    }
+    match app.bus.call::<_, Explanation>(&Explain { run }, WAIT).await {
+        Ok(explanation) => {
+            for wait in explanation.waits {
+                if let Some(task) = tasks.iter_mut().find(|task| task.key == wait.task && waits(task)) {
+                    task.wait_reason = Some(wait.wait_reason);
+                }
+            }
+        }
+        Err(error) => tracing::debug!(%run, %error, "the scheduler did not say why tasks wait"),
+    }
+}

@@ -1,0 +1,54 @@
+//! `PUT …/workflows/{workflow}`: keeps a file under its name.
+
+use aide::transform::TransformOperation;
+use axum::Json;
+use axum::extract::State;
+use emboflow_protocol::http::{WorkflowBody, WorkflowView};
+use emboflow_protocol::{ErrorCode, FieldError};
+use emboflow_records::WorkflowVersion;
+
+use super::{check, view};
+use crate::app::{App, now};
+use crate::extract::{Body, Params};
+use crate::openapi::{self, Doc, IN_PROJECT};
+use crate::problem::{Failure, Outcome};
+use crate::routes::place::OfWorkflow;
+
+/// Keeps the file as the newest version; one that is the newest version already stays what it is.
+pub(crate) async fn apply(
+    State(app): State<App>,
+    Params(OfWorkflow { project, workflow }): Params<OfWorkflow>,
+    Body { value, .. }: Body<WorkflowBody>,
+) -> Outcome<Json<WorkflowView>> {
+    let checked = check::check(value.source).await?;
+    if checked.name != workflow.as_str() {
+        let message =
+            format!("the file says that its name is '{}', the address says '{workflow}'", checked.name);
+        let pointer = Some("/name".to_owned());
+        return Err(Failure::rejected(vec![FieldError {
+            pointer,
+            ..FieldError::new(ErrorCode::WorkflowInvalid, message)
+        }]));
+    }
+    let description = checked.file.description.clone();
+    let version =
+        WorkflowVersion::to_put(project, workflow, checked.digest, checked.source, description, now());
+    Ok(Json(view::full(app.records.put_workflow(version).await?)))
+}
+
+/// Its documentation.
+pub(crate) fn document(operation: TransformOperation<'_>) -> TransformOperation<'_> {
+    let doc = Doc {
+        id: "applyWorkflow",
+        tag: "workflows",
+        summary: "Keep a workflow file under its name",
+        errors: &[
+            ErrorCode::WorkflowInvalid,
+            ErrorCode::WorkflowNotFound,
+            ErrorCode::RequestMalformed,
+            ErrorCode::RequestTooLarge,
+            ErrorCode::AuthForbidden,
+        ],
+    };
+    openapi::describe(operation, &doc, &[IN_PROJECT])
+}

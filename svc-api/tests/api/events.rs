@@ -1,0 +1,224 @@
+//! The event stream: live, resumed, and made complete from the records.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use emboflow_model::executor::Heartbeat;
+use emboflow_model::{AttemptId, LogEntry, Timestamp, Transition};
+use emboflow_protocol::Message as _;
+use reqwest::StatusCode;
+use serde_json::json;
+
+use crate::support::{EventStream, History, World, event, until};
+
+fn entries(transitions: &[&Transition]) -> Vec<LogEntry> {
+    transitions.iter().map(|transition| LogEntry::Transition((*transition).clone())).collect()
+}
+
+#[tokio::test]
+async fn what_happens_is_told_in_order_and_once_to_those_who_want_it() {
+    let world = World::start().await;
+    let (mut all, hello) = EventStream::open(&world, "", None).await;
+    assert_eq!((hello.id, hello.data["seq"].as_u64()), (Some(0), Some(0)));
+    let (mut lab, _) = EventStream::open(&world, "?project=lab", None).await;
+
+    let mut history = History::new();
+    let first = history.accept("default", "k1", b"{}", &[("train", None)]);
+    let second = history.accept("lab", "k2", b"{}", &[("train", None)]);
+    let running = history.dispatch(&first, "train");
+    world.decide(entries(&[&first, &second, &running])).await;
+    for event in [event(&[&first]), event(&[&second]), event(&[&second]), event(&[&first, &running])] {
+        world.bus.publish(&event).await.unwrap();
+    }
+    let told = [all.next_of("run").await, all.next_of("run").await, all.next_of("run").await];
+    assert_eq!(told.each_ref().map(|message| message.id), [Some(1), Some(2), Some(3)]);
+    assert_eq!(told[2].data["data"]["run"]["state"], "running");
+    assert_eq!(told[2].data["data"]["tasks"][0]["state"], "active");
+    let only = lab.next_of("run").await;
+    assert_eq!((only.id, only.data["data"]["project"].as_str()), (Some(2), Some("lab")));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_broken_stream_goes_on_with_what_it_missed() {
+    let world = World::start().await;
+    let mut history = History::new();
+    let first = history.accept("default", "k1", b"{}", &[("train", None)]);
+    let refused = history.reject("k2", b"{}", &[]);
+    let running = history.dispatch(&first, "train");
+    let other = history.accept("default", "k3", b"{}", &[("train", Some(40))]);
+    world.decide(entries(&[&first])).await;
+    world.decide(vec![refused]).await;
+    world.decide(entries(&[&running, &other])).await;
+
+    let (mut stream, hello) = EventStream::open(&world, "?after=4", Some(1)).await;
+    assert_eq!(hello.data["seq"], 1, "the header wins");
+    let (one, two) = (stream.next_of("run").await, stream.next_of("run").await);
+    assert_eq!((one.id, two.id), (Some(3), Some(4)), "each is where it may be resumed from");
+    assert_eq!(one.data["data"]["run"]["version"], 2);
+    assert_eq!(one.data["data"]["tasks"][0]["key"], "train");
+    assert_eq!(two.data["data"]["run"]["id"], other.run.to_string());
+
+    // Nothing was missed: what follows is live.
+    let (mut stream, _) = EventStream::open(&world, "?after=4", None).await;
+    let next = history.dispatch(&other, "train[0]");
+    world.decide(entries(&[&next])).await;
+    world.bus.publish(&event(&[&other, &next])).await.unwrap();
+    assert_eq!(stream.next_of("run").await.id, Some(5));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn an_event_that_was_lost_on_the_way_is_read_from_the_records() {
+    let world = World::start().await;
+    let (mut stream, _) = EventStream::open(&world, "", None).await;
+    let mut history = History::new();
+    let lost = history.accept("default", "k1", b"{}", &[("train", None)]);
+    let refused = history.reject("k2", b"{}", &[]);
+    let seen = history.accept("default", "k3", b"{}", &[("train", None)]);
+    world.decide(entries(&[&lost])).await;
+    world.decide(vec![refused]).await;
+    world.decide(entries(&[&seen])).await;
+    world.bus.publish(&event(&[&seen])).await.unwrap();
+    let runs = [stream.next_of("run").await, stream.next_of("run").await];
+    let mut ids = runs.each_ref().map(|message| message.data["subject"].as_str().unwrap().to_owned());
+    ids.sort();
+    assert_eq!(ids, [lost.run.to_string(), seen.run.to_string()]);
+    assert_eq!(runs[1].id, Some(3));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_was_decided_while_nats_was_away_is_told_when_it_is_back() {
+    let mut world = World::start().await;
+    let (mut stream, _) = EventStream::open(&world, "", None).await;
+    world.nats.kill();
+    let first = History::new().accept("default", "k1", b"{}", &[("train", None)]);
+    world.decide(entries(&[&first])).await;
+    world.nats.restart().await;
+    assert_eq!(stream.next_of("run").await.id, Some(1));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn who_is_too_far_behind_or_ahead_of_the_log_is_told_to_read_again() {
+    let world = World::start().await;
+    let first = History::new().accept("default", "k1", b"{}", &[("train", None)]);
+    world.decide(entries(&[&first])).await;
+    let (mut stream, _) = EventStream::open(&world, "?after=99", None).await;
+    let message = stream.next().await;
+    assert_eq!((message.kind.as_str(), message.data["seq"].as_u64()), ("resync", Some(1)));
+
+    let mut last = first;
+    for _ in 0..6 {
+        let batch: Vec<_> = (0..1_000)
+            .map(|_| {
+                last = Transition {
+                    seq: last.seq + 1,
+                    number: last.number + 1,
+                    changes: vec![],
+                    ..last.clone()
+                };
+                LogEntry::Transition(last.clone())
+            })
+            .collect();
+        world.decide(batch).await;
+    }
+    let (mut stream, _) = EventStream::open(&world, "?after=1", None).await;
+    let message = stream.next().await;
+    assert_eq!((message.kind.as_str(), message.id), ("resync", Some(6_001)));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn the_stream_also_carries_executors_and_the_live_log_that_was_asked_for() {
+    let world = World::start().await;
+    let mut history = History::new();
+    let first = history.accept("default", "k1", b"{}", &[("train", None)]);
+    let running = history.dispatch(&first, "train");
+    world.decide(entries(&[&first, &running])).await;
+    let attempt = AttemptId { run: first.run, task: "train".parse().unwrap(), number: 1 };
+    let (mut stream, _) = EventStream::open(&world, &format!("?log={attempt}"), None).await;
+
+    // Frames are lossy: the first ones are lost until the server has the subscription.
+    until("the subscription", async || {
+        world.bus.publish_live_log(&first.project, &attempt, 1_000, Bytes::from("?")).await;
+        let is_there = tokio::time::timeout(Duration::from_millis(50), stream.next_of("log")).await.is_ok();
+        is_there.then_some(())
+    })
+    .await;
+    let text = "zwölf\n".as_bytes();
+    assert!(
+        world.bus.publish_live_log(&first.project, &attempt, 0, Bytes::from_static(&b"eins\n"[..])).await
+    );
+    assert!(
+        world.bus.publish_live_log(&first.project, &attempt, 5, Bytes::copy_from_slice(&text[..3])).await
+    );
+    assert!(
+        world.bus.publish_live_log(&first.project, &attempt, 8, Bytes::copy_from_slice(&text[3..])).await
+    );
+    let mut said = String::new();
+    while !said.ends_with("lf\n") {
+        let frame = stream.next_of("log").await;
+        if frame.data["text"] == "?" {
+            continue;
+        }
+        assert_eq!(frame.data["offset"].as_u64(), Some(said.len() as u64));
+        said.push_str(frame.data["text"].as_str().unwrap());
+        assert_eq!(frame.data["attempt"], attempt.to_string());
+    }
+    assert_eq!(said, "eins\nzwölf\n");
+
+    let heartbeat: Heartbeat = serde_json::from_value(json!({
+        "executor": "e1", "pool": "default", "incarnation": "i", "journal": "j", "state": "draining",
+        "capacity": {}, "slots": 4, "runtime": "simulated", "version": "1", "sent_at": Timestamp(0),
+        "disk": {"free_bytes": 1, "total_bytes": 2},
+    }))
+    .unwrap();
+    world.bus.put_heartbeat(&heartbeat).await.unwrap();
+    let executor = stream.next_of("executor").await;
+    assert_eq!(
+        (executor.data["executor"].as_str(), executor.data["state"].as_str()),
+        (Some("e1"), Some("draining"))
+    );
+
+    let unknown = "/api/v1/events?log=run-01jd8v7m2kq3x5w9c0hn4tz6ap.train.1";
+    assert_eq!(world.get(unknown).await.0, StatusCode::NOT_FOUND);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn garbage_on_an_event_subject_disturbs_nobody_and_a_stop_ends_the_streams() {
+    let world = World::start().await;
+    let (mut stream, _) = EventStream::open(&world, "", None).await;
+    let first = History::new().accept("default", "k1", b"{}", &[("train", None)]);
+    world.bus.reply("emboflow.event.default.x", &json!({"data": "garbage"})).await.unwrap();
+    world.decide(entries(&[&first])).await;
+    world.bus.publish(&event(&[&first])).await.unwrap();
+    assert_eq!(stream.next_of("run").await.id, Some(1));
+    world.shutdown.trigger("the test");
+    assert!(stream.ends().await);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_browser_that_is_too_slow_is_told_to_read_again_and_gets_no_queue() {
+    let world = World::start().await;
+    let (mut slow, _) = EventStream::open(&world, "", None).await;
+    let (mut quick, _) = EventStream::open(&world, "", None).await;
+    let first = History::new().accept("default", "k1", b"{}", &[("train", Some(16))]);
+    let mut event = event(&[&first]);
+    event.data.run.reason = Some("x".repeat(8_000));
+    let subject = event.subject().to_string();
+    for seq in 1..=3_000 {
+        event.data.seq = seq;
+        // Not through the stream: only whoever listens gets it, and at once.
+        world.bus.reply(&subject, &event).await.unwrap();
+        if seq % 100 == 0 {
+            while quick.next_of("run").await.id != Some(seq) {}
+        }
+    }
+    let resync = slow.next_of("resync").await;
+    assert!(resync.id.unwrap() > 1_000, "{resync:?}");
+    world.end().await;
+}

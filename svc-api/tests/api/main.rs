@@ -1,0 +1,12 @@
+//! The API over real HTTP, with a real nats-server, SQLite records and the storage gateway; only the scheduler is a
+//! script.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod artifacts;
+mod events;
+mod logs;
+mod reading;
+mod refusals;
+mod session;
+mod submitting;
+mod support;

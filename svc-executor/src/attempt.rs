@@ -1,0 +1,212 @@
+//! The life of one attempt, from the command to its release. What is done next is decided from the journal and a look
+//! at the container, so a restart takes it up where it was.
+
+mod claim;
+mod finish;
+mod prepare;
+mod resume;
+mod stage_in;
+mod stage_out;
+mod stop;
+mod watch;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use emboflow_model::transition::AttemptEnd;
+use emboflow_model::{AttemptId, Timestamp, object_key};
+use emboflow_protocol::command::Start;
+use emboflow_protocol::report::{Phase, Report};
+use tokio::sync::{Mutex, oneshot};
+
+use crate::executor::Executor;
+use crate::held::{Orders, asked_again, released};
+use crate::journal::{Entry, JournalError, Marks};
+use crate::metrics;
+use crate::outcome;
+use crate::runtime::Seen;
+use crate::store::Store;
+pub(crate) use claim::Desk;
+use prepare::Prepared;
+use resume::{Resume, resume};
+
+/// Pauses between repeated reports of an end that nobody has confirmed.
+const REPEAT_MIN: Duration = Duration::from_secs(5);
+const REPEAT_MAX: Duration = Duration::from_secs(60);
+/// Pauses between tries while the engine does not answer.
+const ENGINE_PAUSE: Duration = Duration::from_secs(1);
+
+/// Says whether the command is in the journal, so that it can be acknowledged.
+pub(crate) type Journaled = oneshot::Sender<Result<(), JournalError>>;
+
+/// One attempt in hand.
+pub(crate) struct Attempt {
+    executor: Arc<Executor>,
+    id: AttemptId,
+    start: Box<Start>,
+    marks: Marks,
+    orders: tokio::sync::watch::Receiver<Orders>,
+    journaled: Option<Journaled>,
+    store: Arc<Store>,
+    /// Held while a container is created and started: that is never broken off half-way.
+    launching: Arc<Mutex<()>>,
+}
+
+impl Attempt {
+    /// A new attempt; `journaled` is told when its command is durable.
+    pub(crate) fn new(
+        executor: Arc<Executor>,
+        start: Box<Start>,
+        orders: tokio::sync::watch::Receiver<Orders>,
+        journaled: Journaled,
+    ) -> Self {
+        let marks = Marks { start: Some(start.clone()), ..Marks::default() };
+        Self { journaled: Some(journaled), ..Self::resumed(executor, start, marks, orders) }
+    }
+
+    /// One that an earlier process has journaled.
+    pub(crate) fn resumed(
+        executor: Arc<Executor>,
+        start: Box<Start>,
+        marks: Marks,
+        orders: tokio::sync::watch::Receiver<Orders>,
+    ) -> Self {
+        let desk = Desk::new(executor.bus.clone(), executor.pool.clone(), executor.identity.executor.clone(), &start);
+        let store = Arc::new(Store::new(executor.storage.clone(), desk));
+        let (id, launching) = (start.attempt.clone(), Arc::default());
+        Self { executor, id, start, marks, orders, journaled: None, store, launching }
+    }
+
+    /// Carries it out, reports its end until the scheduler has it, and leaves nothing behind.
+    pub(crate) async fn carry_out(mut self) {
+        let mut orders = self.orders.clone();
+        let ended = tokio::select! {
+            biased;
+            () = released(&mut orders) => Life::Released,
+            life = self.until_end() => life,
+        };
+        match ended {
+            Life::NotJournaled => return self.executor.held.put_back(&self.id),
+            Life::Ended(end) => self.report_until_released(end).await,
+            Life::Released => {}
+        }
+        self.forget().await;
+    }
+
+    async fn until_end(&mut self) -> Life {
+        if let Some(end) = self.marks.end.take() {
+            return Life::Ended(end);
+        }
+        let seen = if self.journaled.is_some() { Seen::Absent } else { self.look().await };
+        let result = match resume(&self.marks, &seen) {
+            Resume::Prepare => match self.prepare().await {
+                Prepared::Started => self.watch().await,
+                Prepared::Over(verdict) => watch::Watched::without_container(verdict),
+                Prepared::Refused(reason) => {
+                    tracing::info!(attempt = %self.id, reason, "the claim was refused: the attempt is forgotten");
+                    return Life::Released;
+                }
+                Prepared::NotJournaled => return Life::NotJournaled,
+            },
+            Resume::Watch => {
+                metrics::adopted();
+                if let Seen::Running { started_at } = seen {
+                    self.report(Phase::Running { at: started_at.unwrap_or_else(now) });
+                }
+                self.watch().await
+            }
+            Resume::Vanished => watch::Watched::without_container(outcome::vanished()),
+        };
+        let end = Box::new(self.finish(result).await);
+        self.executor.journal.append(&self.id, Entry::Ended { end: end.clone() });
+        metrics::attempt_ended(&end);
+        Life::Ended(end)
+    }
+
+    async fn report_until_released(&mut self, end: Box<AttemptEnd>) {
+        self.executor.held.ended(&self.id);
+        let mut orders = self.orders.clone();
+        let mut pause = REPEAT_MIN;
+        loop {
+            let asked = self.orders.borrow().asked_again;
+            self.report(Phase::Ended { end: end.clone() });
+            tokio::select! {
+                biased;
+                () = released(&mut orders) => return,
+                () = asked_again(&mut self.orders, asked) => {}
+                () = tokio::time::sleep(pause) => pause = (pause * 2).min(REPEAT_MAX),
+            }
+        }
+    }
+
+    /// Removes the container, running or not, and the folder; the journal keeps that it is done with.
+    async fn forget(&self) {
+        let _no_launch = self.launching.lock().await;
+        self.remove_container().await;
+        let folder = self.folder();
+        match tokio::task::spawn_blocking(move || std::fs::remove_dir_all(folder)).await {
+            Ok(Err(error)) if error.kind() != std::io::ErrorKind::NotFound => {
+                tracing::warn!(attempt = %self.id, %error, "the attempt's folder could not be removed");
+            }
+            _ => {}
+        }
+        self.executor.journal.append(&self.id, Entry::Released);
+        self.executor.held.forget(&self.id);
+    }
+
+    /// Removes the container, as soon as the engine answers.
+    async fn remove_container(&self) {
+        while let Err(error) = self.executor.runtime.remove(&self.id).await {
+            tracing::warn!(attempt = %self.id, %error, "a container could not be removed; trying again");
+            tokio::time::sleep(ENGINE_PAUSE).await;
+        }
+    }
+
+    /// Looks at the container, as soon as the engine answers.
+    async fn look(&self) -> Seen {
+        loop {
+            match self.executor.runtime.observe(&self.id).await {
+                Ok(seen) => return seen,
+                Err(error) => tracing::warn!(attempt = %self.id, %error, "a container cannot be looked at yet"),
+            }
+            tokio::time::sleep(ENGINE_PAUSE).await;
+        }
+    }
+
+    fn report(&self, phase: Phase) {
+        self.executor.outbox.send(Report { attempt: self.id.clone(), fence: self.start.fence, phase });
+    }
+
+    fn prefix(&self) -> String {
+        object_key::attempt_prefix(&self.start.project, &self.id)
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.executor.attempts_folder().join(self.id.to_string())
+    }
+
+    fn workspace(&self) -> PathBuf {
+        self.folder().join("workspace")
+    }
+
+    fn inputs(&self) -> PathBuf {
+        self.folder().join("inputs")
+    }
+}
+
+/// What an attempt has come to.
+enum Life {
+    /// It is over and must be reported.
+    Ended(Box<AttemptEnd>),
+    /// It is to be forgotten.
+    Released,
+    /// The journal could not take it; the command will come again.
+    NotJournaled,
+}
+
+/// Now, by this machine's clock: for reports, never for decisions.
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,76 @@
+//! After a container's end: its log into storage and sealed, its outputs stored, and the report of it all.
+
+use std::time::Duration;
+
+use emboflow_model::transition::AttemptEnd;
+use emboflow_model::{ArtifactSummary, LogSeal, Outcome};
+
+use super::watch::{Recorded, Watched};
+use super::{Attempt, now, stage_out};
+use crate::held::stopped;
+use crate::log::seal;
+use crate::outcome::{self, Verdict};
+use crate::store::Trouble;
+
+/// How long a storage that is away is waited for when everything else is done.
+const LOG_PATIENCE: Duration = Duration::from_secs(10 * 60);
+
+impl Attempt {
+    pub(super) async fn finish(&mut self, watched: Watched) -> AttemptEnd {
+        let Watched { verdict, exit, log } = watched;
+        let lost_log = exit.is_some() && log.is_none();
+        let (log, stored) = tokio::join!(self.keep_log(log), self.keep_outputs(verdict));
+        let (mut verdict, artifacts) = stored;
+        let missing = match &log {
+            Err(trouble) => Some(format!("Its log could not be stored: {trouble}.")),
+            Ok(None) if lost_log => Some("Its log could not be read.".to_owned()),
+            Ok(_) => None,
+        };
+        if let Some(missing) = missing {
+            tracing::warn!(attempt = %self.id, missing, "an attempt ends without its log");
+            verdict.message = Some(verdict.message.map_or(missing.clone(), |message| format!("{message} {missing}")));
+        }
+        let mut times = self.marks.times;
+        times.stored_at = exit.is_some().then(now);
+        AttemptEnd {
+            outcome: verdict.outcome,
+            cause: verdict.cause,
+            reason: verdict.reason,
+            message: verdict.message,
+            exit_code: verdict.exit_code,
+            times,
+            log: log.ok().flatten(),
+            artifacts,
+            image_digest: self.marks.image_digest.clone(),
+        }
+    }
+
+    async fn keep_log(&self, log: Option<Recorded>) -> Result<Option<LogSeal>, Trouble> {
+        let Some(Recorded { spool, archive }) = log else { return Ok(None) };
+        let sum = spool.sum();
+        let prefix = self.prefix();
+        let kept = async {
+            archive.finish().await?;
+            seal(&self.store, &prefix, &sum).await
+        };
+        match tokio::time::timeout(LOG_PATIENCE, kept).await {
+            Ok(kept) => kept.map(Some),
+            Err(_) => Err(Trouble::Passing(format!("no storage for {} s", LOG_PATIENCE.as_secs()))),
+        }
+    }
+
+    /// Stores the outputs of an attempt that went well, unless it is told to end meanwhile.
+    async fn keep_outputs(&self, verdict: Verdict) -> (Verdict, Vec<ArtifactSummary>) {
+        if verdict.outcome != Outcome::Succeeded || self.start.spec.outputs.is_empty() {
+            return (verdict, Vec::new());
+        }
+        let (workspace, prefix, mut orders) = (self.workspace(), self.prefix(), self.orders.clone());
+        tokio::select! {
+            stored = stage_out::store(&self.store, &self.start.spec.outputs, &workspace, &prefix) => match stored {
+                Ok(artifacts) => (verdict, artifacts),
+                Err(refused) => (refused, Vec::new()),
+            },
+            reason = stopped(&mut orders) => (outcome::asked(reason, true), Vec::new()),
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! What an executor is told at its start.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+/// The executor's configuration.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default)]
+pub struct Config {
+    /// Journal, workspaces and spooled logs; only one executor may use it at a time. Default `./executor`.
+    pub data_dir: PathBuf,
+    /// Its id, a name of at most 63 characters. Default: made once and kept in the data directory.
+    pub executor: Option<String>,
+    /// Its pool. Default `default`.
+    pub pool: String,
+    /// The installation: marks its containers, so that several can share an engine. Default `default`.
+    pub instance: String,
+    /// How to reach NATS.
+    pub nats: emboflow_bus::Config,
+    /// Base URL of the storage gateway. Default `http://127.0.0.1:4082`.
+    pub storage_url: String,
+    /// What carries out attempts. Default Docker on its usual socket.
+    pub runtime: RuntimeChoice,
+    /// Amounts to offer instead of what the machine has.
+    pub capacity: Capacity,
+    /// Attempts at the same time at most. Default: eight times the cores (10,000 when simulated).
+    pub slots: Option<u32>,
+    /// Labels for placement.
+    pub labels: BTreeMap<String, String>,
+    /// Milliseconds between heartbeats. Default 5,000.
+    pub heartbeat_ms: u64,
+    /// Takes no more work when so much of the disk is used. Default 95.
+    pub disk_full_percent: u8,
+    /// Stops the containers when the executor stops, instead of leaving them to its next start. Default false.
+    pub stop_containers_on_exit: bool,
+    /// Where `/health`, `/ready` and `/metrics` are served, as a process of its own. Default `127.0.0.1:4083`.
+    pub health_listen: SocketAddr,
+}
+
+/// What carries out attempts.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RuntimeChoice {
+    /// A Docker engine.
+    Docker(DockerChoice),
+    /// No containers at all, for load and tests.
+    Simulated,
+}
+
+/// Which Docker engine.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct DockerChoice {
+    /// Address such as `unix:///var/run/docker.sock`; that one is the default.
+    pub host: Option<String>,
+}
+
+/// Amounts to offer instead of what the machine has.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Capacity {
+    /// Thousandths of a core. Default: all cores of the engine.
+    pub cpu_millis: Option<u64>,
+    /// Bytes of memory. Default: the engine's, less a reserve of an eighth (512 MiB at least).
+    pub memory_bytes: Option<u64>,
+    /// Bytes of disk for workspaces. Default: what is free at the start, less a tenth.
+    pub disk_bytes: Option<u64>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::from("executor"),
+            executor: None,
+            pool: "default".to_owned(),
+            instance: "default".to_owned(),
+            nats: emboflow_bus::Config { name: "emboflow-executor".to_owned(), ..Default::default() },
+            storage_url: "http://127.0.0.1:4082".to_owned(),
+            runtime: RuntimeChoice::Docker(DockerChoice::default()),
+            capacity: Capacity::default(),
+            slots: None,
+            labels: BTreeMap::new(),
+            heartbeat_ms: emboflow_protocol::stream::HEARTBEAT_MS,
+            disk_full_percent: 95,
+            stop_containers_on_exit: false,
+            health_listen: ([127, 0, 0, 1], 4083).into(),
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! What all attempts of an executor share, and how commands reach them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use emboflow_bus::Bus;
+use emboflow_model::transition::AttemptEnd;
+use emboflow_model::{AttemptId, PoolName, Reason};
+use emboflow_protocol::command::{Command, Start};
+use emboflow_protocol::report::{Phase, Report};
+use emboflow_storage::Client;
+use tokio::sync::oneshot;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+use crate::attempt::Attempt;
+use crate::held::{Held, Taken};
+use crate::identity::Identity;
+use crate::journal::{Journal, JournalError, Marks};
+use crate::outbox::Outbox;
+use crate::outcome::{self, Verdict};
+use crate::runtime::Runtime;
+
+/// Tells whether a command is in the journal.
+pub(crate) type Journaling = oneshot::Receiver<Result<(), JournalError>>;
+
+/// One executor.
+pub(crate) struct Executor {
+    pub(crate) identity: Identity,
+    pub(crate) pool: PoolName,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) runtime: Arc<dyn Runtime>,
+    pub(crate) journal: Journal,
+    pub(crate) bus: Bus,
+    pub(crate) storage: Client,
+    pub(crate) outbox: Outbox,
+    pub(crate) held: Held,
+    /// Set while it takes no new work, such as when its disk is full.
+    pub(crate) closed: AtomicBool,
+    /// Ends all attempts' tasks, and leaves their containers as they are.
+    pub(crate) stop: tokio_util::sync::CancellationToken,
+    pub(crate) tasks: TaskTracker,
+}
+
+impl Executor {
+    /// Where attempts have their folders.
+    pub(crate) fn attempts_folder(&self) -> PathBuf {
+        self.data_dir.join("attempts")
+    }
+
+    /// Carries out a command. A new attempt's command may be acknowledged when the answer says that it is journaled.
+    pub(crate) fn receive(self: &Arc<Self>, command: Command) -> Option<Journaling> {
+        match command {
+            Command::Start(start) => self.start(start),
+            Command::Stop { attempt, fence, reason } => {
+                tracing::info!(%attempt, fence, %reason, "told to stop an attempt");
+                if !self.held.stop(&attempt, fence, reason) && !self.held.is_released(&attempt) {
+                    self.report_end(attempt, fence, outcome::asked(reason, false));
+                }
+                None
+            }
+            Command::Release { attempt, fence } => {
+                self.held.release(&attempt, fence);
+                None
+            }
+        }
+    }
+
+    fn start(self: &Arc<Self>, start: Box<Start>) -> Option<Journaling> {
+        let (attempt, fence) = (start.attempt.clone(), start.fence);
+        match self.held.take(&attempt, fence, start.spec.resources) {
+            Taken::Known(held) if held != fence => {
+                tracing::warn!(%attempt, fence, held, "a command under another fence is ignored");
+                None
+            }
+            Taken::Known(_) | Taken::Released => None,
+            Taken::New(_) if self.closed.load(Ordering::Relaxed) => {
+                self.held.put_back(&attempt);
+                let verdict = outcome::rejected(Reason::DiskFull, "The executor's disk is full: it takes no work.");
+                self.report_end(attempt, fence, verdict);
+                None
+            }
+            Taken::New(orders) => {
+                tracing::info!(%attempt, fence, trace_id = start.trace_id, "an attempt begins");
+                let (journaled, journaling) = oneshot::channel();
+                self.clone().run(Attempt::new(self.clone(), start, orders, journaled));
+                Some(journaling)
+            }
+        }
+    }
+
+    /// Takes up an attempt that an earlier process has journaled.
+    pub(crate) fn resume(self: &Arc<Self>, marks: Marks) {
+        let Some(start) = marks.start.clone() else { return };
+        if let Taken::New(orders) = self.held.take(&start.attempt, start.fence, start.spec.resources) {
+            self.clone().run(Attempt::resumed(self.clone(), start, marks, orders));
+        }
+    }
+
+    fn run(self: Arc<Self>, attempt: Attempt) {
+        let stop = self.stop.clone();
+        let token: TaskTrackerToken = self.tasks.token();
+        tokio::spawn(async move {
+            let _tracked = token;
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => {}
+                () = attempt.carry_out() => {}
+            }
+        });
+    }
+
+    /// Reports the end of an attempt that this executor does not hold, so that the scheduler can go on.
+    fn report_end(&self, attempt: AttemptId, fence: u64, verdict: Verdict) {
+        let end = AttemptEnd {
+            outcome: verdict.outcome,
+            cause: verdict.cause,
+            reason: verdict.reason,
+            message: verdict.message,
+            exit_code: None,
+            times: Default::default(),
+            log: None,
+            artifacts: Vec::new(),
+            image_digest: None,
+        };
+        self.outbox.send(Report { attempt, fence, phase: Phase::Ended { end: Box::new(end) } });
+    }
+}

@@ -1,0 +1,9 @@
+//! The log of an attempt: from the engine to a spool on disk, from there to watchers and into storage, then sealed.
+
+mod archive;
+mod pump;
+mod spool;
+
+pub(crate) use archive::{Archive, seal};
+pub(crate) use pump::{Pump, Source};
+pub(crate) use spool::{Spool, Sum};

@@ -1,0 +1,78 @@
+//! What the machine has: what an executor offers, how full its disk is, which start of the machine this is.
+
+use std::path::Path;
+
+use emboflow_model::Resources;
+use emboflow_model::executor::Disk;
+
+use crate::config::Capacity;
+use crate::runtime::Engine;
+
+const MEMORY_RESERVE_MIN: u64 = 512 << 20;
+const SLOTS_PER_CORE: u64 = 8;
+
+/// What is offered to attempts: the engine's size less a reserve, unless the configuration says otherwise.
+pub(crate) fn capacity(engine: &Engine, disk: Disk, wanted: &Capacity) -> Resources {
+    let reserve = (engine.memory_bytes / 8).max(MEMORY_RESERVE_MIN);
+    Resources {
+        cpu_millis: wanted.cpu_millis.unwrap_or(engine.cpu_millis),
+        memory_bytes: wanted.memory_bytes.unwrap_or(engine.memory_bytes.saturating_sub(reserve)),
+        disk_bytes: wanted.disk_bytes.unwrap_or(disk.free_bytes / 10 * 9),
+    }
+}
+
+/// Attempts at the same time when the configuration names no number.
+pub(crate) fn slots(engine: &Engine) -> u32 {
+    let cores = (engine.cpu_millis / 1_000).max(1);
+    u32::try_from(cores * SLOTS_PER_CORE).unwrap_or(u32::MAX).min(10_000)
+}
+
+/// The disk under a folder; zeros when it cannot be asked.
+pub(crate) fn disk(folder: &Path) -> Disk {
+    match rustix::fs::statvfs(folder) {
+        Ok(stat) => Disk {
+            free_bytes: stat.f_bavail.saturating_mul(stat.f_frsize),
+            total_bytes: stat.f_blocks.saturating_mul(stat.f_frsize),
+        },
+        Err(error) => {
+            tracing::warn!(%error, folder = %folder.display(), "cannot ask for the free space");
+            Disk::default()
+        }
+    }
+}
+
+/// Whether so much of the disk is used that no more work is taken.
+pub(crate) fn is_full(disk: Disk, percent: u8) -> bool {
+    let used = disk.total_bytes.saturating_sub(disk.free_bytes);
+    disk.total_bytes > 0 && u128::from(used) * 100 >= u128::from(disk.total_bytes) * u128::from(percent)
+}
+
+/// Tells one start of the machine from another.
+pub(crate) fn boot_id() -> String {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
+    id.map(|id| id.trim().to_owned()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reserve_is_kept_unless_an_amount_is_configured() {
+        let engine = Engine { version: String::new(), cpu_millis: 2_000, memory_bytes: 8 << 30 };
+        let disk = Disk { free_bytes: 1_000, total_bytes: 2_000 };
+        let offered = capacity(&engine, disk, &Capacity::default());
+        assert_eq!(offered, Resources { cpu_millis: 2_000, memory_bytes: 7 << 30, disk_bytes: 900 });
+        let wanted = Capacity { cpu_millis: Some(1), memory_bytes: Some(2), disk_bytes: Some(3) };
+        let chosen = Resources { cpu_millis: 1, memory_bytes: 2, disk_bytes: 3 };
+        assert_eq!(capacity(&engine, disk, &wanted), chosen);
+        assert_eq!(slots(&engine), 16);
+    }
+
+    #[test]
+    fn a_disk_is_full_at_the_watermark_and_an_unknown_one_never() {
+        let disk = |free_bytes| Disk { free_bytes, total_bytes: 100 };
+        assert!(is_full(disk(5), 95) && !is_full(disk(6), 95));
+        assert!(!is_full(Disk::default(), 95));
+    }
+}

@@ -1,0 +1,74 @@
+//! What an executor counts.
+
+use std::sync::LazyLock;
+
+use emboflow_model::transition::AttemptEnd;
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts};
+
+fn registered<C: prometheus::core::Collector + Clone + 'static>(made: Result<C, prometheus::Error>) -> C {
+    let collector = made.expect("name and labels are valid");
+    prometheus::default_registry().register(Box::new(collector.clone())).expect("registered only here");
+    collector
+}
+
+static ATTEMPTS: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    let options = Opts::new("emboflow_executor_attempts_total", "Attempts that ended on this executor.");
+    registered(IntCounterVec::new(options, &["result", "reason"]))
+});
+
+static PULLS: LazyLock<Histogram> = LazyLock::new(|| {
+    let options = HistogramOpts::new("emboflow_image_pull_seconds", "Time until an attempt's image was there.");
+    registered(Histogram::with_opts(options.buckets(vec![0.01, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0])))
+});
+
+static LOG_BYTES: LazyLock<IntCounter> = LazyLock::new(|| {
+    registered(IntCounter::new("emboflow_executor_log_bytes_total", "Bytes of log taken from containers."))
+});
+
+static DISK_FREE: LazyLock<IntGauge> = LazyLock::new(|| {
+    registered(IntGauge::new("emboflow_executor_disk_free_bytes", "Free bytes under the data directory."))
+});
+
+static SLOTS: LazyLock<IntGaugeVec> = LazyLock::new(|| {
+    let options = Opts::new("emboflow_executor_slots", "Attempts that are open, and that could be.");
+    registered(IntGaugeVec::new(options, &["state"]))
+});
+
+static ADOPTED: LazyLock<IntCounter> = LazyLock::new(|| {
+    let help = "Attempts that were taken up again after a restart of the executor.";
+    registered(IntCounter::new("emboflow_executor_adopted_total", help))
+});
+
+static SWEEP_FINDS: LazyLock<IntCounter> = LazyLock::new(|| {
+    let help = "Ends of containers that the periodic look saw before the wait did.";
+    registered(IntCounter::new("emboflow_executor_sweep_finds_total", help))
+});
+
+pub(crate) fn attempt_ended(end: &AttemptEnd) {
+    ATTEMPTS.with_label_values(&[end.outcome.word(), end.reason.map_or("", |reason| reason.word())]).inc();
+}
+
+pub(crate) fn image_ready(seconds: f64) {
+    PULLS.observe(seconds);
+}
+
+pub(crate) fn log_taken(bytes: usize) {
+    LOG_BYTES.inc_by(bytes as u64);
+}
+
+pub(crate) fn disk_free(bytes: u64) {
+    DISK_FREE.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+}
+
+pub(crate) fn slots(used: usize, all: u32) {
+    SLOTS.with_label_values(&["used"]).set(i64::try_from(used).unwrap_or(i64::MAX));
+    SLOTS.with_label_values(&["all"]).set(i64::from(all));
+}
+
+pub(crate) fn adopted() {
+    ADOPTED.inc();
+}
+
+pub(crate) fn found_by_sweep() {
+    SWEEP_FINDS.inc();
+}

@@ -1,0 +1,321 @@
+//! Docker (or what speaks its API on a local socket).
+
+mod container;
+mod image;
+mod lines;
+
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::Path;
+use std::time::Duration;
+
+use bollard::Docker;
+use bollard::errors::Error;
+use bollard::models::{ContainerState, ContainerStateStatusEnum};
+use bollard::query_parameters::{
+    CreateContainerOptionsBuilder, InspectContainerOptions, KillContainerOptionsBuilder, ListContainersOptionsBuilder,
+    LogsOptionsBuilder, RemoveContainerOptionsBuilder, StartContainerOptions, WaitContainerOptionsBuilder,
+};
+use bytes::Bytes;
+use emboflow_model::{AttemptId, RuntimeSpec, Timestamp};
+use futures::stream::BoxStream;
+use futures::{FutureExt, StreamExt};
+use tokio::sync::OnceCell;
+
+use super::{Answer, ContainerPlan, Engine, Exit, Owner, Runtime, RuntimeError, Seen, container_name};
+pub use container::{create_body, input_variable, user_of};
+
+/// Where Docker listens unless told otherwise.
+pub const DEFAULT_HOST: &str = "unix:///var/run/docker.sock";
+
+const CALL: Duration = Duration::from_secs(120);
+// For answers that end when a container does; the life of an attempt has its own limits.
+const ENDLESS: Duration = Duration::from_secs(400 * 24 * 60 * 60);
+// Log lines that are ready together travel together.
+const READY_LINES: usize = 512;
+
+/// Containers of one Docker engine that belong to one executor.
+pub struct DockerRuntime {
+    calls: Docker,
+    streams: Docker,
+    owner: Owner,
+    host: String,
+    silence: Duration,
+    engine: OnceCell<Engine>,
+}
+
+impl DockerRuntime {
+    /// Takes the address `unix://…`; nothing is asked yet.
+    ///
+    /// # Errors
+    /// An address that is not a local socket.
+    pub fn new(host: Option<&str>, owner: Owner) -> Result<Self, RuntimeError> {
+        let host = host.unwrap_or(DEFAULT_HOST);
+        let calls = Docker::connect_with_host(host).map_err(|error| RuntimeError::Unreachable {
+            detail: format!("'{host}' is not the address of a local engine such as {DEFAULT_HOST}: {error}"),
+        })?;
+        let calls = calls.with_timeout(CALL);
+        let streams = calls.clone().with_timeout(ENDLESS);
+        Ok(Self { calls, streams, owner, host: host.to_owned(), silence: image::SILENCE, engine: OnceCell::new() })
+    }
+
+    /// Gives a registry up that says nothing for this long (default 35 s: three tries end within two minutes).
+    #[must_use]
+    pub fn with_registry_silence(self, silence: Duration) -> Self {
+        Self { silence, ..self }
+    }
+
+    async fn ask_engine(&self) -> Result<Engine, RuntimeError> {
+        let unreachable = |error: Error| RuntimeError::Unreachable { detail: format!("at {}: {error}", self.host) };
+        self.calls.clone().negotiate_version().await.map_err(unreachable)?;
+        let info = self.calls.info().await.map_err(unreachable)?;
+        let version = info.server_version.unwrap_or_default();
+        Ok(Engine {
+            version: format!("docker {}", version.split('+').next().unwrap_or_default()),
+            cpu_millis: u64::try_from(info.ncpu.unwrap_or(1)).unwrap_or(1) * 1_000,
+            memory_bytes: u64::try_from(info.mem_total.unwrap_or(0)).unwrap_or(0),
+        })
+    }
+
+    async fn make(&self, plan: &ContainerPlan) -> Result<(), RuntimeError> {
+        let engine = self.engine.get_or_try_init(|| self.ask_engine()).await?;
+        let body = create_body(plan, &self.owner, engine.cpu_millis)?;
+        make_folders(plan)?;
+        let name = container_name(&plan.attempt);
+        let options = CreateContainerOptionsBuilder::new().name(&name).build();
+        match self.calls.create_container(Some(options), body).await {
+            Ok(_) => Ok(()),
+            Err(Error::DockerResponseServerError { status_code: 409, .. }) => self.take_over(plan, name).await,
+            Err(error) => Err(create_error(&plan.spec.image, error)),
+        }
+    }
+
+    async fn take_over(&self, plan: &ContainerPlan, name: String) -> Result<(), RuntimeError> {
+        let found = self.calls.inspect_container(&name, None::<InspectContainerOptions>).await;
+        let found = found.map_err(|error| engine_error("looking at a container of the same name", error))?;
+        let labels = found.config.and_then(|config| config.labels).unwrap_or_default();
+        if container::is_of(&labels, plan, &self.owner) { Ok(()) } else { Err(RuntimeError::NameTaken { name }) }
+    }
+
+    async fn look(&self, attempt: &AttemptId) -> Result<Seen, RuntimeError> {
+        let name = container_name(attempt);
+        match self.calls.inspect_container(&name, None::<InspectContainerOptions>).await {
+            Ok(found) => Ok(seen(found.state.unwrap_or_default())),
+            Err(Error::DockerResponseServerError { status_code: 404, .. }) => Ok(Seen::Absent),
+            Err(error) => Err(engine_error("looking at a container", error)),
+        }
+    }
+
+    async fn own(&self) -> Result<Vec<AttemptId>, RuntimeError> {
+        let label = |key: &str, value: &str| format!("{key}={value}");
+        let labels = vec![
+            label(container::MANAGED, "true"),
+            label(container::INSTANCE, &self.owner.instance),
+            label(container::EXECUTOR, self.owner.executor.as_str()),
+        ];
+        let filters = std::collections::HashMap::from([("label".to_owned(), labels)]);
+        let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
+        let found = self.calls.list_containers(Some(options)).await;
+        let found = found.map_err(|error| engine_error("listing its containers", error))?;
+        Ok(found.into_iter().filter_map(|one| container::attempt_of(&one.labels.unwrap_or_default())).collect())
+    }
+}
+
+impl Runtime for DockerRuntime {
+    fn probe(&self) -> Answer<'_, Engine> {
+        self.ask_engine().boxed()
+    }
+
+    fn prepare_image<'a>(
+        &'a self,
+        spec: &'a RuntimeSpec,
+        progress: &'a (dyn Fn(&str) + Send + Sync),
+    ) -> Answer<'a, Option<String>> {
+        let puller = image::Puller { calls: &self.calls, streams: &self.streams, silence: self.silence, progress };
+        async move { puller.prepare(spec).await }.boxed()
+    }
+
+    fn create<'a>(&'a self, plan: &'a ContainerPlan) -> Answer<'a, ()> {
+        self.make(plan).boxed()
+    }
+
+    fn start<'a>(&'a self, attempt: &'a AttemptId) -> Answer<'a, ()> {
+        async move {
+            let name = container_name(attempt);
+            let started = self.calls.start_container(&name, None::<StartContainerOptions>).await;
+            started.map_err(start_error)
+        }
+        .boxed()
+    }
+
+    fn observe<'a>(&'a self, attempt: &'a AttemptId) -> Answer<'a, Seen> {
+        self.look(attempt).boxed()
+    }
+
+    fn wait<'a>(&'a self, attempt: &'a AttemptId) -> Answer<'a, ()> {
+        async move {
+            // The container is kept after its end, so a wait that is asked after the start misses nothing.
+            let options = WaitContainerOptionsBuilder::new().condition("not-running").build();
+            let mut ends = self.streams.wait_container(&container_name(attempt), Some(options)).boxed();
+            match ends.next().await {
+                // Every exit code but 0 arrives as an error.
+                None | Some(Ok(_) | Err(Error::DockerContainerWaitError { .. })) => Ok(()),
+                Some(Err(Error::DockerResponseServerError { status_code: 404, .. })) => Ok(()),
+                Some(Err(error)) => Err(engine_error("waiting for a container", error)),
+            }
+        }
+        .boxed()
+    }
+
+    fn signal<'a>(&'a self, attempt: &'a AttemptId, signal: &'a str) -> Answer<'a, ()> {
+        async move {
+            let options = KillContainerOptionsBuilder::new().signal(signal).build();
+            match self.calls.kill_container(&container_name(attempt), Some(options)).await {
+                Ok(()) => Ok(()),
+                // 404: gone, 409: it does not run.
+                Err(Error::DockerResponseServerError { status_code: 404 | 409, .. }) => Ok(()),
+                Err(error) => Err(engine_error("sending a signal", error)),
+            }
+        }
+        .boxed()
+    }
+
+    fn logs<'a>(&'a self, attempt: &'a AttemptId, follow: bool) -> BoxStream<'a, Result<Bytes, RuntimeError>> {
+        let options = LogsOptionsBuilder::new().follow(follow).stdout(true).stderr(true).build();
+        let lines = self.streams.logs(&container_name(attempt), Some(options));
+        let mut long_lines = lines::LongLines::default();
+        let lines = lines.map(move |line| line.map(|piece| long_lines.restore(piece)));
+        lines.ready_chunks(READY_LINES).flat_map(joined).boxed()
+    }
+
+    fn inventory(&self) -> Answer<'_, Vec<AttemptId>> {
+        self.own().boxed()
+    }
+
+    fn remove<'a>(&'a self, attempt: &'a AttemptId) -> Answer<'a, ()> {
+        async move {
+            let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
+            match self.calls.remove_container(&container_name(attempt), Some(options)).await {
+                Ok(()) => Ok(()),
+                // 404: gone, 409: its removal is under way.
+                Err(Error::DockerResponseServerError { status_code: 404 | 409, .. }) => Ok(()),
+                Err(error) => Err(engine_error("removing a container", error)),
+            }
+        }
+        .boxed()
+    }
+
+    fn outlives_executor(&self) -> bool {
+        true
+    }
+}
+
+/// Bytes that were ready together, as one piece, and behind them the error that ended the stream.
+fn joined(lines: Vec<Result<Bytes, Error>>) -> impl futures::Stream<Item = Result<Bytes, RuntimeError>> {
+    let mut pieces = Vec::new();
+    let mut together = Vec::new();
+    for line in lines {
+        match line {
+            Ok(bytes) => together.extend_from_slice(&bytes),
+            Err(error) => {
+                if !together.is_empty() {
+                    pieces.push(Ok(Bytes::from(std::mem::take(&mut together))));
+                }
+                pieces.push(Err(engine_error("reading a log", error)));
+            }
+        }
+    }
+    if !together.is_empty() {
+        pieces.push(Ok(Bytes::from(together)));
+    }
+    futures::stream::iter(pieces)
+}
+
+/// Makes the workspace so that the task's user can write into it, and sees that every input has a folder.
+fn make_folders(plan: &ContainerPlan) -> Result<(), RuntimeError> {
+    let (uid, gid) = user_of(&plan.spec)?;
+    for input in &plan.spec.inputs {
+        make_folder(&plan.inputs.join(&input.name))?;
+    }
+    make_folder(&plan.workspace)?;
+    if chown(&plan.workspace, Some(uid), Some(gid)).is_err() {
+        // Not root: the folder is opened for everybody; its parents are closed to all but the executor.
+        let open = std::fs::set_permissions(&plan.workspace, std::fs::Permissions::from_mode(0o777));
+        open.map_err(|error| folder_error(&plan.workspace, &error))?;
+    }
+    Ok(())
+}
+
+fn make_folder(path: &Path) -> Result<(), RuntimeError> {
+    std::fs::create_dir_all(path).map_err(|error| folder_error(path, &error))
+}
+
+fn folder_error(path: &Path, error: &std::io::Error) -> RuntimeError {
+    let detail = format!("making {}: {error}", path.display());
+    match error.kind() {
+        std::io::ErrorKind::StorageFull => RuntimeError::DiskFull { detail },
+        _ => RuntimeError::Failed { doing: "making the workspace", detail },
+    }
+}
+
+fn seen(state: ContainerState) -> Seen {
+    let moment = |text: Option<String>| text.and_then(|text| text.parse::<Timestamp>().ok()).filter(|at| at.0 > 0);
+    let started_at = moment(state.started_at);
+    match state.status {
+        Some(ContainerStateStatusEnum::CREATED) if started_at.is_none() => Seen::Created,
+        _ if state.running == Some(true) => Seen::Running { started_at },
+        _ => Seen::Exited(Exit {
+            code: state.exit_code.unwrap_or(-1),
+            oom_killed: state.oom_killed == Some(true),
+            error: state.error.filter(|error| !error.is_empty()),
+            started_at,
+            exited_at: moment(state.finished_at),
+        }),
+    }
+}
+
+fn create_error(image: &str, error: Error) -> RuntimeError {
+    match error {
+        Error::DockerResponseServerError { status_code: 404, message } => {
+            RuntimeError::ImageNotFound { image: image.to_owned(), detail: message }
+        }
+        Error::DockerResponseServerError { status_code: 400, message } => RuntimeError::BadSpec { detail: message },
+        error => engine_error("creating a container", error),
+    }
+}
+
+/// A start is refused with 400 for a bad command, with 404 also for a missing working directory.
+fn start_error(error: Error) -> RuntimeError {
+    match error {
+        Error::DockerResponseServerError { status_code: 400 | 404 | 409, message } if !is_disk_full(&message) => {
+            RuntimeError::BadCommand { detail: message }
+        }
+        Error::DockerResponseServerError { message, .. } if is_bad_command(&message) => {
+            RuntimeError::BadCommand { detail: message }
+        }
+        error => engine_error("starting a container", error),
+    }
+}
+
+fn is_bad_command(message: &str) -> bool {
+    ["executable file not found", "permission denied", "no such file or directory", "exec format error", "chdir"]
+        .iter()
+        .any(|phrase| message.to_lowercase().contains(phrase))
+}
+
+fn is_disk_full(message: &str) -> bool {
+    message.contains("no space left on device")
+}
+
+/// What a failed call means where its status has no meaning of its own.
+pub(super) fn engine_error(doing: &'static str, error: Error) -> RuntimeError {
+    match error {
+        Error::DockerResponseServerError { message, .. } | Error::DockerStreamError { error: message }
+            if is_disk_full(&message) =>
+        {
+            RuntimeError::DiskFull { detail: message }
+        }
+        Error::DockerResponseServerError { message, .. } => RuntimeError::Failed { doing, detail: message },
+        Error::DockerStreamError { error } => RuntimeError::Failed { doing, detail: error },
+        error => RuntimeError::Unreachable { detail: format!("{doing}: {error}") },
+    }
+}

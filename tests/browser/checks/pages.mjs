@@ -1,0 +1,142 @@
+// Every page: in both themes, without a complaint, with names for everything that can be pressed.
+import { api, ensure, reaches, submit } from '../browser.mjs';
+import { bad, good } from '../workflows.mjs';
+
+let made;
+
+/** A run that ended well, one that failed, and a workflow that is kept. */
+async function examples() {
+  if (!made) {
+    await api('projects/default/workflows/browser-good', { method: 'PUT', body: { source: good } });
+    const [well, badly] = [await submit(good), await submit(bad)];
+    await Promise.all([reaches(well.id, 'succeeded'), reaches(badly.id, 'failed')]);
+    made = { well: well.id, badly: badly.id };
+  }
+  return made;
+}
+
+/** What is wrong with the document for somebody who cannot see it. */
+function barriers() {
+  const wrong = [];
+  const named = (element) =>
+    [element.getAttribute('aria-label'), element.textContent, element.title].some((text) => text?.trim());
+  for (const element of document.querySelectorAll('a[href], button, [role="button"]')) {
+    if (!named(element)) wrong.push(`no name: ${element.outerHTML.slice(0, 120)}`);
+  }
+  for (const field of document.querySelectorAll('input, select, textarea')) {
+    if (!field.labels?.length && !field.getAttribute('aria-label')) wrong.push(`no label: ${field.outerHTML.slice(0, 120)}`);
+  }
+  for (const picture of document.querySelectorAll('img:not([alt]), iframe:not([title])')) {
+    wrong.push(`no text instead: ${picture.outerHTML.slice(0, 120)}`);
+  }
+  const ids = [...document.querySelectorAll('[id]')].map((element) => element.id);
+  wrong.push(...ids.filter((id, place) => ids.indexOf(id) !== place).map((id) => `id twice: ${id}`));
+  if (document.querySelectorAll('h1').length !== 1) wrong.push('not one h1');
+  if (document.documentElement.scrollWidth > innerWidth + 1) wrong.push(`wider than the window: ${document.documentElement.scrollWidth}`);
+  return wrong;
+}
+
+export async function every_page_is_drawn_in_both_themes_without_a_complaint(session) {
+  const { well, badly } = await examples();
+  const views = [
+    ['runs', 'runs', '[data-run]'],
+    ['runs-filtered', 'runs?state=failed', '[data-state="failed"]'],
+    ['run-failed', `runs/${badly}`, '.failure .tail'],
+    ['run-timeline', `runs/${well}?task=say`, '.timeline .bar'],
+    ['run-graph', `runs/${well}/graph`, '[data-node="repeat"]'],
+    ['run-logs', `runs/${well}/logs?task=say`, '.log-line .fg-2'],
+    ['run-artifacts', `runs/${well}/artifacts`, '.file'],
+    ['run-inputs', `runs/${well}/inputs`, 'text=Idempotency key'],
+    ['run-events', `runs/${well}/events`, 'text=accepted: browser-good'],
+    ['run-definition', `runs/${well}/definition`, '.source .key'],
+    ['workflows', 'workflows', '[data-workflow="browser-good"]'],
+    ['workflow', 'workflows/browser-good', '[data-node="repeat"]'],
+    ['workflow-run', 'workflows/browser-good?tab=run', '#input-word'],
+    ['new-run', 'new', '#editor-text'],
+    ['executors', 'executors', '[data-executor]'],
+    ['system', 'system', 'text=Parts'],
+  ];
+  for (const theme of ['light', 'dark']) {
+    const tab = await session.tab({ colorScheme: theme });
+    for (const [name, address, sign] of views) {
+      await tab.visit(address);
+      await tab.page.waitForSelector(sign, { timeout: 20_000 });
+      const shown = await tab.page.evaluate(() => document.documentElement.dataset.theme);
+      ensure(shown === theme, `${name}: the theme is ${shown}, not ${theme}`);
+      const wrong = await tab.page.evaluate(barriers);
+      ensure(wrong.length === 0, `${name}:\n${wrong.join('\n')}`);
+      await tab.picture(`${name}-${theme}`);
+    }
+    tab.ensureQuiet();
+  }
+}
+
+export async function a_chosen_theme_stays_and_is_there_before_the_first_paint(session) {
+  const tab = await session.tab({ colorScheme: 'light' });
+  await tab.visit('system');
+  for (let press = 0; press < 2; press += 1) await tab.page.getByRole('button', { name: /^Theme/ }).click();
+  await tab.page.waitForFunction(() => document.documentElement.dataset.theme === 'dark');
+  await tab.page.goto(tab.page.url(), { waitUntil: 'commit' });
+  const first = await tab.page.waitForFunction(() => document.body && document.documentElement.dataset.theme);
+  ensure((await first.jsonValue()) === 'dark', 'the theme changes after the page has begun to be drawn');
+}
+
+export async function a_narrow_window_shows_all_of_it(session) {
+  const { well } = await examples();
+  const tab = await session.tab({ viewport: { width: 390, height: 844 } });
+  for (const address of ['runs', `runs/${well}`, 'executors', 'new']) {
+    await tab.visit(address);
+    await tab.page.waitForSelector('h1');
+    const width = await tab.page.evaluate(() => document.documentElement.scrollWidth);
+    ensure(width <= 391, `${address} is ${width} pixels wide in a window of 390`);
+  }
+  await tab.picture('narrow-new');
+}
+
+export async function a_page_that_a_program_made_cannot_act_as_ours(session) {
+  const { well } = await examples();
+  const tab = await session.tab();
+  await tab.visit(`runs/${well}/artifacts`);
+  await tab.page.getByRole('button', { name: 'Show report.html' }).click();
+  const frame = tab.page.frameLocator('iframe');
+  await frame.locator('h1').waitFor();
+  ensure((await tab.page.title()) !== 'broken out', 'a script of an artifact ran in the page');
+  ensure((await tab.page.locator('iframe').getAttribute('sandbox')) === '', 'the frame is not shut in');
+}
+
+export async function a_table_and_a_tree_are_shown_in_place(session) {
+  const { well } = await examples();
+  const tab = await session.tab();
+  await tab.visit(`runs/${well}/artifacts`);
+  await tab.page.getByRole('button', { name: 'Show metrics.json' }).click();
+  await tab.page.locator('.tree .key', { hasText: 'accuracy' }).waitFor();
+  await tab.page.locator('td', { hasText: 'tree' }).first().waitFor();
+  await tab.picture('artifact-previews');
+  tab.ensureQuiet();
+}
+
+export async function a_log_is_searched_on_the_server_and_is_never_markup(session) {
+  const { well } = await examples();
+  const tab = await session.tab();
+  await tab.visit(`runs/${well}/logs?task=say`);
+  await tab.page.locator('.log-line', { hasText: '<b>not bold</b>' }).waitFor();
+  await tab.page.getByRole('searchbox', { name: /Search the whole log/ }).fill('n.t bold');
+  await tab.page.keyboard.press('Enter');
+  await tab.page.getByText('1 matching line').waitFor();
+  await tab.page.locator('.finding').click();
+  await tab.page.locator('.log-line.hit').waitFor();
+  ensure(new URL(tab.page.url()).searchParams.get('find') === 'n.t bold', 'the search is not in the address');
+  tab.ensureQuiet();
+}
+
+export async function the_palette_jumps_anywhere_by_keyboard(session) {
+  const tab = await session.tab();
+  await tab.visit('runs');
+  await tab.page.keyboard.press('Control+k');
+  await tab.page.keyboard.type('execu');
+  await tab.page.keyboard.press('Enter');
+  await tab.page.waitForURL('**/executors');
+  await tab.page.locator('h1', { hasText: 'Executors' }).waitFor();
+  await tab.page.goBack();
+  await tab.page.locator('h1', { hasText: 'Runs' }).waitFor();
+}

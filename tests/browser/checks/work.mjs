@@ -1,0 +1,74 @@
+// What people do: write a file, start a run, look at a failure, run again.
+import { api, ensure, reaches, submit } from '../browser.mjs';
+import { bad, good } from '../workflows.mjs';
+
+export async function a_file_is_checked_while_it_is_typed_and_then_run(session) {
+  const tab = await session.tab();
+  await tab.visit('new');
+  const editor = tab.page.getByRole('textbox', { name: 'Workflow file' });
+  await editor.fill(good.replace('matrix:', 'matrics:'));
+  const finding = tab.page.locator('.finding', { hasText: 'matrics' });
+  await finding.waitFor();
+  ensure(/^\d+:\d+$/.test(await finding.locator('.where').innerText()), 'the finding says no line and column');
+  await tab.picture('editor-findings');
+  await editor.fill(good);
+  await tab.page.getByText('The file is valid.').waitFor();
+  await tab.page.getByLabel('times').fill('9');
+  await tab.page.getByText('times must be at most 5').waitFor();
+  await tab.picture('form-validation');
+  await tab.page.getByLabel('times').fill('3');
+  await tab.page.getByLabel('word').fill('from the page');
+  await tab.page.getByRole('button', { name: 'Start the run' }).click();
+  await tab.page.waitForURL('**/runs/run-*');
+  const id = new URL(tab.page.url()).pathname.split('/').at(-1);
+  const run = await reaches(id, 'succeeded');
+  ensure(run.inputs.word === 'from the page' && run.inputs.times === 3, `the inputs are ${JSON.stringify(run.inputs)}`);
+  tab.ensureQuiet();
+}
+
+export async function a_failed_run_opens_with_what_failed_and_why(session) {
+  const tab = await session.tab();
+  const run = await submit(bad);
+  await reaches(run.id, 'failed');
+  await tab.visit(`runs/${run.id}`);
+  const failure = tab.page.locator('.failure');
+  await failure.getByText('the last words before the end').waitFor();
+  ensure((await failure.innerText()).includes('exit 3'), 'the exit code is not there');
+  await tab.page.getByRole('button', { name: 'Retry failed tasks in a new run' }).click();
+  await tab.page.waitForURL((url) => url.pathname.includes('/runs/run-') && !url.pathname.endsWith(run.id));
+  const again = new URL(tab.page.url()).pathname.split('/').at(-1);
+  const repeated = await api(`projects/default/runs/${again}`);
+  ensure(repeated.recovered_from === run.id, `the new run repeats ${repeated.recovered_from}`);
+  await reaches(again, 'failed');
+  tab.ensureQuiet();
+}
+
+export async function run_again_takes_over_file_and_inputs(session) {
+  const tab = await session.tab();
+  const run = await submit(good, { word: 'first' });
+  await reaches(run.id, 'succeeded');
+  await tab.visit(`runs/${run.id}`);
+  await tab.page.getByRole('link', { name: 'Run again…' }).click();
+  const word = tab.page.getByLabel('word');
+  await word.waitFor();
+  ensure((await word.inputValue()) === 'first', 'the input of the earlier run is not taken over');
+  await tab.page.getByRole('button', { name: 'Start the run' }).click();
+  await tab.page.waitForURL((url) => url.pathname.includes('/runs/run-') && !url.pathname.endsWith(run.id));
+}
+
+export async function filters_are_in_the_address_and_asked_of_the_server(session) {
+  const tab = await session.tab();
+  const run = await submit(bad);
+  await reaches(run.id, 'failed');
+  await tab.visit('runs');
+  await tab.page.getByRole('link', { name: /^Failed/ }).click();
+  await tab.page.locator(`[data-run="${run.id}"]`).waitFor();
+  ensure((await tab.page.locator('[data-run]:not([data-state="failed"])').count()) === 0, 'runs in other states are listed');
+  await tab.page.getByRole('searchbox', { name: /Search by run id/ }).fill('browser-bad');
+  await tab.page.waitForURL('**search=browser-bad**');
+  await tab.page.locator(`[data-run="${run.id}"]`).waitFor();
+  ensure(tab.requests.some((request) => request.includes('state=failed') && request.includes('search=browser-bad')), 'the server was not asked');
+  await tab.page.getByRole('searchbox', { name: /Search by run id/ }).fill('no such run anywhere');
+  await tab.page.getByText('No run fits these filters').waitFor();
+  tab.ensureQuiet();
+}

@@ -1,0 +1,26 @@
+// Every check of the page, in one browser, against one installation.
+import { after, test } from 'node:test';
+import { installation } from './installation.mjs';
+
+const { stop } = await installation();
+const { open } = await import('./browser.mjs');
+const checks = await Promise.all(['pages', 'live', 'work'].map((name) => import(`./checks/${name}.mjs`)));
+const session = await open();
+
+after(async () => {
+  await session.close();
+  await stop();
+});
+
+for (const [name, check] of checks.flatMap((module) => Object.entries(module))) {
+  test(name.replaceAll('_', ' '), async () => {
+    try {
+      await check(session);
+    } catch (error) {
+      await session.keepPicture(`failed-${name}`);
+      throw error;
+    } finally {
+      await session.tidy();
+    }
+  });
+}

@@ -1,0 +1,58 @@
+// The workflow files that the checks run; they need only the image of examples/hello.
+const IMAGE = 'emboflow/examples-hello:1';
+
+/** Two tasks and a fan-out that end well, with artifacts to look at. */
+export const good = `version: 1
+name: browser-good
+description: Ends well
+inputs:
+  word: { type: string, description: What is said, default: hello }
+  times: { type: integer, default: 2, minimum: 1, maximum: 5 }
+tasks:
+  say:
+    image: ${IMAGE}
+    env: { WORD: "\${{ inputs.word }}" }
+    run: |
+      printf '\\033[32m%s\\033[0m <b>not bold</b>\\n' "$WORD"
+      mkdir out
+      echo "model,accuracy" > out/scores.csv
+      echo "tree,0.91" >> out/scores.csv
+      echo '{"accuracy": 0.91, "folds": [1, 2]}' > out/metrics.json
+      echo '<h1>Report</h1><script>document.title = "broken out"</script>' > out/report.html
+    outputs:
+      report: { path: out/, preview: true }
+  repeat:
+    needs: [say]
+    matrix: { voice: [loud, quiet, low] }
+    image: ${IMAGE}
+    env: { VOICE: "\${{ matrix.voice }}" }
+    run: echo "$VOICE"
+`;
+
+/** Fails in one task, so that another never starts. */
+export const bad = `version: 1
+name: browser-bad
+tasks:
+  break:
+    image: ${IMAGE}
+    run: |
+      for line in 1 2 3 4 5; do echo "working on $line"; done
+      echo "the last words before the end"
+      exit 3
+  after:
+    needs: [break]
+    image: ${IMAGE}
+    run: echo never
+`;
+
+/** Goes on until somebody ends it, and writes a line again and again. */
+export const endless = `version: 1
+name: browser-endless
+tasks:
+  tick:
+    image: ${IMAGE}
+    run: |
+      number=0
+      while true; do number=$((number + 1)); echo "tick $number"; sleep 0.3; done
+    stop: { grace: 1s }
+`;

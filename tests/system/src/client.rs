@@ -1,0 +1,131 @@
+//! A caller of the HTTP API.
+
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use serde_json::{Value, json};
+
+use crate::waiting::{eventually, look_again};
+
+/// A caller in the project `default`.
+#[derive(Clone, Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    base: String,
+    token: String,
+}
+
+/// The answer to a submit.
+#[derive(Debug)]
+pub struct Submitted {
+    /// HTTP status.
+    pub status: StatusCode,
+    /// The header `Retry-After`.
+    pub retry_after: Option<String>,
+    /// The body.
+    pub body: Value,
+}
+
+impl Client {
+    pub(crate) fn new(base: &str, token: &str) -> Self {
+        // A connection that a killed API left behind is not to be used again.
+        let http = reqwest::Client::builder().pool_max_idle_per_host(0).build().expect("plain settings");
+        Self { http, base: base.to_owned(), token: token.to_owned() }
+    }
+
+    /// A request below `/api/v1/projects/default`.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}/api/v1/projects/default{path}", self.base)).bearer_auth(&self.token)
+    }
+
+    /// Submits a workflow file once.
+    pub async fn try_submit(&self, key: &str, source: &str) -> Result<Submitted, reqwest::Error> {
+        let request = self.request(Method::POST, "/runs").header("Idempotency-Key", key);
+        let answer = request.json(&json!({ "source": source })).send().await?;
+        let status = answer.status();
+        let retry_after = answer.headers().get("retry-after").map(|value| value.to_str().unwrap().to_owned());
+        Ok(Submitted { status, retry_after, body: answer.json().await? })
+    }
+
+    /// Submits a workflow file until it is accepted, with the same key each time, as a careful caller does; the run's
+    /// id.
+    pub async fn submit(&self, key: &str, source: &str) -> String {
+        eventually(&format!("the run with key {key} is accepted"), || async {
+            let submitted = self.try_submit(key, source).await.ok()?;
+            match submitted.status {
+                StatusCode::OK | StatusCode::CREATED => Some(submitted.body["id"].as_str().unwrap().to_owned()),
+                StatusCode::ACCEPTED | StatusCode::SERVICE_UNAVAILABLE | StatusCode::INTERNAL_SERVER_ERROR => None,
+                other => panic!("{other}: {}", submitted.body),
+            }
+        })
+        .await
+    }
+
+    /// A GET that succeeds, as JSON.
+    pub async fn get(&self, path: &str) -> Value {
+        let answer = self.try_get(path).await.unwrap_or_else(|error| panic!("GET {path}: {error}"));
+        let status = answer.status();
+        let text = answer.text().await.unwrap();
+        assert!(status.is_success(), "GET {path}: {status} {text}");
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("GET {path}: {error}: {text}"))
+    }
+
+    /// A GET that may fail.
+    pub async fn try_get(&self, path: &str) -> Result<Response, reqwest::Error> {
+        self.request(Method::GET, path).send().await
+    }
+
+    /// A GET that succeeds, as it came.
+    pub async fn text(&self, path: &str) -> String {
+        let answer = self.try_get(path).await.unwrap_or_else(|error| panic!("GET {path}: {error}"));
+        assert!(answer.status().is_success(), "GET {path}: {}", answer.status());
+        answer.text().await.unwrap()
+    }
+
+    /// The run as it is now; none while the API cannot say.
+    pub async fn run(&self, run: &str) -> Option<Value> {
+        let answer = self.try_get(&format!("/runs/{run}")).await.ok()?;
+        assert_ne!(answer.status(), StatusCode::NOT_FOUND, "an accepted run is never unknown");
+        if answer.status().is_success() { answer.json().await.ok() } else { None }
+    }
+
+    /// Waits until the run has this state.
+    pub async fn reaches(&self, run: &str, state: &str) -> Value {
+        let mut last = Value::Null;
+        let last = &mut last;
+        let until = tokio::time::Instant::now() + crate::DEADLINE;
+        loop {
+            if let Some(seen) = self.run(run).await {
+                if seen["state"] == state {
+                    return seen;
+                }
+                let ended = ["succeeded", "failed", "timed_out", "cancelled"].iter().any(|end| seen["state"] == *end);
+                assert!(!ended, "{run} was to be {state}, and is {seen:#}\n{:#}", self.tasks_or_null(run).await);
+                *last = seen;
+            }
+            assert!(
+                tokio::time::Instant::now() < until,
+                "{run} was to be {state}, and is {last:#}\n{:#}",
+                self.tasks_or_null(run).await
+            );
+            look_again().await;
+        }
+    }
+
+    /// The tasks of a run.
+    pub async fn tasks(&self, run: &str) -> Vec<Value> {
+        self.get(&format!("/runs/{run}/tasks?limit=500")).await["items"].as_array().unwrap().clone()
+    }
+
+    /// The artifacts of a run as `task/name`.
+    pub async fn artifacts(&self, run: &str) -> Vec<String> {
+        let artifacts = self.get(&format!("/runs/{run}/artifacts")).await;
+        let name = |item: &Value| format!("{}/{}", item["task"].as_str().unwrap(), item["name"].as_str().unwrap());
+        artifacts["items"].as_array().unwrap().iter().map(name).collect()
+    }
+
+    async fn tasks_or_null(&self, run: &str) -> Value {
+        match self.try_get(&format!("/runs/{run}/tasks?limit=500")).await {
+            Ok(answer) => answer.json().await.unwrap_or_default(),
+            Err(_) => Value::Null,
+        }
+    }
+}

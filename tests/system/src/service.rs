@@ -1,0 +1,127 @@
+//! One service as a child process that can be killed and started again.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+
+use serde_json::Value;
+use tokio::process::{Child, Command};
+
+use crate::programs;
+use crate::waiting::eventually;
+
+/// A service with its settings; its process ends with it.
+#[derive(Debug)]
+pub struct Service {
+    program: &'static str,
+    settings: BTreeMap<String, String>,
+    /// The setting that says where it listens.
+    listens_by: &'static str,
+    log: PathBuf,
+    child: Option<Child>,
+    address: Option<SocketAddr>,
+}
+
+impl Service {
+    pub(crate) fn new(program: &'static str, listens_by: &'static str, log: PathBuf) -> Self {
+        let mut service = Self { program, settings: BTreeMap::new(), listens_by, log, child: None, address: None };
+        service.set(listens_by, "127.0.0.1:0");
+        service
+    }
+
+    /// Changes a setting (`section.key`), for the next start.
+    pub fn set(&mut self, key: &str, value: impl ToString) {
+        self.settings.insert(key.to_owned(), value.to_string());
+    }
+
+    /// Takes a setting back, for the next start.
+    pub fn unset(&mut self, key: &str) {
+        self.settings.remove(key);
+    }
+
+    /// Its base URL; the same after each restart.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address.expect("it has been started"))
+    }
+
+    /// Its process id, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.child.as_ref().and_then(Child::id)
+    }
+
+    /// Starts it and waits until it listens.
+    pub async fn start(&mut self) {
+        let from = self.log_text().len();
+        self.spawn();
+        let address = eventually(&format!("{} listens", self.program), || {
+            let found = self.address_after(from);
+            let ended = self.child.as_mut().and_then(|child| child.try_wait().expect("a child can be asked"));
+            assert!(ended.is_none() || found.is_some(), "{} ended ({ended:?}):\n{}", self.program, self.log_text());
+            async move { found }
+        })
+        .await;
+        self.address = Some(address);
+        self.set(self.listens_by, address);
+    }
+
+    /// Starts it and waits for nothing; it may die at once.
+    pub fn spawn(&mut self) {
+        assert!(self.child.is_none(), "{} runs", self.program);
+        let log = OpenOptions::new().create(true).append(true).open(&self.log).expect("the log can be opened");
+        let mut command = Command::new(programs::folder().join(self.program));
+        for (key, value) in &self.settings {
+            command.args(["--set", &format!("{key}={value}")]);
+        }
+        // A service that aborts for a test need not leave a picture of its memory.
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).kill_on_drop(true);
+        self.child = Some(command.spawn().expect("the program is built"));
+    }
+
+    /// Ends it at once (SIGKILL); nothing happens when it is dead already.
+    pub async fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().await.expect("a child can be killed");
+        }
+    }
+
+    /// Kills it and starts it again at the same address.
+    pub async fn restart(&mut self) {
+        self.kill().await;
+        self.start().await;
+    }
+
+    /// Waits until it has ended by itself.
+    pub async fn ended(&mut self) -> ExitStatus {
+        let mut child = self.child.take().expect("it runs");
+        let ended = tokio::time::timeout(crate::DEADLINE, child.wait()).await;
+        ended.unwrap_or_else(|_| panic!("{} does not end:\n{}", self.program, self.log_tail())).expect("a child ends")
+    }
+
+    /// Whether it runs at this moment.
+    pub fn runs(&mut self) -> bool {
+        self.child.as_mut().is_some_and(|child| child.try_wait().expect("a child can be asked").is_none())
+    }
+
+    /// The last lines of its log, for a failing test.
+    pub fn log_tail(&self) -> String {
+        let text = self.log_text();
+        let lines: Vec<_> = text.lines().collect();
+        let tail = lines[lines.len().saturating_sub(25)..].join("\n");
+        format!("--- {} ---\n{tail}\n", self.program)
+    }
+
+    fn log_text(&self) -> String {
+        let read = File::open(&self.log).and_then(std::io::read_to_string);
+        read.unwrap_or_default()
+    }
+
+    fn address_after(&self, from: usize) -> Option<SocketAddr> {
+        let text = self.log_text();
+        text.get(from..)?.lines().find_map(|line| {
+            let line: Value = serde_json::from_str(line).ok()?;
+            line["fields"]["address"].as_str()?.parse().ok()
+        })
+    }
+}

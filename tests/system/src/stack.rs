@@ -1,0 +1,186 @@
+//! A whole installation for one test.
+
+use std::path::Path;
+
+use emboflow_bus::testing::TestServer;
+use emboflow_records::testing::MongoServer;
+use tempfile::TempDir;
+use tokio::sync::OnceCell;
+
+use crate::cell::{Cell, RecordsKind, RuntimeKind};
+use crate::client::Client;
+use crate::containers::Containers;
+use crate::service::Service;
+use crate::waiting::eventually;
+
+const TOKEN: &str = "token-of-a-test-installation";
+const STORAGE_KEY: &str = "storage-key-of-a-test-installation-0123456789";
+
+/// A service by its part in the system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Decides.
+    Scheduler,
+    /// Carries out.
+    Executor,
+    /// Stores.
+    Gateway,
+    /// Answers.
+    Api,
+}
+
+/// NATS, records, and the four services as processes. Everything ends with it.
+pub struct Stack {
+    /// Which records and which runtime.
+    pub cell: Cell,
+    /// NATS.
+    pub nats: TestServer,
+    /// Decides.
+    pub scheduler: Service,
+    /// Carries out.
+    pub executor: Service,
+    /// Stores.
+    pub gateway: Service,
+    /// Answers.
+    pub api: Service,
+    /// Containers of this installation.
+    pub containers: Containers,
+    _dir: TempDir,
+}
+
+impl Stack {
+    /// Starts everything and waits until every service is ready.
+    pub async fn start(cell: Cell) -> Self {
+        Self::start_with(cell, None, |_| {}).await
+    }
+
+    /// [`Stack::start`] with the records on a server of the test's own.
+    pub async fn start_on(cell: Cell, mongo: &MongoServer) -> Self {
+        Self::start_with(cell, Some(mongo), |_| {}).await
+    }
+
+    /// [`Stack::start`] after `change` has changed settings.
+    pub async fn start_changed(cell: Cell, change: impl FnOnce(&mut Self)) -> Self {
+        Self::start_with(cell, None, change).await
+    }
+
+    async fn start_with(cell: Cell, mongo: Option<&MongoServer>, change: impl FnOnce(&mut Self)) -> Self {
+        let nats = TestServer::start().await;
+        let dir = TempDir::with_prefix("emboflow-system-").expect("a temporary directory can be made");
+        let instance = format!("test-{}", nats.url().rsplit(':').next().unwrap_or_default());
+        let log = |name: &str| dir.path().join(format!("{name}.log"));
+        let mut stack = Self {
+            cell,
+            scheduler: Service::new("svc-scheduler", "listen", log("scheduler")),
+            executor: Service::new("svc-executor", "health_listen", log("executor")),
+            gateway: Service::new("svc-storage-gw", "listen", log("gateway")),
+            api: Service::new("svc-api", "listen", log("api")),
+            containers: Containers::of(cell, &instance),
+            nats,
+            _dir: dir,
+        };
+        stack.settle(&instance, mongo).await;
+        change(&mut stack);
+        stack.gateway.start().await;
+        let storage = stack.gateway.url();
+        stack.executor.set("storage_url", &storage);
+        stack.api.set("storage.url", &storage);
+        stack.scheduler.start().await;
+        stack.executor.start().await;
+        stack.api.start().await;
+        stack.ready().await;
+        stack
+    }
+
+    async fn settle(&mut self, instance: &str, mongo: Option<&MongoServer>) {
+        let dir = self._dir.path().to_owned();
+        let records = records_settings(self.cell.records, &dir, mongo).await;
+        for (key, value) in &records {
+            self.scheduler.set(key, value);
+            self.api.set(key, value);
+        }
+        for service in [&mut self.scheduler, &mut self.executor, &mut self.api] {
+            service.set("nats.url", self.nats.url());
+        }
+        self.scheduler.set("storage_key", STORAGE_KEY);
+        self.gateway.set("signing_key", STORAGE_KEY);
+        self.gateway.set("backend.directory.root", dir.join("objects").display());
+        self.gateway.set("backend.directory.low_space_bytes", 1 << 20);
+        self.api.set("storage.signing_key", STORAGE_KEY);
+        self.api.set("token", TOKEN);
+        self.api.set("instance", instance);
+        self.executor.set("instance", instance);
+        self.executor.set("executor", "exec-1");
+        self.executor.set("data_dir", dir.join("executor").display());
+        self.executor.set("slots", 64);
+        // What is lost is to be noticed within a test's patience.
+        self.executor.set("heartbeat_ms", 250);
+        self.scheduler.set("policy.redispatch_after_ms", 1_500);
+        self.scheduler.set("policy.suspect_after_ms", 3_000);
+        self.scheduler.set("policy.infra_retry_delay_ms", 100);
+        if self.cell.runtime == RuntimeKind::Simulated {
+            self.executor.set("runtime", "simulated");
+            // Promises nothing of this machine, whatever else runs on it.
+            self.executor.set("capacity.cpu_millis", 1_000_000);
+            self.executor.set("capacity.memory_bytes", 1_u64 << 40);
+        }
+    }
+
+    /// A service.
+    pub fn part(&mut self, part: Part) -> &mut Service {
+        match part {
+            Part::Scheduler => &mut self.scheduler,
+            Part::Executor => &mut self.executor,
+            Part::Gateway => &mut self.gateway,
+            Part::Api => &mut self.api,
+        }
+    }
+
+    /// A caller of the API.
+    pub fn client(&self) -> Client {
+        Client::new(&self.api.url(), TOKEN)
+    }
+
+    /// Waits until every service says that all it needs is there.
+    pub async fn ready(&self) {
+        let http = reqwest::Client::new();
+        for service in [&self.gateway, &self.scheduler, &self.executor, &self.api] {
+            let url = format!("{}/ready", service.url());
+            let what = format!("{url} is 200");
+            eventually(&what, || async { http.get(&url).send().await.ok().filter(|answer| answer.status().is_success()) })
+                .await;
+        }
+    }
+
+    /// The last words of every service, for a failing test.
+    pub fn logs(&self) -> String {
+        [&self.scheduler, &self.executor, &self.gateway, &self.api].map(Service::log_tail).concat()
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            use std::io::Write as _;
+            let _ = writeln!(std::io::stderr(), "{:?}\n{}", self.cell, self.logs());
+        }
+    }
+}
+
+async fn records_settings(kind: RecordsKind, dir: &Path, mongo: Option<&MongoServer>) -> Vec<(&'static str, String)> {
+    static SHARED: OnceCell<MongoServer> = OnceCell::const_new();
+    match kind {
+        RecordsKind::Sqlite => vec![("records.sqlite.path", dir.join("records.db").display().to_string())],
+        RecordsKind::Mongo => {
+            let start = || async { MongoServer::start().await.unwrap_or_else(|error| panic!("{error}")) };
+            let server = match mongo {
+                Some(own) => own,
+                None => SHARED.get_or_init(start).await,
+            };
+            let emboflow_records::Config::Mongo { uri, database } = server.fresh_config() else {
+                unreachable!("a MongoDB server configures MongoDB")
+            };
+            vec![("records.mongo.uri", uri), ("records.mongo.database", database)]
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Requests to the API: one place that knows addresses, and one kind of error.
+
+use emboflow_protocol::Problem;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Headers, Request, RequestInit, Response};
+
+use crate::browser;
+use crate::route::encode;
+
+/// The project of a fresh install.
+pub(crate) const PROJECT: &str = "default";
+
+/// Why a request brought nothing.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum ApiError {
+    /// The API did not answer.
+    Unreachable(String),
+    /// The API refused, and says why.
+    Refused(Box<Problem>),
+    /// The answer makes no sense to this page, which may be older than the server.
+    Strange(String),
+}
+
+impl ApiError {
+    /// Sign-in is required.
+    pub(crate) fn wants_sign_in(&self) -> bool {
+        matches!(self, Self::Refused(problem) if problem.status == 401)
+    }
+
+    /// In one line.
+    pub(crate) fn short(&self) -> String {
+        match self {
+            Self::Unreachable(why) => format!("The API does not answer: {why}"),
+            Self::Refused(problem) => problem.detail.clone().unwrap_or_else(|| problem.title.clone()),
+            Self::Strange(why) => why.clone(),
+        }
+    }
+
+    /// There is no such thing.
+    pub(crate) fn is_missing(&self) -> bool {
+        matches!(self, Self::Refused(problem) if problem.status == 404)
+    }
+}
+
+/// The address of something outside all projects, such as `system`.
+pub(crate) fn global(path: &str) -> String {
+    format!("{}api/v1/{path}", browser::root())
+}
+
+/// The address of something in the project, such as `runs`.
+pub(crate) fn in_project(path: &str) -> String {
+    global(&format!("projects/{PROJECT}/{path}"))
+}
+
+/// The address of something of a run, such as `tasks`; of the run itself when `path` is empty.
+pub(crate) fn of_run(run: &str, path: &str) -> String {
+    let run = encode(run);
+    if path.is_empty() {
+        in_project(&format!("runs/{run}"))
+    } else {
+        in_project(&format!("runs/{run}/{path}"))
+    }
+}
+
+/// The address of a file of an artifact.
+pub(crate) fn artifact_file(run: &str, task: &str, name: &str, path: &str) -> String {
+    let path: Vec<String> = path.split('/').map(encode).collect();
+    of_run(run, &format!("artifacts/{}/{}/{}", encode(task), encode(name), path.join("/")))
+}
+
+/// A struct of query parameters as a query, with its `?`.
+pub(crate) fn query(parameters: &impl Serialize) -> String {
+    let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(parameters) else {
+        return String::new();
+    };
+    let mut text = form_urlencoded::Serializer::new(String::from("?"));
+    for (name, value) in &fields {
+        match value {
+            serde_json::Value::Null => continue,
+            serde_json::Value::String(value) => text.append_pair(name, value),
+            other => text.append_pair(name, &other.to_string()),
+        };
+    }
+    text.finish()
+}
+
+/// Reads JSON.
+pub(crate) async fn get<T: DeserializeOwned>(address: &str) -> Result<T, ApiError> {
+    parse(&send("GET", address, None, &[]).await?).await
+}
+
+/// Sends JSON and reads JSON. Repeating it after a lost answer does nothing twice.
+pub(crate) async fn post<T: DeserializeOwned>(address: &str, body: &impl Serialize) -> Result<T, ApiError> {
+    let body = serde_json::to_string(body).map_err(|error| ApiError::Strange(error.to_string()))?;
+    let key = browser::fresh_key();
+    let headers = [("content-type", "application/json"), ("idempotency-key", &key)];
+    parse(&send("POST", address, Some(&body), &headers).await?).await
+}
+
+/// Stores JSON under an address.
+pub(crate) async fn put<T: DeserializeOwned>(address: &str, body: &impl Serialize) -> Result<T, ApiError> {
+    let body = serde_json::to_string(body).map_err(|error| ApiError::Strange(error.to_string()))?;
+    parse(&send("PUT", address, Some(&body), &[("content-type", "application/json")]).await?).await
+}
+
+/// Exchanges the installation's token for a cookie, which the browser keeps and no script can read.
+pub(crate) async fn sign_in(token: &str) -> Result<(), ApiError> {
+    let body = serde_json::json!({ "token": token }).to_string();
+    let address = format!("{}session", browser::root());
+    send("POST", &address, Some(&body), &[("content-type", "application/json")]).await.map(|_| ())
+}
+
+/// The bytes of the answer, and one of its headers.
+pub(crate) async fn get_bytes(address: &str, header: &str) -> Result<(Vec<u8>, Option<String>), ApiError> {
+    let response = send("GET", address, None, &[]).await?;
+    let header = response.headers().get(header).ok().flatten();
+    let broken = |_| ApiError::Unreachable("the answer broke off".to_owned());
+    let buffer = JsFuture::from(response.array_buffer().map_err(broken)?).await.map_err(broken)?;
+    Ok((js_sys::Uint8Array::new(&buffer).to_vec(), header))
+}
+
+/// The answer as text.
+pub(crate) async fn get_text(address: &str) -> Result<String, ApiError> {
+    text(&send("GET", address, None, &[]).await?).await
+}
+
+async fn send(
+    method: &str,
+    address: &str,
+    body: Option<&str>,
+    headers: &[(&str, &str)],
+) -> Result<Response, ApiError> {
+    let response = request(method, address, body, headers).await.map_err(|error| {
+        let words = error.dyn_ref::<js_sys::Error>().map(|error| String::from(error.message()));
+        ApiError::Unreachable(words.unwrap_or_else(|| "the request failed".to_owned()))
+    })?;
+    if response.ok() {
+        return Ok(response);
+    }
+    let status = response.status();
+    let answer = text(&response).await.unwrap_or_default();
+    match serde_json::from_str::<Problem>(&answer) {
+        Ok(problem) => Err(ApiError::Refused(Box::new(problem))),
+        Err(_) => Err(ApiError::Strange(format!("status {status} from {address}"))),
+    }
+}
+
+async fn request(
+    method: &str,
+    address: &str,
+    body: Option<&str>,
+    headers: &[(&str, &str)],
+) -> Result<Response, JsValue> {
+    let init = RequestInit::new();
+    init.set_method(method);
+    if let Some(body) = body {
+        init.set_body(&JsValue::from_str(body));
+    }
+    let list = Headers::new()?;
+    for (name, value) in headers {
+        list.set(name, value)?;
+    }
+    init.set_headers(&list);
+    let request = Request::new_with_str_and_init(address, &init)?;
+    let window = browser::window().ok_or_else(|| JsValue::from_str("no window"))?;
+    JsFuture::from(window.fetch_with_request(&request)).await?.dyn_into()
+}
+
+async fn text(response: &Response) -> Result<String, ApiError> {
+    let broken = |_| ApiError::Unreachable("the answer broke off".to_owned());
+    let text = JsFuture::from(response.text().map_err(broken)?).await.map_err(broken)?;
+    Ok(text.as_string().unwrap_or_default())
+}
+
+async fn parse<T: DeserializeOwned>(response: &Response) -> Result<T, ApiError> {
+    let answer = text(response).await?;
+    serde_json::from_str(&answer)
+        .map_err(|error| ApiError::Strange(format!("{error} in the answer of the API")))
+}

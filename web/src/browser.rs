@@ -1,0 +1,183 @@
+//! The edge to the browser: address, storage, time, clipboard. Everything here is quiet when the browser refuses.
+
+use std::cell::RefCell;
+
+use wasm_bindgen::closure::Closure;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Document, HtmlElement, Window};
+
+use crate::route::Place;
+
+pub(crate) fn window() -> Option<Window> {
+    web_sys::window()
+}
+
+pub(crate) fn document() -> Option<Document> {
+    window()?.document()
+}
+
+/// The folder of the site, such as `/` or `/emboflow/`; the boot script has found it.
+pub(crate) fn root() -> String {
+    let root = document()
+        .and_then(|document| document.document_element())
+        .and_then(|html| html.get_attribute("data-root"));
+    root.unwrap_or_else(|| "/".to_owned())
+}
+
+/// Unix milliseconds by the browser's clock.
+pub(crate) fn now_ms() -> i64 {
+    #[expect(clippy::cast_possible_truncation, reason = "the clock is far below 2^53")]
+    let now = js_sys::Date::now() as i64;
+    now
+}
+
+/// A number between 0 and 1, for spreading reconnects.
+pub(crate) fn jitter() -> f64 {
+    js_sys::Math::random()
+}
+
+/// The moment as the viewer's locale and zone write it, with seconds.
+pub(crate) fn local_time(ms: i64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds are far below 2^53")]
+    let date = js_sys::Date::new(&JsValue::from_f64(ms as f64));
+    let two = |number: u32| format!("{number:02}");
+    let day = format!("{}-{}-{}", date.get_full_year(), two(date.get_month() + 1), two(date.get_date()));
+    let clock = [date.get_hours(), date.get_minutes(), date.get_seconds()].map(two).join(":");
+    format!("{day} {clock}")
+}
+
+/// Where the address bar is.
+pub(crate) fn read_place() -> Place {
+    let Some(location) = window().map(|window| window.location()) else { return Place::parse("", "") };
+    let path = location.pathname().unwrap_or_default();
+    let query = location.search().unwrap_or_default();
+    let below = path.strip_prefix(&root()).unwrap_or_default();
+    Place::parse(below, query.trim_start_matches('?'))
+}
+
+/// Writes the place into the address bar; as a new entry of the history, or in place of the last one.
+pub(crate) fn write_place(place: &Place, replace: bool) {
+    let Some(history) = window().and_then(|window| window.history().ok()) else { return };
+    let address = format!("{}{}", root(), place.address());
+    let written = if replace {
+        history.replace_state_with_url(&JsValue::NULL, "", Some(&address))
+    } else {
+        history.push_state_with_url(&JsValue::NULL, "", Some(&address))
+    };
+    // A browser limits how often a page may do this; the view is right all the same.
+    let _ = written;
+}
+
+/// Calls `then` for every event of this name, as long as the page lives.
+pub(crate) fn listen(target: &web_sys::EventTarget, name: &str, then: impl FnMut(web_sys::Event) + 'static) {
+    let closure = Closure::<dyn FnMut(web_sys::Event)>::new(then);
+    if target.add_event_listener_with_callback(name, closure.as_ref().unchecked_ref()).is_ok() {
+        closure.forget();
+    }
+}
+
+/// Waits.
+pub(crate) async fn sleep_ms(ms: i32) {
+    let waiting = js_sys::Promise::new(&mut |resolve, _| {
+        if let Some(window) = window() {
+            let _ = window.set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, ms);
+        }
+    });
+    let _ = JsFuture::from(waiting).await;
+}
+
+/// A setting of this browser.
+pub(crate) fn remembered(name: &str) -> Option<String> {
+    window()?.local_storage().ok()??.get_item(&format!("emboflow.{name}")).ok()?
+}
+
+/// Keeps a setting in this browser; nothing keeps it where storage is switched off.
+pub(crate) fn remember(name: &str, value: Option<&str>) {
+    let storage = window().and_then(|window| window.local_storage().ok()).flatten();
+    if let Some(storage) = storage {
+        let name = format!("emboflow.{name}");
+        let _ = match value {
+            Some(value) => storage.set_item(&name, value),
+            None => storage.remove_item(&name),
+        };
+    }
+}
+
+/// Puts text on the clipboard.
+pub(crate) fn copy(text: &str) {
+    if let Some(window) = window() {
+        let _ = window.navigator().clipboard().write_text(text);
+    }
+}
+
+/// Loads the page anew.
+pub(crate) fn reload() {
+    if let Some(window) = window() {
+        let _ = window.location().reload();
+    }
+}
+
+/// Whether nobody can see the page.
+pub(crate) fn is_hidden() -> bool {
+    document().is_some_and(|document| document.hidden())
+}
+
+pub(crate) fn set_title(title: &str) {
+    if let Some(document) = document() {
+        document.set_title(title);
+    }
+}
+
+/// Tells the boot script something: `emboflow-theme`, `emboflow-panic`.
+pub(crate) fn tell(name: &str, detail: &str) {
+    let init = web_sys::CustomEventInit::new();
+    init.set_detail(&JsValue::from_str(detail));
+    if let (Some(window), Ok(event)) = (window(), web_sys::CustomEvent::new_with_event_init_dict(name, &init))
+    {
+        let _ = window.dispatch_event(&event);
+    }
+}
+
+/// The element with this id.
+pub(crate) fn element(id: &str) -> Option<HtmlElement> {
+    document()?.get_element_by_id(id)?.dyn_into().ok()
+}
+
+/// Tells the width of an element in pixels, now and whenever it changes; ends when dropped.
+pub(crate) struct WidthWatch {
+    observer: web_sys::ResizeObserver,
+    _then: Closure<dyn FnMut()>,
+}
+
+impl WidthWatch {
+    /// Watches the element with this id; none when there is no such element.
+    pub(crate) fn start(id: &str, mut then: impl FnMut(f64) + 'static) -> Option<Self> {
+        let element = element(id)?;
+        let watched = element.clone();
+        let then = Closure::<dyn FnMut()>::new(move || then(f64::from(watched.client_width())));
+        let observer = web_sys::ResizeObserver::new(then.as_ref().unchecked_ref()).ok()?;
+        observer.observe(&element);
+        Some(Self { observer, _then: then })
+    }
+}
+
+impl Drop for WidthWatch {
+    fn drop(&mut self) {
+        self.observer.disconnect();
+    }
+}
+
+thread_local! {
+    static KEYS: RefCell<u64> = const { RefCell::new(0) };
+}
+
+/// A key that no other request of any browser has.
+pub(crate) fn fresh_key() -> String {
+    let count = KEYS.with_borrow_mut(|keys| {
+        *keys += 1;
+        *keys
+    });
+    let random = format!("{:.15}", jitter());
+    format!("page-{}-{}-{count}", now_ms(), random.trim_start_matches("0."))
+}

@@ -1,0 +1,96 @@
+//! Line icons, drawn on a grid of 16.
+
+use dioxus::prelude::*;
+
+/// A picture that stands beside a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Icon {
+    Alarm,
+    Alert,
+    Broken,
+    Check,
+    Clock,
+    Close,
+    Copy,
+    Cross,
+    Dots,
+    Download,
+    Executor,
+    File,
+    Info,
+    Moon,
+    Pause,
+    Play,
+    Plus,
+    Retry,
+    Reuse,
+    Runs,
+    Screen,
+    Search,
+    Skip,
+    Spinner,
+    Stop,
+    Sun,
+    System,
+    Workflow,
+}
+
+impl Icon {
+    fn path(self) -> &'static str {
+        match self {
+            Icon::Alarm => "M8 14A5.5 5.5 0 1 0 8 3a5.5 5.5 0 0 0 0 11ZM8 5.8v3l2 1.2M2 3.6 4 2m10 1.6L12 2",
+            Icon::Alert => "M8 2.2 14.4 13.4H1.6ZM8 6.4v3.2M8 11.4v.2",
+            Icon::Broken => {
+                "M6 10 10 6M6.8 4.6 8 3.4a3.2 3.2 0 0 1 4.6 4.6l-1.2 1.2M9.2 11.4 8 12.6A3.2 3.2 0 0 1 3.4 8l1.2-1.2M3 3l2 1M13 13l-2-1"
+            }
+            Icon::Check => "M8 14.2A6.2 6.2 0 1 0 8 1.8a6.2 6.2 0 0 0 0 12.4ZM5.2 8.2l2 2 3.6-4.2",
+            Icon::Clock => "M8 14.2A6.2 6.2 0 1 0 8 1.8a6.2 6.2 0 0 0 0 12.4ZM8 4.8V8l2.2 1.4",
+            Icon::Close => "M4 4l8 8M12 4l-8 8",
+            Icon::Copy => "M6 6h7v7H6ZM10 6V3H3v7h3",
+            Icon::Cross => "M5.4 1.8h5.2l3.6 3.6v5.2l-3.6 3.6H5.4l-3.6-3.6V5.4ZM6 6l4 4M10 6l-4 4",
+            Icon::Dots => "M8 14.2A6.2 6.2 0 1 0 8 1.8a6.2 6.2 0 0 0 0 12.4ZM5.2 8h.1M8 8h.1M10.8 8h.1",
+            Icon::Download => "M8 2.5v7M5 7l3 3 3-3M3 13h10",
+            Icon::Executor => "M2.5 3.5h11v4h-11ZM2.5 8.5h11v4h-11ZM5 5.5h.1M5 10.5h.1M8 5.5h3M8 10.5h3",
+            Icon::File => "M4 2h5l3 3v9H4ZM9 2v3h3",
+            Icon::Info => "M8 14.2A6.2 6.2 0 1 0 8 1.8a6.2 6.2 0 0 0 0 12.4ZM8 7.4v3.6M8 5v.1",
+            Icon::Moon => "M13.2 9.6A5.6 5.6 0 0 1 6.4 2.8a5.6 5.6 0 1 0 6.8 6.8Z",
+            Icon::Pause => "M8 14.2A6.2 6.2 0 1 0 8 1.8a6.2 6.2 0 0 0 0 12.4ZM6.4 5.8v4.4M9.6 5.8v4.4",
+            Icon::Play => "M4.5 3v10l8-5Z",
+            Icon::Plus => "M8 3v10M3 8h10",
+            Icon::Retry => "M13 8a5 5 0 1 1-1.6-3.7M13 2.5v3h-3",
+            Icon::Reuse => "M8 14.2A6.2 6.2 0 1 0 8 1.8a6.2 6.2 0 0 0 0 12.4ZM5 7h5.5L9 5.5M11 9.5H5.5L7 11",
+            Icon::Runs => "M2.5 4h7M2.5 8h11M2.5 12h5M12 4h1.5M10 12h3.5",
+            Icon::Screen => "M2 3h12v8H2ZM6 14h4M8 11v3",
+            Icon::Search => "M7 11.5a4.5 4.5 0 1 0 0-9 4.5 4.5 0 0 0 0 9ZM10.3 10.3 14 14",
+            Icon::Skip => {
+                "M8 14.2A6.2 6.2 0 1 0 8 1.8a6.2 6.2 0 0 0 0 12.4ZM5.6 5.6 8 8l-2.4 2.4M8.6 5.6 11 8l-2.4 2.4"
+            }
+            Icon::Spinner => "M8 1.8A6.2 6.2 0 1 1 1.8 8",
+            Icon::Stop => "M8 14.2A6.2 6.2 0 1 0 8 1.8a6.2 6.2 0 0 0 0 12.4ZM5.9 5.9h4.2v4.2H5.9Z",
+            Icon::Sun => {
+                "M8 11a3 3 0 1 0 0-6 3 3 0 0 0 0 6ZM8 1.5V3M8 13v1.5M1.5 8H3M13 8h1.5M3.4 3.4l1 1M11.6 11.6l1 1M3.4 12.6l1-1M11.6 4.4l1-1"
+            }
+            Icon::System => "M1.8 8h3l1.6-4.5 3 9L11.2 8h3",
+            Icon::Workflow => "M2.5 2.5h4v4h-4ZM9.5 9.5h4v4h-4ZM4.5 6.5v3a2 2 0 0 0 2 2h3",
+        }
+    }
+}
+
+/// Draws an icon; it says nothing to a screen reader, the word beside it does.
+#[component]
+pub(crate) fn Drawn(icon: Icon, #[props(default)] class: String) -> Element {
+    let turning = if icon == Icon::Spinner { "spin" } else { "" };
+    rsx! {
+        svg {
+            class: "icon {turning} {class}",
+            view_box: "0 0 16 16",
+            fill: "none",
+            stroke: "currentColor",
+            stroke_width: "1.5",
+            stroke_linecap: "round",
+            stroke_linejoin: "round",
+            "aria-hidden": "true",
+            path { d: icon.path() }
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! A new run from a file that is written or pasted here; it is checked while it is typed.
+
+use dioxus::prelude::*;
+use emboflow_model::RunSummary;
+use emboflow_model::workflow::{self, Problem as Finding, WorkflowFile};
+use emboflow_protocol::http::WorkflowBody;
+use emboflow_protocol::request::SubmitBody;
+use serde_json::{Map, Value};
+
+use crate::api::{self, ApiError};
+use crate::browser;
+use crate::graph::{Graph, Node};
+use crate::icon::{Drawn, Icon};
+use crate::parts::banner::{Loading, Problem};
+use crate::parts::editor::Editor;
+use crate::parts::inputs_form::InputsForm;
+use crate::parts::{definition, toast};
+use crate::place::PLACE;
+use crate::route::encode;
+
+/// A pause in typing after which the file is checked.
+const TYPING_MS: i32 = 200;
+
+const EXAMPLE: &str = "version: 1
+name: hello
+tasks:
+  greet:
+    image: emboflow/examples-hello:1
+    command: [\"echo\", \"hello\"]
+";
+
+/// A file that passed the check, ready to be run.
+#[derive(Clone, PartialEq)]
+struct Ready {
+    file: std::rc::Rc<WorkflowFile>,
+    source: String,
+    nodes: Vec<Node>,
+}
+
+fn check(source: &str) -> Result<Ready, Vec<Finding>> {
+    let flow = workflow::parse(source)?;
+    let nodes = definition::nodes(&flow);
+    Ok(Ready { file: std::rc::Rc::new((*flow.file).clone()), source: source.to_owned(), nodes })
+}
+
+#[component]
+pub(crate) fn NewRun() -> Element {
+    let from = PLACE.read().get("from").map(str::to_owned);
+    match from {
+        Some(run) => rsx! { Again { key: "{run}", run } },
+        None => rsx! { Writing { source: EXAMPLE.to_owned(), given: Map::new(), title: "New run" } },
+    }
+}
+
+/// The file and the inputs of an earlier run.
+async fn earlier(run: &str) -> Result<(String, Map<String, Value>), ApiError> {
+    let summary = api::get::<RunSummary>(&api::of_run(run, "")).await?;
+    let source = api::get_text(&api::of_run(run, "source")).await?;
+    Ok((source, summary.inputs))
+}
+
+#[component]
+fn Again(run: String) -> Element {
+    let asked = use_resource(use_reactive!(|run| async move { earlier(&run).await }));
+    let answer = asked.read().clone();
+    match answer {
+        None => rsx! { Loading { rows: 6 } },
+        Some(Err(error)) => rsx! { Problem { error } },
+        Some(Ok((source, given))) => rsx! { Writing { source, given, title: "Run again" } },
+    }
+}
+
+#[component]
+fn Writing(source: String, given: Map<String, Value>, title: &'static str) -> Element {
+    let mut text = use_signal(|| source.clone());
+    let mut checked = use_signal(|| check(&source));
+    let mut strokes = use_signal(|| 0_u32);
+    let result = checked.read().clone();
+    // While the file has errors, the last form that was good stays, so that nothing typed into it is lost.
+    let mut good = use_signal(|| result.clone().ok());
+    if let Ok(ready) = &result
+        && good.peek().as_ref() != Some(ready)
+    {
+        good.set(Some(ready.clone()));
+    }
+    let blocked = result.is_err() || good.read().as_ref().is_some_and(|ready| ready.source != *text.read());
+    rsx! {
+        div { class: "page-head",
+            div {
+                h1 { "{title}" }
+                p { class: "lead", "Write or paste a workflow file. It is checked here by the same code that the scheduler uses." }
+            }
+            if let Ok(ready) = &result {
+                Keep { name: ready.file.name.clone(), source: ready.source.clone() }
+            }
+        }
+        div { class: "columns",
+            div { class: "stack",
+                Editor {
+                    text: text(),
+                    onchange: move |written: String| {
+                        text.set(written);
+                        strokes += 1;
+                        let stroke = *strokes.peek();
+                        spawn(async move {
+                            browser::sleep_ms(TYPING_MS).await;
+                            if *strokes.peek() == stroke {
+                                checked.set(check(&text.peek()));
+                            }
+                        });
+                    },
+                }
+                match &result {
+                    Ok(_) => rsx! {
+                        div { class: "banner ok", role: "status",
+                            Drawn { icon: Icon::Check }
+                            p { "The file is valid." }
+                        }
+                    },
+                    Err(findings) => rsx! { Findings { findings: findings.clone() } },
+                }
+            }
+            if let Some(ready) = good() {
+                div { class: "stack",
+                    div { class: "card",
+                        Graph { nodes: ready.nodes.clone(), onchoose: |_| () }
+                    }
+                    {form(&ready, given, blocked)}
+                }
+            }
+        }
+    }
+}
+
+/// The form is a new one when other inputs are declared.
+fn form(ready: &Ready, given: Map<String, Value>, blocked: bool) -> Element {
+    let declared = serde_json::to_string(&ready.file.inputs).unwrap_or_default();
+    let body = SubmitBody { source: Some(ready.source.clone()), ..SubmitBody::default() };
+    rsx! { InputsForm { key: "{declared}", inputs: ready.file.inputs.clone(), body, given, blocked } }
+}
+
+#[component]
+fn Findings(findings: Vec<Finding>) -> Element {
+    let count = findings.len() as u64;
+    rsx! {
+        div { class: "stack",
+            p { role: "status", class: "soft", {crate::format::count(count, "problem")} " in the file" }
+            div { class: "findings",
+                for (place , finding) in findings.into_iter().enumerate() {
+                    button {
+                        key: "{place}",
+                        class: "finding",
+                        r#type: "button",
+                        title: "{finding.code}",
+                        onclick: move |_| crate::parts::editor::show(finding.line, finding.column),
+                        span { class: "where", "{finding.line}:{finding.column}" }
+                        span { "{finding.message}" }
+                        if let Some(hint) = &finding.hint {
+                            span { class: "hint", "{hint}" }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Keeps the file under its name, for runs to come.
+#[component]
+fn Keep(name: String, source: String) -> Element {
+    let mut busy = use_signal(|| false);
+    rsx! {
+        div { class: "actions",
+            button {
+                class: "button",
+                r#type: "button",
+                disabled: busy(),
+                title: "Keeps the file as the newest version of this workflow",
+                onclick: move |_| {
+                    let (name, source) = (name.clone(), source.clone());
+                    spawn(async move {
+                        busy.set(true);
+                        let address = api::in_project(&format!("workflows/{}", encode(&name)));
+                        match api::put::<Value>(&address, &WorkflowBody { source }).await {
+                            Ok(_) => toast::done(format!("Kept as {name}.")),
+                            Err(error) => toast::failed(error),
+                        }
+                        busy.set(false);
+                    });
+                },
+                "Keep as “{name}”"
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! What can be done with a run; each button says what it will do.
+
+use dioxus::prelude::*;
+use emboflow_model::{RunState, RunSummary, TaskState};
+use emboflow_protocol::http::{ReasonBody, RetryBody};
+
+use crate::api;
+use crate::icon::{Drawn, Icon};
+use crate::parts::toast;
+use crate::place::{Link, go};
+use crate::route::{Place, Route};
+
+#[component]
+pub(super) fn Actions(run: RunSummary) -> Element {
+    let mut asks = use_signal(|| false);
+    let mut busy = use_signal(|| false);
+    let id = run.id.to_string();
+    let ended = run.state.is_terminal();
+    let bad = [TaskState::Failed, TaskState::UpstreamFailed, TaskState::Cancelled];
+    let repeatable: u32 = bad.iter().map(|state| run.tasks.in_state(*state)).sum();
+    let can_cancel = matches!(run.state, RunState::Queued | RunState::Running | RunState::Paused);
+    let retried = id.clone();
+    rsx! {
+        div { class: "actions",
+            if can_cancel {
+                button { class: "button danger", r#type: "button", onclick: move |_| asks.set(true),
+                    Drawn { icon: Icon::Stop }
+                    "Cancel run"
+                }
+            }
+            if ended && repeatable > 0 {
+                button {
+                    class: "button primary",
+                    r#type: "button",
+                    disabled: busy(),
+                    title: "Makes a new run: tasks that ended well are taken over, the others run again",
+                    onclick: move |_| {
+                        let id = retried.clone();
+                        spawn(async move {
+                            busy.set(true);
+                            retry(&id).await;
+                            busy.set(false);
+                        });
+                    },
+                    Drawn { icon: Icon::Retry }
+                    "Retry failed tasks in a new run"
+                }
+            }
+            Link {
+                to: Place::new(Route::New).with("from", &id),
+                class: "button",
+                title: "A new run of the same file from the start; its inputs can be changed first",
+                Drawn { icon: Icon::Play }
+                "Run again…"
+            }
+        }
+        if asks() {
+            Confirm { id, tasks: run.tasks.in_state(TaskState::Active), onclose: move |()| asks.set(false) }
+        }
+    }
+}
+
+#[component]
+fn Confirm(id: String, tasks: u32, onclose: Callback<()>) -> Element {
+    use_effect(|| {
+        if let Some(button) = crate::browser::element("confirm-cancel") {
+            let _ = button.focus();
+        }
+    });
+    rsx! {
+        div { class: "palette", onclick: move |_| onclose.call(()),
+            div {
+                class: "palette-box",
+                role: "alertdialog",
+                "aria-modal": "true",
+                "aria-labelledby": "confirm-title",
+                onclick: move |event| event.stop_propagation(),
+                onkeydown: move |event| if event.key() == Key::Escape { onclose.call(()) },
+                div { class: "dialog-body",
+                    h2 { id: "confirm-title", "Cancel this run?" }
+                    p { class: "soft",
+                        if tasks > 0 {
+                            "Its {tasks} active tasks are asked to end, and killed when they do not. "
+                        }
+                        "No further task starts. The run is cancelled for good; what it has stored stays."
+                    }
+                }
+                div { class: "dialog-foot",
+                    button { class: "button", r#type: "button", onclick: move |_| onclose.call(()), "Keep it running" }
+                    button {
+                        id: "confirm-cancel",
+                        class: "button danger",
+                        r#type: "button",
+                        onclick: move |_| {
+                            let id = id.clone();
+                            onclose.call(());
+                            dioxus::core::spawn_forever(async move { cancel(&id).await });
+                        },
+                        "Cancel the run"
+                    }
+                }
+            }
+        }
+    }
+}
+
+async fn cancel(id: &str) {
+    let body = ReasonBody { reason: Some("cancelled on the page".to_owned()) };
+    match api::post::<serde_json::Value>(&api::of_run(id, "cancel"), &body).await {
+        Ok(_) => toast::done("The run is being cancelled."),
+        Err(error) => toast::failed(error),
+    }
+}
+
+async fn retry(id: &str) {
+    match api::post::<RunSummary>(&api::of_run(id, "retry"), &RetryBody::default()).await {
+        Ok(run) => {
+            toast::done("A new run repeats what did not end well.");
+            go(Place::run(run.id));
+        }
+        Err(error) => toast::failed(error),
+    }
+}

@@ -1,0 +1,182 @@
+//! A failed run opens with what failed: task, reason in words, last lines.
+
+use dioxus::prelude::*;
+use emboflow_model::state::Reason;
+use emboflow_model::{RunState, Task, TaskState};
+
+use super::RunView;
+use super::logs::ansi_line::AnsiLine;
+use crate::ansi::{Style, style_after};
+use crate::api;
+use crate::format;
+use crate::icon::{Drawn, Icon};
+use crate::place::Link;
+use crate::route::{Place, Route, Tab, encode};
+
+/// Lines of the log that are shown at once.
+const LAST_LINES: u32 = 12;
+
+/// What a reason means to the one who wrote the workflow.
+pub(super) fn in_words(reason: Reason) -> &'static str {
+    match reason {
+        Reason::ExitCode => "the program ended with an error",
+        Reason::OomKilled => "it used more memory than resources.memory gives it",
+        Reason::DiskFull => "the executor's disk is full",
+        Reason::ImageNotFound => "there is no such image",
+        Reason::ImageDenied => "the registry refused the image",
+        Reason::ImageUnavailable => "the registry did not answer",
+        Reason::BadCommand => "the command cannot be started in this image",
+        Reason::StartTimeout => "it did not start in time",
+        Reason::RunTimeout => "it ran longer than its timeout",
+        Reason::HeartbeatLost => "it stopped reporting",
+        Reason::ExecutorLost => "its executor is gone",
+        Reason::Fenced => "another attempt had taken its place",
+        Reason::Drained => "its executor was drained",
+        Reason::Preempted => "more urgent work took its place",
+        Reason::StageInFailed => "an input could not be fetched",
+        Reason::StageOutFailed => "an output is missing or could not be stored",
+        Reason::SpecInvalid => "an expression or a limit failed when it was used",
+        Reason::Upstream => "a task that it needs did not end well",
+        Reason::Cancelled => "the run was cancelled",
+        Reason::RuntimeFailed => "the container engine failed or did not answer",
+    }
+}
+
+/// The first failure, and how many more there are.
+fn first_failed(tasks: &[Task]) -> Option<(Task, usize)> {
+    let failed: Vec<&Task> = tasks.iter().filter(|task| task.state == TaskState::Failed).collect();
+    let first = failed.iter().min_by_key(|task| (task.finished_at, task.position))?;
+    Some(((*first).clone(), failed.len() - 1))
+}
+
+#[component]
+pub(super) fn Failure(brief: bool) -> Element {
+    let view = use_context::<RunView>();
+    let found = use_memo(move || first_failed(&view.tasks.read()));
+    let Some((task, others)) = found() else {
+        let reason = view
+            .summary
+            .read()
+            .as_ref()
+            .filter(|run| run.state == RunState::Failed)
+            .and_then(|run| run.reason.clone());
+        return match reason {
+            Some(reason) => rsx! {
+                div { class: "banner bad spaced", role: "alert",
+                    Drawn { icon: Icon::Alert }
+                    p { "{reason}" }
+                }
+            },
+            None => rsx! {},
+        };
+    };
+    let key = task.key.to_string();
+    let run = task.run.to_string();
+    let end = task.attempts.last().and_then(|attempt| attempt.end.clone());
+    let exit = end.as_ref().and_then(|end| end.exit_code).map(format::exit_code);
+    let executor = task.attempts.last().map(|attempt| attempt.executor.to_string());
+    let tries = task.attempts.len() as u64;
+    let logs = Place::new(Route::Run { id: run.clone(), tab: Tab::Logs }).with("task", &key);
+    rsx! {
+        section { class: "banner failure spaced", "aria-label": "What failed",
+            Drawn { icon: Icon::Cross }
+            div { class: "grow stack",
+                div {
+                    h3 {
+                        Link { to: task_place(&run, &key), class: "mono", "{key}" }
+                        " failed"
+                        if let Some(reason) = task.reason {
+                            ": {in_words(reason)}"
+                        }
+                    }
+                    if let Some(message) = &task.message {
+                        p { "{message}" }
+                    }
+                    p { class: "dim",
+                        if let Some(exit) = exit {
+                            "{exit} · "
+                        }
+                        {format::count(tries, "attempt")}
+                        if let Some(executor) = executor {
+                            " · on {executor}"
+                        }
+                        if others > 0 {
+                            " · {others} more failed"
+                        }
+                    }
+                }
+                if !brief && task.log().is_some() {
+                    LastLines { run: run.clone(), task: key.clone(), tries }
+                }
+                if !brief {
+                    div {
+                        Link { to: logs, class: "button small",
+                            Drawn { icon: Icon::File }
+                            "Whole log"
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn task_place(run: &str, task: &str) -> Place {
+    Place::run(run).with("task", task)
+}
+
+#[component]
+fn LastLines(run: String, task: String, tries: u64) -> Element {
+    let lines = use_resource(use_reactive!(|run, task, tries| async move {
+        let _ = tries;
+        let address = api::of_run(&run, &format!("tasks/{}/logs?tail={LAST_LINES}", encode(&task)));
+        api::get_text(&address).await
+    }));
+    match &*lines.read() {
+        Some(Ok(text)) if !text.is_empty() => {
+            let mut style = Style::default();
+            let lines: Vec<(String, Style)> = text
+                .lines()
+                .map(|line| {
+                    let start = style;
+                    style = style_after(line, style);
+                    (line.to_owned(), start)
+                })
+                .collect();
+            rsx! {
+                div { class: "tail", tabindex: "0", role: "log", "aria-label": "Last lines of the log",
+                    for (place , (line , start)) in lines.into_iter().enumerate() {
+                        div { key: "{place}", AnsiLine { line, start } }
+                    }
+                }
+            }
+        }
+        _ => rsx! {},
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use emboflow_model::{ProjectName, RunId, Timestamp};
+
+    #[test]
+    fn the_earliest_failure_is_shown_first() {
+        let make = |position: u32, state, at| {
+            let project = ProjectName::new("default").unwrap();
+            let key = format!("train[{position}]").parse().unwrap();
+            let mut task = Task::new(RunId::from_bits(1), project, key, position);
+            (task.state, task.finished_at) = (state, Some(Timestamp(at)));
+            task
+        };
+        let tasks = [
+            make(0, TaskState::Succeeded, 1),
+            make(1, TaskState::Failed, 9),
+            make(2, TaskState::Failed, 5),
+            make(3, TaskState::UpstreamFailed, 2),
+        ];
+        let (first, others) = first_failed(&tasks).unwrap();
+        assert_eq!((first.position, others), (2, 1));
+        assert!(first_failed(&tasks[..1]).is_none());
+    }
+}

@@ -1,0 +1,147 @@
+//! The graph of the run: all of it from the start, fan-outs folded, with a table that says the same.
+
+use dioxus::prelude::*;
+use emboflow_model::{Task, TaskState};
+use indexmap::IndexMap;
+
+use super::RunView;
+use crate::graph::{Graph, Node};
+use crate::look::{self, TASK_STATES};
+use crate::parts::pill::TaskPill;
+use crate::place::{Link, PLACE, go};
+
+/// Tasks of an opened fan-out that are listed.
+const LISTED: usize = 200;
+
+fn nodes(view: RunView, opened: &str) -> Vec<Node> {
+    let mut states: std::collections::HashMap<String, IndexMap<TaskState, u32>> =
+        std::collections::HashMap::new();
+    for task in view.tasks.read().iter() {
+        *states.entry(task.key.name.to_string()).or_default().entry(task.state).or_insert(0) += 1;
+    }
+    let run = view.summary.read();
+    let graph = run.as_ref().map(|run| run.graph.as_slice()).unwrap_or_default();
+    graph
+        .iter()
+        .map(|spec| {
+            let name = spec.name.to_string();
+            Node {
+                fan_out: spec.fan_out,
+                folds: spec.fan_out.is_some(),
+                needs: spec.needs.iter().map(ToString::to_string).collect(),
+                states: states.remove(&name).unwrap_or_default(),
+                selected: name == opened,
+                name,
+            }
+        })
+        .collect()
+}
+
+#[component]
+pub(super) fn RunGraph() -> Element {
+    let view = use_context::<RunView>();
+    let place = PLACE.read().clone();
+    let task = place.get("task").unwrap_or_default().to_owned();
+    let opened = place
+        .get("spec")
+        .map_or_else(|| task.split('[').next().unwrap_or_default().to_owned(), str::to_owned);
+    let nodes = nodes(view, &opened);
+    let folded: Vec<String> = nodes.iter().filter(|node| node.folds).map(|node| node.name.clone()).collect();
+    let choose = use_callback(move |name: String| {
+        let place = PLACE.peek().clone();
+        // A fan-out opens its list; a single task opens the panel.
+        go(if folded.contains(&name) {
+            place.with("task", "").with("spec", &name)
+        } else {
+            place.with("spec", "").with("task", &name)
+        });
+    });
+    let fan_out = nodes.iter().find(|node| node.folds && node.name == opened).map(|node| node.name.clone());
+    rsx! {
+        div { class: "stack",
+            div { class: "card",
+                Graph { nodes: nodes.clone(), onchoose: choose }
+            }
+            if let Some(name) = fan_out {
+                FanOut { name }
+            }
+            details { class: "card",
+                summary { class: "card-head", "The same as a table" }
+                Table { nodes }
+            }
+        }
+    }
+}
+
+/// The tasks of an opened fan-out.
+#[component]
+fn FanOut(name: String) -> Element {
+    let view = use_context::<RunView>();
+    let tasks: Vec<Task> = view
+        .tasks
+        .read()
+        .iter()
+        .filter(|task| task.key.name.as_str() == name)
+        .take(LISTED)
+        .cloned()
+        .collect();
+    let place = PLACE.read().clone();
+    let chosen = place.get("task").map(str::to_owned);
+    rsx! {
+        section { class: "card", "aria-label": "Tasks of {name}",
+            div { class: "card-head",
+                h2 { class: "grow", "Tasks of " span { class: "mono", "{name}" } }
+                Link { to: place.with("spec", "").with("task", ""), class: "button ghost small", "Fold" }
+            }
+            div { class: "table-wrap tall",
+                table { class: "dense",
+                    tbody {
+                        for task in tasks {
+                            tr {
+                                key: "{task.key}",
+                                class: if chosen.as_deref() == Some(task.key.to_string().as_str()) { "selected" },
+                                td {
+                                    Link { to: place.with("task", &task.key.to_string()), class: "mono", "{task.key}" }
+                                }
+                                td { TaskPill { state: task.state } }
+                                td { class: "dim", {task.message.clone().or_else(|| task.wait_reason.clone()).unwrap_or_default()} }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[component]
+fn Table(nodes: Vec<Node>) -> Element {
+    rsx! {
+        div { class: "table-wrap",
+            table { class: "dense",
+                thead {
+                    tr {
+                        th { scope: "col", "Task" }
+                        th { scope: "col", "Needs" }
+                        th { scope: "col", "Tasks by state" }
+                    }
+                }
+                tbody {
+                    for node in nodes {
+                        tr { key: "{node.name}",
+                            td { class: "mono", "{node.name}" }
+                            td { class: "mono dim", {node.needs.join(", ")} }
+                            td {
+                                for state in TASK_STATES.into_iter().filter(|state| node.states.contains_key(state)) {
+                                    span { key: "{state}", class: "tag",
+                                        {format!("{} {}", node.states.get(&state).copied().unwrap_or(0), look::of_task(state).word)}
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

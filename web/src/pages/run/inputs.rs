@@ -1,0 +1,76 @@
+//! What the run was given: inputs, labels, and where it comes from.
+
+use dioxus::prelude::*;
+
+use super::RunView;
+use super::artifacts::json_tree::JsonTree;
+use crate::parts::text::Copy;
+use crate::place::Link;
+use crate::route::Place;
+
+#[component]
+pub(super) fn Inputs() -> Element {
+    let view = use_context::<RunView>();
+    let Some(run) = view.summary.read().clone() else { return rsx! {} };
+    let origin = [
+        ("Run", run.id.to_string()),
+        ("Idempotency key", run.key.clone()),
+        ("Workflow file", run.digest.clone()),
+        ("Trace", run.trace_id.clone()),
+    ];
+    rsx! {
+        div { class: "stack",
+            section { class: "card",
+                div { class: "card-head", h2 { "Inputs" } }
+                if run.inputs.is_empty() {
+                    p { class: "card-body dim", "The workflow has no inputs." }
+                } else {
+                    div { class: "table-wrap",
+                        table { class: "dense",
+                            thead {
+                                tr {
+                                    th { scope: "col", "Name" }
+                                    th { scope: "col", "Value" }
+                                }
+                            }
+                            tbody {
+                                for (name , value) in run.inputs.clone() {
+                                    tr { key: "{name}",
+                                        td { class: "mono nowrap", "{name}" }
+                                        td { JsonTree { name: None, value, depth: 1 } }
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+            section { class: "card",
+                div { class: "card-head", h2 { "Origin" } }
+                dl { class: "facts card-body",
+                    for (name , value) in origin {
+                        div { key: "{name}", class: "pair",
+                            dt { "{name}" }
+                            dd { class: "with-copy",
+                                span { class: "id", "{value}" }
+                                Copy { text: value.clone(), what: name }
+                            }
+                        }
+                    }
+                    for (name , value) in &run.labels {
+                        div { key: "{name}", class: "pair",
+                            dt { "Label {name}" }
+                            dd { "{value}" }
+                        }
+                    }
+                    if let Some(from) = run.recovered_from {
+                        dt { "Repeats" }
+                        dd {
+                            Link { to: Place::run(from), class: "id", "{from}" }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! One workflow: its graph, its file, and a form that runs it.
+
+use dioxus::prelude::*;
+use emboflow_model::workflow;
+use emboflow_protocol::http::WorkflowView;
+use emboflow_protocol::request::SubmitBody;
+
+use crate::api;
+use crate::graph::Graph;
+use crate::icon::{Drawn, Icon};
+use crate::parts::banner::{Loading, Problem};
+use crate::parts::definition;
+use crate::parts::inputs_form::InputsForm;
+use crate::parts::source::Source;
+use crate::parts::text::Ago;
+use crate::place::{Link, PLACE};
+use crate::route::{Place, Route, encode};
+
+const TABS: [(&str, &str); 2] = [("", "Overview"), ("run", "Run")];
+
+#[component]
+pub(crate) fn WorkflowPage(name: String) -> Element {
+    let asked_name = name.clone();
+    let mut asked = use_resource(move || {
+        let address = api::in_project(&format!("workflows/{}", encode(&asked_name)));
+        async move { api::get::<WorkflowView>(&address).await }
+    });
+    let answer = asked.read().clone();
+    match answer {
+        None => rsx! { Loading { rows: 6 } },
+        Some(Err(error)) => rsx! { Problem { error, retry: move |()| asked.restart() } },
+        Some(Ok(view)) => rsx! { Shown { view } },
+    }
+}
+
+#[component]
+fn Shown(view: WorkflowView) -> Element {
+    let place = PLACE.read().clone();
+    let tab = place.get("tab").unwrap_or_default().to_owned();
+    let name = view.name.to_string();
+    let source = view.source.clone().unwrap_or_default();
+    rsx! {
+        div { class: "page-head",
+            div {
+                h1 { class: "mono", "{name}" }
+                p { class: "lead",
+                    if let Some(text) = &view.description {
+                        "{text} · "
+                    }
+                    "version {view.version}, applied "
+                    Ago { at: view.created_at }
+                }
+            }
+            div { class: "actions",
+                Link { to: Place::new(Route::Runs).with("workflow", &name), class: "button",
+                    Drawn { icon: Icon::Runs }
+                    "Its runs"
+                }
+                Link { to: place.with("tab", "run"), class: "button primary",
+                    Drawn { icon: Icon::Play }
+                    "Run…"
+                }
+            }
+        }
+        nav { class: "tabs", "aria-label": "Views of the workflow",
+            for (word , title) in TABS {
+                Link { key: "{title}", to: place.with("tab", word), class: "tab", current: (word == tab).then(|| "page".to_owned()), "{title}" }
+            }
+        }
+        match tab.as_str() {
+            "run" => rsx! { Run { name, source } },
+            _ => rsx! {
+                div { class: "stack",
+                    Drawing { source: source.clone() }
+                    Source { text: source }
+                }
+            },
+        }
+    }
+}
+
+#[component]
+fn Drawing(source: String) -> Element {
+    let mut chosen = use_signal(String::new);
+    let parsed =
+        use_memo(use_reactive!(|source| workflow::parse(&source).map(|flow| definition::nodes(&flow))));
+    let nodes = match &*parsed.read() {
+        Ok(nodes) => nodes.clone(),
+        Err(problems) => {
+            return rsx! {
+                div { class: "banner warn",
+                    Drawn { icon: Icon::Alert }
+                    p { "This version of EmboFlow finds problems in the file: {problems[0]}" }
+                }
+            };
+        }
+    };
+    let choice = chosen();
+    let nodes = nodes.into_iter().map(|mut node| {
+        node.selected = node.name == choice;
+        node
+    });
+    let facts = definition::facts(&source, &choice);
+    let class = if facts.is_some() { "split open" } else { "split" };
+    rsx! {
+        div { class,
+            div { class: "card",
+                Graph { nodes: nodes.collect::<Vec<_>>(), onchoose: move |name| chosen.set(name) }
+            }
+            if let Some(facts) = facts {
+                aside { class: "card panel", "aria-label": "Task {choice}",
+                    div { class: "card-head",
+                        h2 { class: "mono grow", "{choice}" }
+                        button { class: "button ghost small square", r#type: "button", "aria-label": "Close the panel", onclick: move |_| chosen.set(String::new()),
+                            Drawn { icon: Icon::Close }
+                        }
+                    }
+                    dl { class: "facts card-body",
+                        for (name , value) in facts {
+                            div { key: "{name}", class: "pair",
+                                dt { "{name}" }
+                                dd { class: "mono", "{value}" }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[component]
+fn Run(name: String, source: String) -> Element {
+    let parsed =
+        use_memo(use_reactive!(|source| workflow::parse(&source).map(|flow| flow.file.inputs.clone())));
+    match &*parsed.read() {
+        Ok(inputs) => {
+            let body = SubmitBody { workflow: Some(name), ..SubmitBody::default() };
+            rsx! { InputsForm { inputs: inputs.clone(), body, given: serde_json::Map::new() } }
+        }
+        Err(_) => rsx! { Drawing { source: source.clone() } },
+    }
+}

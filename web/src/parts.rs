@@ -1,0 +1,14 @@
+//! Small parts that the pages are made of.
+
+pub(crate) mod banner;
+pub(crate) mod definition;
+pub(crate) mod editor;
+pub(crate) mod inputs_form;
+pub(crate) mod meter;
+pub(crate) mod palette;
+pub(crate) mod pill;
+pub(crate) mod sign_in;
+pub(crate) mod source;
+pub(crate) mod text;
+pub(crate) mod toast;
+pub(crate) mod virtual_rows;

@@ -1,0 +1,69 @@
+//! What a workflow file says, as things to draw; pure.
+
+use emboflow_model::workflow::{self, Workflow};
+use indexmap::IndexMap;
+use serde_json::Map;
+
+use crate::graph::Node;
+
+/// The nodes of the graph, with the sizes of the fan-outs where the defaults alone tell them.
+pub(crate) fn nodes(flow: &Workflow) -> Vec<Node> {
+    let planned =
+        flow.resolve_inputs(&Map::new()).and_then(|inputs| flow.expand(&inputs)).unwrap_or_default();
+    let mut sizes: IndexMap<&str, u32> = IndexMap::new();
+    for task in &planned {
+        *sizes.entry(task.spec_name.as_str()).or_insert(0) += 1;
+    }
+    let specs = flow.topological_order().iter();
+    specs
+        .map(|name| {
+            let folds = flow.task(name).is_some_and(|task| !task.matrix.is_empty());
+            Node {
+                name: name.clone(),
+                fan_out: sizes.get(name.as_str()).copied().filter(|_| folds),
+                folds,
+                needs: flow.needs(name).to_vec(),
+                states: IndexMap::new(),
+                selected: false,
+            }
+        })
+        .collect()
+}
+
+/// What the file says of one task, field by field.
+pub(crate) fn facts(source: &str, name: &str) -> Option<Vec<(String, String)>> {
+    let flow = workflow::parse(source).ok()?;
+    let value = serde_json::to_value(flow.task(name)?).ok()?;
+    let fields = value.as_object()?;
+    let text = |value: &serde_json::Value| match value {
+        serde_json::Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    Some(fields.iter().map(|(name, value)| (name.clone(), text(value))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = "version: 1
+name: digits
+defaults: { image: a }
+tasks:
+  prepare: { command: [\"true\"] }
+  train:
+    needs: [prepare]
+    matrix: { fold: [1, 2, 3] }
+    command: [\"true\"]
+";
+
+    #[test]
+    fn a_fan_out_is_one_node_that_knows_its_size() {
+        let nodes = nodes(&workflow::parse(FILE).unwrap());
+        let shapes: Vec<_> =
+            nodes.iter().map(|node| (node.name.as_str(), node.fan_out, node.folds)).collect();
+        assert_eq!(shapes, [("prepare", None, false), ("train", Some(3), true)]);
+        assert_eq!(nodes[1].needs, ["prepare"]);
+        assert!(facts(FILE, "train").unwrap().iter().any(|(name, _)| name == "matrix"));
+    }
+}

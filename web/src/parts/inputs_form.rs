@@ -1,0 +1,249 @@
+//! A form made from a workflow's inputs; every value is checked as it is typed, by the validator of the scheduler.
+
+use dioxus::prelude::*;
+use emboflow_model::RunSummary;
+use emboflow_model::workflow::{InputSpec, InputType};
+use emboflow_protocol::request::SubmitBody;
+use indexmap::IndexMap;
+use serde_json::{Map, Value};
+
+use crate::api::{self, ApiError};
+use crate::icon::{Drawn, Icon};
+use crate::parts::banner::Problem;
+use crate::parts::toast;
+use crate::place::go;
+use crate::route::{Place, Route};
+
+/// What the form holds: a text for each input. An input that is not in it takes its default.
+pub(crate) type Texts = IndexMap<String, String>;
+
+/// A value as it is typed.
+fn typed(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => String::new(),
+        other => other.to_string(),
+    }
+}
+
+/// What is wrong with a text; nothing for one that leaves an optional input out.
+fn wrong(spec: &InputSpec, text: &str) -> Option<String> {
+    if text.is_empty() && spec.kind != InputType::String {
+        return spec.is_required().then(|| "is required".to_owned());
+    }
+    if text.is_empty() && !spec.is_required() {
+        return None;
+    }
+    spec.read(text).err()
+}
+
+/// The inputs to send: all that were given and differ from the default.
+fn values(inputs: &IndexMap<String, InputSpec>, texts: &Texts) -> Map<String, Value> {
+    let mut values = Map::new();
+    for (name, spec) in inputs {
+        let text = texts.get(name).map_or("", String::as_str);
+        let leaves_out = text.is_empty() && (spec.kind != InputType::String || !spec.is_required());
+        if leaves_out && spec.default.as_ref().is_none_or(|default| default.as_str() != Some("")) {
+            continue;
+        }
+        if let Ok(value) = spec.read(text)
+            && spec.default.as_ref() != Some(&value)
+        {
+            values.insert(name.clone(), value);
+        }
+    }
+    values
+}
+
+#[component]
+pub(crate) fn InputsForm(
+    inputs: IndexMap<String, InputSpec>,
+    body: SubmitBody,
+    given: Map<String, Value>,
+    #[props(default)] blocked: bool,
+) -> Element {
+    let begins = inputs.clone();
+    let mut texts = use_signal(move || {
+        let first = |name: &String, spec: &InputSpec| given.get(name).or(spec.default.as_ref()).map(typed);
+        begins
+            .iter()
+            .map(|(name, spec)| (name.clone(), first(name, spec).unwrap_or_default()))
+            .collect::<Texts>()
+    });
+    let mut busy = use_signal(|| false);
+    let mut error = use_signal(|| None::<ApiError>);
+    let bad = inputs
+        .iter()
+        .filter(|(name, spec)| wrong(spec, texts.read().get(*name).map_or("", String::as_str)).is_some())
+        .count();
+    let sent = inputs.clone();
+    rsx! {
+        form {
+            class: "card",
+            onsubmit: move |event| {
+                event.prevent_default();
+                let inputs = values(&sent, &texts.peek());
+                let body = SubmitBody { inputs, ..body.clone() };
+                spawn(async move {
+                    busy.set(true);
+                    error.set(submit(&body).await.err());
+                    busy.set(false);
+                });
+            },
+            div { class: "card-head", h2 { "Inputs" } }
+            div { class: "card-body stack loose",
+                if inputs.is_empty() {
+                    p { class: "dim", "This workflow has no inputs." }
+                }
+                for (name , spec) in inputs.clone() {
+                    Field {
+                        key: "{name}",
+                        text: texts.read().get(&name).cloned().unwrap_or_default(),
+                        name: name.clone(),
+                        spec,
+                        onchange: move |text: String| {
+                            texts.write().insert(name.clone(), text);
+                        },
+                    }
+                }
+                if let Some(error) = error() {
+                    Problem { error }
+                }
+                div { class: "row-flex",
+                    button {
+                        class: "button primary",
+                        r#type: "submit",
+                        disabled: busy() || bad > 0 || blocked,
+                        Drawn { icon: if busy() { Icon::Spinner } else { Icon::Play } }
+                        "Start the run"
+                    }
+                    if bad > 0 {
+                        span { class: "dim", role: "status", {crate::format::count(bad as u64, "input")} " to be put right first" }
+                    }
+                }
+            }
+        }
+    }
+}
+
+async fn submit(body: &SubmitBody) -> Result<(), ApiError> {
+    let answer = api::post::<Value>(&api::in_project("runs"), body).await?;
+    match serde_json::from_value::<RunSummary>(answer) {
+        Ok(run) => go(Place::run(run.id)),
+        // Safely taken, but not decided yet: it appears in the list by itself.
+        Err(_) => {
+            toast::done("The request is safely taken; the run appears as soon as the scheduler has decided.");
+            go(Place::new(Route::Runs));
+        }
+    }
+    Ok(())
+}
+
+#[component]
+fn Field(name: String, spec: InputSpec, text: String, onchange: Callback<String>) -> Element {
+    let wrong = wrong(&spec, &text);
+    let id = format!("input-{name}");
+    let about = format!("{id}-about");
+    let kind = spec.kind.word();
+    let invalid = if wrong.is_some() { "true" } else { "false" };
+    let choices: Option<Vec<String>> = match (&spec.choices, spec.kind) {
+        (Some(choices), _) => Some(choices.iter().map(typed).collect()),
+        (None, InputType::Boolean) => Some(vec!["true".to_owned(), "false".to_owned()]),
+        (None, _) => None,
+    };
+    let long = matches!(spec.kind, InputType::Array | InputType::Object);
+    rsx! {
+        div { class: "field",
+            label { r#for: "{id}",
+                span { class: "mono", "{name}" }
+                span { class: "dim", " {kind}" }
+                if spec.is_required() {
+                    span { class: "dim", ", required" }
+                }
+            }
+            if let Some(choices) = choices {
+                select {
+                    id: "{id}",
+                    class: "input",
+                    "aria-describedby": "{about}",
+                    "aria-invalid": invalid,
+                    onchange: move |event| onchange.call(event.value()),
+                    if !choices.contains(&text) {
+                        option { value: "", selected: true, "–" }
+                    }
+                    for choice in choices {
+                        option { key: "{choice}", value: "{choice}", selected: choice == text, "{choice}" }
+                    }
+                }
+            } else if long {
+                textarea {
+                    id: "{id}",
+                    class: "input mono",
+                    rows: "4",
+                    spellcheck: "false",
+                    "aria-describedby": "{about}",
+                    "aria-invalid": invalid,
+                    value: "{text}",
+                    oninput: move |event| onchange.call(event.value()),
+                }
+            } else {
+                input {
+                    id: "{id}",
+                    class: "input",
+                    r#type: "text",
+                    inputmode: if matches!(spec.kind, InputType::Integer | InputType::Number) { "decimal" } else { "text" },
+                    autocomplete: "off",
+                    "aria-describedby": "{about}",
+                    "aria-invalid": invalid,
+                    value: "{text}",
+                    oninput: move |event| onchange.call(event.value()),
+                }
+            }
+            div { id: "{about}",
+                if let Some(wrong) = wrong {
+                    p { class: "wrong", "{name} {wrong}" }
+                }
+                if let Some(text) = &spec.description {
+                    p { class: "hint", "{text}" }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn inputs(text: &str) -> IndexMap<String, InputSpec> {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn only_what_differs_from_the_default_is_sent() {
+        let inputs = inputs(
+            r#"{"n": {"type": "integer", "default": 3}, "s": {"type": "string"}, "o": {"type": "array", "required": false}}"#,
+        );
+        let texts = |n: &str, s: &str, o: &str| -> Texts {
+            [("n", n), ("s", s), ("o", o)]
+                .into_iter()
+                .map(|(name, text)| (name.to_owned(), text.to_owned()))
+                .collect()
+        };
+        assert_eq!(Value::Object(values(&inputs, &texts("3", "x", ""))), serde_json::json!({"s": "x"}));
+        assert_eq!(
+            Value::Object(values(&inputs, &texts("4", "x", "[1]"))),
+            serde_json::json!({"n": 4, "s": "x", "o": [1]})
+        );
+    }
+
+    #[test]
+    fn a_wrong_value_is_said_while_it_is_typed() {
+        let inputs =
+            inputs(r#"{"n": {"type": "integer", "minimum": 1, "default": 3}, "r": {"type": "integer"}}"#);
+        assert!(wrong(&inputs["n"], "0").unwrap().contains("at least 1"));
+        assert!(wrong(&inputs["n"], "x").unwrap().contains("integer"));
+        assert_eq!(wrong(&inputs["n"], ""), None);
+        assert!(wrong(&inputs["r"], "").unwrap().contains("required"));
+    }
+}

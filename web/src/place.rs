@@ -1,0 +1,79 @@
+//! Where the page is, and how it gets elsewhere without being loaded again.
+
+use dioxus::prelude::*;
+
+use crate::browser;
+use crate::route::Place;
+
+/// The place that is shown.
+pub(crate) static PLACE: GlobalSignal<Place> = Signal::global(browser::read_place);
+
+/// Goes there; `Back` comes back.
+pub(crate) fn go(place: Place) {
+    if *PLACE.peek() == place {
+        return;
+    }
+    let another_page = PLACE.peek().route != place.route;
+    browser::write_place(&place, false);
+    *PLACE.write() = place;
+    if another_page && let Some(window) = browser::window() {
+        window.scroll_to_with_x_and_y(0.0, 0.0);
+    }
+}
+
+/// Changes filters without a new entry in the history.
+pub(crate) fn adjust(place: Place) {
+    if *PLACE.peek() != place {
+        browser::write_place(&place, true);
+        *PLACE.write() = place;
+    }
+}
+
+/// Follows the browser's own buttons.
+pub(crate) fn use_history() {
+    use_hook(|| {
+        let (sender, mut receiver) = futures::channel::mpsc::unbounded::<()>();
+        if let Some(window) = browser::window() {
+            browser::listen(&window, "popstate", move |_| {
+                // The receiver lives as long as the page.
+                let _ = sender.unbounded_send(());
+            });
+        }
+        spawn(async move {
+            while futures::StreamExt::next(&mut receiver).await.is_some() {
+                *PLACE.write() = browser::read_place();
+            }
+        });
+    });
+}
+
+/// A real link: it can be opened in another tab, copied and reached by keyboard.
+#[component]
+pub(crate) fn Link(
+    to: Place,
+    #[props(default)] class: String,
+    #[props(default)] current: Option<String>,
+    #[props(default)] label: Option<String>,
+    #[props(default)] title: Option<String>,
+    children: Element,
+) -> Element {
+    let address = format!("{}{}", browser::root(), to.address());
+    rsx! {
+        a {
+            class,
+            href: address,
+            title,
+            "aria-current": current,
+            "aria-label": label,
+            onclick: move |event| {
+                let keys = event.modifiers();
+                let elsewhere = keys.ctrl() || keys.meta() || keys.shift() || keys.alt();
+                if !elsewhere {
+                    event.prevent_default();
+                    go(to.clone());
+                }
+            },
+            {children}
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! Every view is an address: path and query to route and back.
+
+/// What the page shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// The list of runs.
+    Runs,
+    /// One run.
+    Run {
+        /// Its id, as written in the address.
+        id: String,
+        /// What of it.
+        tab: Tab,
+    },
+    /// The list of workflows.
+    Workflows,
+    /// One workflow.
+    Workflow {
+        /// Its name, as written in the address.
+        name: String,
+    },
+    /// An editor for a workflow file that is run once.
+    New,
+    /// The executors.
+    Executors,
+    /// The health of the installation.
+    System,
+    /// No such address.
+    Unknown,
+}
+
+/// The views of one run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tab {
+    Timeline,
+    Graph,
+    Logs,
+    Artifacts,
+    Inputs,
+    Events,
+    Definition,
+}
+
+impl Tab {
+    pub(crate) const ALL: [Tab; 7] =
+        [Tab::Timeline, Tab::Graph, Tab::Logs, Tab::Artifacts, Tab::Inputs, Tab::Events, Tab::Definition];
+
+    /// As in the address.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Tab::Timeline => "timeline",
+            Tab::Graph => "graph",
+            Tab::Logs => "logs",
+            Tab::Artifacts => "artifacts",
+            Tab::Inputs => "inputs",
+            Tab::Events => "events",
+            Tab::Definition => "definition",
+        }
+    }
+
+    /// As people read it.
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Tab::Timeline => "Timeline",
+            Tab::Graph => "Graph",
+            Tab::Logs => "Logs",
+            Tab::Artifacts => "Artifacts",
+            Tab::Inputs => "Inputs",
+            Tab::Events => "Events",
+            Tab::Definition => "Definition",
+        }
+    }
+}
+
+/// A route with its filters: one address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) route: Route,
+    query: Vec<(String, String)>,
+}
+
+impl Place {
+    pub(crate) fn new(route: Route) -> Self {
+        Self { route, query: Vec::new() }
+    }
+
+    /// The default view of a run.
+    pub(crate) fn run(id: impl ToString) -> Self {
+        Self::new(Route::Run { id: id.to_string(), tab: Tab::Timeline })
+    }
+
+    /// Reads a path below the site's root (without leading `/`) and a query (without `?`).
+    pub(crate) fn parse(path: &str, query: &str) -> Self {
+        let parts: Vec<String> = path.split('/').filter(|part| !part.is_empty()).map(decode).collect();
+        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        let route = match parts.as_slice() {
+            [] | ["runs"] => Route::Runs,
+            ["runs", id] => Route::Run { id: (*id).to_owned(), tab: Tab::Timeline },
+            ["runs", id, word] => match Tab::ALL.into_iter().find(|tab| tab.word() == *word) {
+                Some(tab) => Route::Run { id: (*id).to_owned(), tab },
+                None => Route::Unknown,
+            },
+            ["workflows"] => Route::Workflows,
+            ["workflows", name] => Route::Workflow { name: (*name).to_owned() },
+            ["new"] => Route::New,
+            ["executors"] => Route::Executors,
+            ["system"] => Route::System,
+            _ => Route::Unknown,
+        };
+        let query = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        Self { route, query }
+    }
+
+    /// The address relative to the site's root.
+    pub(crate) fn address(&self) -> String {
+        let path = match &self.route {
+            Route::Runs | Route::Unknown => "runs".to_owned(),
+            Route::Run { id, tab: Tab::Timeline } => format!("runs/{}", encode(id)),
+            Route::Run { id, tab } => format!("runs/{}/{}", encode(id), tab.word()),
+            Route::Workflows => "workflows".to_owned(),
+            Route::Workflow { name } => format!("workflows/{}", encode(name)),
+            Route::New => "new".to_owned(),
+            Route::Executors => "executors".to_owned(),
+            Route::System => "system".to_owned(),
+        };
+        if self.query.is_empty() {
+            return path;
+        }
+        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.query).finish();
+        format!("{path}?{query}")
+    }
+
+    /// The value of a filter, if it is set.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The same place with this filter; an empty value takes it away.
+    #[must_use]
+    pub(crate) fn with(&self, name: &str, value: &str) -> Self {
+        let mut query = self.query.clone();
+        query.retain(|(key, _)| key != name);
+        if !value.is_empty() {
+            query.push((name.to_owned(), value.to_owned()));
+        }
+        Self { route: self.route.clone(), query }
+    }
+
+    /// Another tab of the same run, with the same selection.
+    #[must_use]
+    pub(crate) fn with_tab(&self, tab: Tab) -> Self {
+        match &self.route {
+            Route::Run { id, .. } => {
+                let mut place = Self::new(Route::Run { id: id.clone(), tab });
+                for kept in ["task", "attempt"] {
+                    place = place.with(kept, self.get(kept).unwrap_or_default());
+                }
+                place
+            }
+            _ => self.clone(),
+        }
+    }
+}
+
+fn decode(part: &str) -> String {
+    // `+` stands for itself in a path; only the query writes a space that way.
+    let pair = part.replace('+', "%2B");
+    form_urlencoded::parse(pair.as_bytes()).next().map(|(text, _)| text.into_owned()).unwrap_or_default()
+}
+
+/// One segment of a path.
+pub(crate) fn encode(segment: &str) -> String {
+    form_urlencoded::byte_serialize(segment.as_bytes()).collect::<String>().replace('+', "%20")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_reads_back_to_the_same_place() {
+        let places = [
+            Place::new(Route::Runs).with("state", "failed,running").with("search", "a b&c=d"),
+            Place::run("run-01"),
+            Place::new(Route::Run { id: "run-01".to_owned(), tab: Tab::Logs }).with("task", "train[3]"),
+            Place::new(Route::Workflow { name: "digits".to_owned() }),
+            Place::new(Route::System),
+        ];
+        for place in places {
+            let address = place.address();
+            let (path, query) = address.split_once('?').unwrap_or((&address, ""));
+            assert_eq!(Place::parse(path, query), place, "{address}");
+        }
+    }
+
+    #[test]
+    fn an_empty_filter_leaves_the_address() {
+        let place = Place::new(Route::Runs).with("state", "failed").with("state", "");
+        assert_eq!(place.address(), "runs");
+    }
+
+    #[test]
+    fn a_strange_address_is_unknown_and_not_an_error() {
+        for path in ["nothing", "runs/a/b/c", "runs/a/nothing", "system/x"] {
+            assert_eq!(Place::parse(path, "").route, Route::Unknown, "{path}");
+        }
+    }
+
+    #[test]
+    fn another_tab_keeps_the_selection_only() {
+        let place = Place::run("run-01").with("task", "train[3]").with("find", "x");
+        assert_eq!(place.with_tab(Tab::Logs).address(), "runs/run-01/logs?task=train%5B3%5D");
+    }
+}

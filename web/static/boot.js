@@ -1,0 +1,53 @@
+// Runs before anything is painted: theme, root of the site, then the app; and the bar for when the app has died.
+(() => {
+  const script = document.currentScript;
+  const html = document.documentElement;
+  // The page finds the API from here, whatever folder a proxy has put it under.
+  html.dataset.root = new URL(script.dataset.root, location.href).pathname;
+
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const chosen = () => {
+    try {
+      return localStorage.getItem("emboflow.theme");
+    } catch {
+      return null; // Storage may be switched off; the system's choice holds then.
+    }
+  };
+  const paint = () => {
+    const theme = chosen();
+    html.dataset.theme = theme === "light" || theme === "dark" ? theme : dark.matches ? "dark" : "light";
+  };
+  paint();
+  dark.addEventListener("change", paint);
+  addEventListener("emboflow-theme", paint);
+
+  let dead = false;
+  const died = (reason) => {
+    if (dead) return;
+    dead = true;
+    const show = () => {
+      document.getElementById("reload-reason").textContent = reason;
+      document.getElementById("reload-bar").hidden = false;
+      document.getElementById("reload-button").addEventListener("click", () => location.reload());
+      html.dataset.dead = "true";
+    };
+    if (document.body) show();
+    else addEventListener("DOMContentLoaded", show);
+  };
+  addEventListener("emboflow-panic", (event) => {
+    died("The page has stopped working and shows old data. Runs go on unharmed. " + String(event.detail).slice(0, 300));
+  });
+  addEventListener("error", (event) => {
+    if (event.error instanceof WebAssembly.RuntimeError) died("The page has stopped working and shows old data. Runs go on unharmed.");
+  });
+
+  const assets = new URL(".", script.src);
+  addEventListener("DOMContentLoaded", async () => {
+    try {
+      const app = await import(new URL("app.js", assets).href);
+      await app.default({ module_or_path: new URL("app_bg.wasm", assets) });
+    } catch (error) {
+      died("The page could not start: " + String(error).slice(0, 300));
+    }
+  });
+})();

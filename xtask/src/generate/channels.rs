@@ -1,0 +1,231 @@
+//! Every family of subjects: where it is, what travels there, who sends and who receives.
+
+use emboflow_protocol::call::{Claim, Explain};
+use emboflow_protocol::command::Commands;
+use emboflow_protocol::dead_letter::dead_subject;
+use emboflow_protocol::event::Event;
+use emboflow_protocol::log::live_subject;
+use emboflow_protocol::message::Message;
+use emboflow_protocol::report::Reports;
+use emboflow_protocol::request::{Verb, reply_subject, request_subject};
+use emboflow_protocol::stream::EXECUTORS_BUCKET;
+use emboflow_protocol::header;
+
+use super::address::Sample;
+
+/// One family of subjects.
+pub(super) struct Channel {
+    /// Name in the document.
+    pub(super) id: String,
+    /// The subject with parameters.
+    pub(super) address: String,
+    /// In a line.
+    pub(super) title: String,
+    /// Names of the messages.
+    pub(super) messages: &'static [&'static str],
+    /// Who sends.
+    pub(super) senders: &'static str,
+    /// Who receives.
+    pub(super) receivers: &'static str,
+    /// The channel of the answers.
+    pub(super) reply: Option<Reply>,
+}
+
+/// Where answers go.
+pub(super) enum Reply {
+    /// To the subject that this header names.
+    Header(&'static str),
+    /// To the inbox of a NATS request, as this message.
+    Inbox(&'static str),
+}
+
+/// Every family of subjects.
+pub(super) fn channels() -> Vec<Channel> {
+    let mut channels = requests();
+    channels.extend(public());
+    channels.extend(internal());
+    channels
+}
+
+fn requests() -> Vec<Channel> {
+    let sample = Sample::new();
+    let request = |verb: &Verb| Channel {
+        id: verb.token().to_owned(),
+        address: sample.address(request_subject(&sample.project, *verb)),
+        title: match verb {
+            Verb::Submit => "Start a run".to_owned(),
+            Verb::Retry => "Repeat tasks of an ended run as a new run".to_owned(),
+            Verb::Cancel => "End a run".to_owned(),
+            Verb::Pause => "Start no more attempts of a run".to_owned(),
+            Verb::Resume => "Go on with a paused run".to_owned(),
+        },
+        messages: if *verb == Verb::Submit { &["Submit"] } else { &["RunRequest"] },
+        senders: "anyone whom the project allows",
+        receivers: "scheduler",
+        reply: Some(Reply::Header(header::REPLY_TO)),
+    };
+    Verb::ALL.iter().map(request).collect()
+}
+
+fn public() -> Vec<Channel> {
+    let sample = Sample::new();
+    vec![
+        Channel {
+            id: "answer".to_owned(),
+            address: sample.address(reply_subject(&sample.project, "token")),
+            title: "Answers to requests".to_owned(),
+            messages: &["Answer"],
+            senders: "scheduler",
+            receivers: "whoever sent the request",
+            reply: None,
+        },
+        Channel {
+            id: "event".to_owned(),
+            address: sample.address(sample_event(&sample).subject()),
+            title: "What runs have come to".to_owned(),
+            messages: &["Event"],
+            senders: "scheduler",
+            receivers: "anyone whom the project allows",
+            reply: None,
+        },
+        Channel {
+            id: "log".to_owned(),
+            address: sample.address(live_subject(&sample.project, &sample.attempt)),
+            title: "The newest bytes of logs, lossy: gaps are read through the API".to_owned(),
+            messages: &["LogFrame"],
+            senders: "executor",
+            receivers: "API, and anyone whom the project allows",
+            reply: None,
+        },
+        Channel {
+            id: "deadLetter".to_owned(),
+            address: sample.address(dead_subject(Some(&sample.project), "reason")),
+            title: "Messages that nobody could read or carry out".to_owned(),
+            messages: &["DeadLetter"],
+            senders: "scheduler, executor",
+            receivers: "operator",
+            reply: None,
+        },
+    ]
+}
+
+fn internal() -> Vec<Channel> {
+    let sample = Sample::new();
+    let (pool, executor) = (sample.pool.clone(), sample.executor.clone());
+    let (attempt, run) = (sample.attempt.clone(), sample.attempt.run);
+    let claim = Claim { pool: pool.clone(), executor: executor.clone(), attempt, fence: 0 };
+    let reports = Reports { pool: pool.clone(), executor: executor.clone(), reports: Vec::new() };
+    let channel = |id: &str, address: String, title: &str, messages, senders, receivers, reply| Channel {
+        id: id.to_owned(),
+        address,
+        title: title.to_owned(),
+        messages,
+        senders,
+        receivers,
+        reply,
+    };
+    let heartbeats = format!("$KV.{EXECUTORS_BUCKET}.{executor}");
+    vec![
+        channel(
+            "command",
+            sample.address(Commands::subject_of(&pool, &executor)),
+            "What one executor is to do",
+            &["Commands"],
+            "scheduler",
+            "executor",
+            None,
+        ),
+        channel(
+            "report",
+            sample.address(reports.subject()),
+            "What became of attempts; repeated until they are released",
+            &["Reports"],
+            "executor",
+            "scheduler",
+            None,
+        ),
+        channel(
+            "heartbeat",
+            sample.address(heartbeats),
+            "The newest heartbeat of each executor, in a key-value bucket",
+            &["Heartbeat"],
+            "executor",
+            "scheduler, API",
+            None,
+        ),
+        channel(
+            "claim",
+            sample.address(claim.subject()),
+            "Asked before anything is created; no answer, no start",
+            &["Claim"],
+            "executor",
+            "scheduler",
+            Some(Reply::Inbox("ClaimAnswer")),
+        ),
+        channel(
+            "explain",
+            sample.address(Explain { run }.subject()),
+            "Why tasks wait, as of now",
+            &["Explain"],
+            "API",
+            "scheduler",
+            Some(Reply::Inbox("Explanation")),
+        ),
+    ]
+}
+
+/// A whole event, also shown as the example.
+pub(super) fn sample_event(sample: &Sample) -> Event {
+    let (run, at) = (sample.attempt.run, "2026-11-21T13:00:04.250Z");
+    serde_json::from_value(serde_json::json!({
+        "specversion": "1.0",
+        "id": format!("{run}/7"),
+        "source": format!("/projects/{}/runs/{run}", sample.project),
+        "type": emboflow_protocol::event::RUN_CHANGED,
+        "subject": run,
+        "time": at,
+        "datacontenttype": "application/json",
+        "data": {
+            "project": sample.project,
+            "shard": 0,
+            "seq": 4711,
+            "run": {
+                "id": run,
+                "project": sample.project,
+                "workflow": "hello",
+                "state": "succeeded",
+                "labels": { "site": "lab-2" },
+                "tasks": { "total": 3, "by_state": { "succeeded": 3 } },
+                "created_at": "2026-11-21T13:00:00.000Z",
+                "started_at": "2026-11-21T13:00:00.120Z",
+                "finished_at": at,
+                "version": 7,
+            },
+        },
+    }))
+    .expect("the example is a whole event")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::address::stream_of;
+    use super::*;
+    use emboflow_protocol::stream::STREAMS;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_stream_has_a_channel() {
+        let channels = channels();
+        let stored: BTreeSet<_> =
+            channels.iter().filter_map(|channel| stream_of(&channel.address)).map(|stream| stream.name).collect();
+        assert_eq!(stored, STREAMS.iter().map(|stream| stream.name).collect());
+    }
+
+    #[test]
+    fn addresses_and_names_are_unique() {
+        let channels = channels();
+        let addresses: BTreeSet<_> = channels.iter().map(|channel| &channel.address).collect();
+        let ids: BTreeSet<_> = channels.iter().map(|channel| &channel.id).collect();
+        assert_eq!((addresses.len(), ids.len()), (channels.len(), channels.len()));
+    }
+}

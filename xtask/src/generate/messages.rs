@@ -1,0 +1,79 @@
+//! The messages by name: their types, and one self-contained JSON Schema each.
+
+use emboflow_model::executor::Heartbeat;
+use emboflow_protocol::call::{Claim, ClaimAnswer, Explain, Explanation};
+use emboflow_protocol::command::Commands;
+use emboflow_protocol::event::Event;
+use emboflow_protocol::report::Reports;
+use emboflow_protocol::request::{Answer, RunBody, SubmitBody};
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde_json::Value;
+
+/// A message whose payload is JSON.
+pub(super) struct JsonMessage {
+    /// Name in the documents.
+    pub(super) name: &'static str,
+    /// In a line.
+    pub(super) summary: &'static str,
+    refer: fn(&mut SchemaGenerator) -> Schema,
+    stand_alone: fn(SchemaGenerator) -> Schema,
+}
+
+impl JsonMessage {
+    const fn of<T: JsonSchema>(name: &'static str, summary: &'static str) -> Self {
+        Self {
+            name,
+            summary,
+            refer: |generator| generator.subschema_for::<T>(),
+            stand_alone: |generator| generator.into_root_schema_for::<T>(),
+        }
+    }
+
+    /// A reference to its schema among the definitions of `generator`.
+    pub(super) fn refer(&self, generator: &mut SchemaGenerator) -> Value {
+        (self.refer)(generator).to_value()
+    }
+}
+
+/// Every message with a JSON payload.
+pub(super) const MESSAGES: &[JsonMessage] = &[
+    JsonMessage::of::<SubmitBody>("Submit", "A new run: a workflow's text or name, inputs and labels."),
+    JsonMessage::of::<RunBody>("RunRequest", "Cancel, retry, pause or resume a run."),
+    JsonMessage::of::<Answer>("Answer", "What became of a request: accepted, or rejected with reasons."),
+    JsonMessage::of::<Event>("Event", "What a run has come to, as a CloudEvent."),
+    JsonMessage::of::<Commands>("Commands", "Start, stop or release attempts."),
+    JsonMessage::of::<Reports>("Reports", "What became of attempts."),
+    JsonMessage::of::<Heartbeat>("Heartbeat", "What an executor says of itself, every five seconds."),
+    JsonMessage::of::<Claim>("Claim", "May this attempt start?"),
+    JsonMessage::of::<ClaimAnswer>("ClaimAnswer", "Granted with credentials, or refused."),
+    JsonMessage::of::<Explain>("Explain", "Why do the tasks of a run wait?"),
+    JsonMessage::of::<Explanation>("Explanation", "The reasons of the waiting tasks."),
+];
+
+/// Each message's own schema by its name, with relative addresses.
+pub(super) fn schemas() -> impl Iterator<Item = (&'static str, Value)> {
+    MESSAGES.iter().map(|message| {
+        let generator = SchemaGenerator::new(SchemaSettings::draft2020_12());
+        let mut schema = (message.stand_alone)(generator).to_value();
+        schema["$id"] = format!("{}.json", message.name).into();
+        (message.name, schema)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_schema_names_only_definitions_of_its_own() {
+        for (name, schema) in schemas() {
+            let text = schema.to_string();
+            for reference in text.split("\"$ref\":\"").skip(1) {
+                let target = reference.split('"').next().unwrap();
+                let pointer = target.strip_prefix('#').unwrap_or_else(|| panic!("{name}: {target}"));
+                assert!(schema.pointer(pointer).is_some(), "{name}: {target}");
+            }
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! Chores of the repository that need code: `cargo run --bin xtask -- page`, `… -- generate [--check]`.
+mod generate;
+mod page;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let words: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let outcome = match words.as_slice() {
+        ["page"] => page::pack(),
+        ["generate"] => generate::generate(false),
+        ["generate", "--check"] => generate::generate(true),
+        _ => Err(anyhow::anyhow!("which chore? usage: cargo run --bin xtask -- page | generate [--check]")),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            page::say(&format!("xtask: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
