@@ -6,7 +6,7 @@ use std::io::IsTerminal;
 use std::sync::Once;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::{JsonFields, Writer};
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormattedFields};
@@ -36,8 +36,9 @@ pub fn init(service: &'static str) {
 }
 
 /// Starts logging to a file for the whole process; only the first call counts. Standard error repeats warnings on a
-/// terminal, where people read something else, and everything elsewhere. The filter is that of [`init`].
-pub fn init_with_file(service: &'static str, file: LogFile) {
+/// terminal, where people read something else, and everything elsewhere. The filter is that of [`init`]; targets that start
+/// with one of `hushed` warn nobody on a terminal.
+pub fn init_with_file(service: &'static str, file: LogFile, hushed: &[&'static str]) {
     ONCE.call_once(|| {
         let to_file = tracing_subscriber::fmt::layer()
             .with_writer(move || file.clone())
@@ -46,7 +47,8 @@ pub fn init_with_file(service: &'static str, file: LogFile) {
         let to_terminal = if std::io::stderr().is_terminal() {
             let layer =
                 tracing_subscriber::fmt::layer().with_writer(std::io::stderr).compact().without_time();
-            layer.with_filter(LevelFilter::WARN).boxed()
+            let hushed = hushed.iter().map(|target| (*target, LevelFilter::ERROR));
+            layer.with_filter(Targets::new().with_default(LevelFilter::WARN).with_targets(hushed)).boxed()
         } else {
             let layer =
                 tracing_subscriber::fmt::layer().with_writer(std::io::stderr).fmt_fields(JsonFields::new());

@@ -63,23 +63,32 @@ async fn a_page_address_is_answered_for_its_depth_or_says_that_there_is_no_page(
     let world = World::start().await;
     for (path, root) in [("/", "./"), ("/runs", "./"), ("/runs/run-1", "../"), ("/runs/run-1/logs", "../../")]
     {
-        let response = world.bare(Method::GET, path).header("accept-encoding", "br").send().await.unwrap();
-        if response.status() == StatusCode::OK {
-            assert!(
-                response.headers()["content-security-policy"]
-                    .to_str()
-                    .unwrap()
-                    .contains("frame-ancestors 'none'")
-            );
-            assert_eq!(response.headers()["cache-control"], "no-cache");
-            if !response.headers().contains_key("content-encoding") {
-                assert!(response.text().await.unwrap().contains(&format!("data-root=\"{root}\"")), "{path}");
-            }
-        } else {
+        let response = world.bare(Method::GET, path).send().await.unwrap();
+        if response.status() == StatusCode::NOT_FOUND {
             // Built before the page was.
-            assert_eq!(response.status(), StatusCode::NOT_FOUND);
             assert!(response.text().await.unwrap().contains("make web"));
+            continue;
         }
+        assert!(
+            response.headers()["content-security-policy"]
+                .to_str()
+                .unwrap()
+                .contains("frame-ancestors 'none'")
+        );
+        assert_eq!(response.headers()["cache-control"], "no-cache");
+        let tag = response.headers()["etag"].to_str().unwrap().to_owned();
+        let page = response.text().await.unwrap();
+        assert!(page.contains(&format!("data-root=\"{root}\"")), "{path}");
+        let known = world.bare(Method::GET, path).header("if-none-match", tag).send().await.unwrap();
+        assert_eq!(known.status(), StatusCode::NOT_MODIFIED);
+
+        let script =
+            page.split('"').find(|text| text.ends_with("/app.js")).unwrap().trim_start_matches(['.', '/']);
+        let request = world.bare(Method::GET, &format!("/{script}")).header("accept-encoding", "gzip, br");
+        let script = request.send().await.unwrap();
+        assert_eq!(script.headers()["content-encoding"], "br");
+        assert!(script.headers()["cache-control"].to_str().unwrap().contains("immutable"));
+        assert!(script.headers()["content-type"].to_str().unwrap().contains("javascript"));
     }
     world.end().await;
 }

@@ -7,6 +7,10 @@ use anyhow::bail;
 use emboflow_model::LogEntry;
 use emboflow_records::{AppendError, Records, RecordsError};
 
+/// Conflicts in one commit before the driver starts over from the records. More than one is possible only while a
+/// replica set has not made somebody's write readable yet.
+const MAX_CONFLICTS: u32 = 10;
+
 /// Appends the entries, however long the records are away. Errors: another scheduler has written to the log, so this
 /// one has lost the shard and must forget what it decided.
 pub(super) async fn commit(
@@ -15,12 +19,18 @@ pub(super) async fn commit(
     mut entries: Vec<Arc<LogEntry>>,
 ) -> anyhow::Result<()> {
     let mut pause = Duration::from_millis(20);
+    let mut conflicts = 0;
     while let Some(first) = entries.first().map(|entry| entry.seq()) {
         match records.append(shard, entries.clone()).await {
             Ok(()) => return Ok(()),
             Err(error @ AppendError::Disordered { .. }) => bail!("a defect of the planner: {error}"),
             Err(AppendError::Conflict { seq }) => {
+                conflicts += 1;
+                if conflicts > MAX_CONFLICTS {
+                    bail!("place {seq} of the log stays taken although nothing is read there");
+                }
                 tracing::warn!(seq, "a place in the log is taken; looking whose it is");
+                tokio::time::sleep(pause).await;
             }
             Err(AppendError::Unavailable(error)) => {
                 tracing::warn!(%error, first, entries = entries.len(), "decisions cannot be stored yet");

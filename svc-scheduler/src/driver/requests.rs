@@ -14,6 +14,7 @@ use emboflow_protocol::stream::MAX_REQUEST_BYTES;
 use emboflow_protocol::{ErrorCode, FieldError};
 use emboflow_records::{Records, RecordsError, RequestOutcome};
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -335,16 +336,21 @@ fn is_key(key: &str) -> bool {
 }
 
 fn parse_body<T: DeserializeOwned>(payload: &[u8]) -> Result<T, Refusal> {
-    serde_json::from_slice(payload).map_err(|error| {
-        vec![FieldError {
-            line: u32::try_from(error.line()).ok(),
-            column: u32::try_from(error.column()).ok(),
-            ..FieldError::new(
-                ErrorCode::RequestMalformed,
-                format!("the body is not the JSON of this request: {error}"),
-            )
-        }]
-    })
+    // serde would read a list as the fields in their order; nobody means that.
+    let object: Result<Map<String, Value>, _> = serde_json::from_slice(payload);
+    object.and_then(|object| serde_json::from_value(Value::Object(object))).map_err(
+        |error: serde_json::Error| {
+            let at = |place: usize| u32::try_from(place).ok().filter(|place| *place > 0);
+            vec![FieldError {
+                line: at(error.line()),
+                column: at(error.column()),
+                ..FieldError::new(
+                    ErrorCode::RequestMalformed,
+                    format!("the body is not the JSON of this request: {error}"),
+                )
+            }]
+        },
+    )
 }
 
 /// Whether the refusal means that the message itself could not be read.
