@@ -72,7 +72,12 @@ impl Attempt {
         marks: Marks,
         orders: tokio::sync::watch::Receiver<Orders>,
     ) -> Self {
-        let desk = Desk::new(executor.bus.clone(), executor.pool.clone(), executor.identity.executor.clone(), &start);
+        let desk = Desk::new(
+            executor.bus.clone(),
+            executor.pool.clone(),
+            executor.identity.executor.clone(),
+            &start,
+        );
         let store = Arc::new(Store::new(executor.storage.clone(), desk));
         let (id, launching) = (start.attempt.clone(), Arc::default());
         Self { executor, id, start, marks, orders, journaled: None, store, launching }
@@ -168,7 +173,9 @@ impl Attempt {
         loop {
             match self.executor.runtime.observe(&self.id).await {
                 Ok(seen) => return seen,
-                Err(error) => tracing::warn!(attempt = %self.id, %error, "a container cannot be looked at yet"),
+                Err(error) => {
+                    tracing::warn!(attempt = %self.id, %error, "a container cannot be looked at yet")
+                }
             }
             tokio::time::sleep(ENGINE_PAUSE).await;
         }

@@ -41,8 +41,9 @@ pub(crate) async fn take(executor: Arc<Executor>, mut consumer: Consumer) {
 /// Hands the commands of one message on at once; the future that is returned settles the message.
 fn receive(executor: &Arc<Executor>, delivery: Delivery) -> impl Future<Output = ()> + Send + use<> {
     let commands = delivery.decode::<Commands>();
-    let journaling: Result<Vec<_>, BusError> = commands
-        .map(|message| message.commands.into_iter().filter_map(|command| executor.receive(command)).collect());
+    let journaling: Result<Vec<_>, BusError> = commands.map(|message| {
+        message.commands.into_iter().filter_map(|command| executor.receive(command)).collect()
+    });
     async move {
         let subject = delivery.subject.clone();
         let settled = match journaling {

@@ -77,7 +77,8 @@ impl Executor {
             Taken::Known(_) | Taken::Released => None,
             Taken::New(_) if self.closed.load(Ordering::Relaxed) => {
                 self.held.put_back(&attempt);
-                let verdict = outcome::rejected(Reason::DiskFull, "The executor's disk is full: it takes no work.");
+                let verdict =
+                    outcome::rejected(Reason::DiskFull, "The executor's disk is full: it takes no work.");
                 self.report_end(attempt, fence, verdict);
                 None
             }

@@ -67,7 +67,8 @@ impl Journal {
     /// Writes an entry and waits until it would survive a power cut.
     pub(crate) async fn commit(&self, attempt: &AttemptId, entry: Entry) -> Result<(), JournalError> {
         let (durable, done) = oneshot::channel();
-        let ended = || JournalError { folder: self.folder.to_string(), detail: "its thread has ended".to_owned() };
+        let ended =
+            || JournalError { folder: self.folder.to_string(), detail: "its thread has ended".to_owned() };
         let line = Line { attempt: attempt.clone(), entry, durable: Some(durable) };
         self.lines.send(line).map_err(|_| ended())?;
         done.await.map_err(|_| ended())?

@@ -17,7 +17,8 @@ static ATTEMPTS: LazyLock<IntCounterVec> = LazyLock::new(|| {
 });
 
 static PULLS: LazyLock<Histogram> = LazyLock::new(|| {
-    let options = HistogramOpts::new("emboflow_image_pull_seconds", "Time until an attempt's image was there.");
+    let options =
+        HistogramOpts::new("emboflow_image_pull_seconds", "Time until an attempt's image was there.");
     registered(Histogram::with_opts(options.buckets(vec![0.01, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0])))
 });
 

@@ -59,7 +59,9 @@ pub(crate) fn of_exit(end: EndOfContainer<'_>) -> Verdict {
         0 => succeeded(end.exit.oom_killed),
         137 if end.exit.oom_killed => {
             let limit = in_mib(end.memory_bytes);
-            let message = format!("The program was killed: it reached its memory limit{limit}. Raise `resources.memory`.");
+            let message = format!(
+                "The program was killed: it reached its memory limit{limit}. Raise `resources.memory`."
+            );
             Verdict::failed(Cause::User, Reason::OomKilled, message).with_code(code)
         }
         137 | 143 if end.engine_restarted => Verdict::new(
@@ -77,7 +79,8 @@ pub(crate) fn of_exit(end: EndOfContainer<'_>) -> Verdict {
 }
 
 fn succeeded(child_oom: bool) -> Verdict {
-    let note = "A process of the task was killed because the memory limit was reached, yet the task ended with 0.";
+    let note =
+        "A process of the task was killed because the memory limit was reached, yet the task ended with 0.";
     let message = child_oom.then(|| note.to_owned());
     Verdict { outcome: Outcome::Succeeded, cause: Cause::User, reason: None, message, exit_code: Some(0) }
 }
@@ -107,7 +110,8 @@ fn is_bad_command(code: i64, log_head: &[u8]) -> bool {
 }
 
 fn bad_command(detail: &str) -> Verdict {
-    let message = format!("The command cannot be started in this image: {detail}. Check `command` and the image.");
+    let message =
+        format!("The command cannot be started in this image: {detail}. Check `command` and the image.");
     Verdict::failed(Cause::User, Reason::BadCommand, message)
 }
 
@@ -119,8 +123,12 @@ fn in_mib(bytes: u64) -> String {
 pub(crate) fn asked(reason: Reason, ran: bool) -> Verdict {
     let place = if ran { "" } else { " before its container was started" };
     let (outcome, cause, what) = match reason {
-        Reason::RunTimeout => (Outcome::TimedOut, Cause::User, "It ran longer than its `timeout` and was stopped"),
-        Reason::StartTimeout => (Outcome::TimedOut, Cause::Infra, "It was not started in time and was stopped"),
+        Reason::RunTimeout => {
+            (Outcome::TimedOut, Cause::User, "It ran longer than its `timeout` and was stopped")
+        }
+        Reason::StartTimeout => {
+            (Outcome::TimedOut, Cause::Infra, "It was not started in time and was stopped")
+        }
         Reason::Preempted => (Outcome::Preempted, Cause::Policy, "It gave way to more urgent work"),
         Reason::Drained => (Outcome::Preempted, Cause::Infra, "Its executor was drained"),
         Reason::Fenced => (Outcome::Cancelled, Cause::System, "Another attempt has taken its place"),
@@ -151,7 +159,9 @@ pub(crate) fn of_error(error: &RuntimeError) -> Verdict {
         RuntimeError::ImageDenied { .. } => Verdict::failed(
             Cause::User,
             Reason::ImageDenied,
-            format!("{text}. It is private or does not exist: check the name, or give the executor's engine access."),
+            format!(
+                "{text}. It is private or does not exist: check the name, or give the executor's engine access."
+            ),
         ),
         RuntimeError::ImageUnavailable { .. } => Verdict::failed(
             Cause::Infra,
@@ -261,7 +271,11 @@ mod tests {
                 Cause::User,
                 Reason::ImageDenied,
             ),
-            (RuntimeError::ImageUnavailable { image, detail: detail.clone() }, Cause::Infra, Reason::ImageUnavailable),
+            (
+                RuntimeError::ImageUnavailable { image, detail: detail.clone() },
+                Cause::Infra,
+                Reason::ImageUnavailable,
+            ),
             (RuntimeError::BadCommand { detail: detail.clone() }, Cause::User, Reason::BadCommand),
             (RuntimeError::BadSpec { detail: detail.clone() }, Cause::User, Reason::SpecInvalid),
             (RuntimeError::DiskFull { detail: detail.clone() }, Cause::Infra, Reason::DiskFull),

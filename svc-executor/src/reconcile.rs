@@ -29,7 +29,11 @@ pub(crate) async fn reconcile(executor: &Arc<Executor>, replay: Replay) {
         executor.journal.append(&attempt, Entry::Released);
     }
     if !whole.is_empty() {
-        tracing::info!(attempts = whole.len(), containers = own.len(), "taking up attempts of the last start");
+        tracing::info!(
+            attempts = whole.len(),
+            containers = own.len(),
+            "taking up attempts of the last start"
+        );
     }
     whole.into_iter().for_each(|(_, marks)| executor.resume(marks));
 }

@@ -103,9 +103,9 @@ pub async fn start_on(
 
 fn runtime(choice: &RuntimeChoice, owner: Owner, simulated: &Simulated) -> anyhow::Result<Arc<dyn Runtime>> {
     Ok(match choice {
-        RuntimeChoice::Docker(docker) => {
-            Arc::new(DockerRuntime::new(docker.host.as_deref(), owner).context("setting up the Docker client")?)
-        }
+        RuntimeChoice::Docker(docker) => Arc::new(
+            DockerRuntime::new(docker.host.as_deref(), owner).context("setting up the Docker client")?,
+        ),
         RuntimeChoice::Simulated => Arc::new(simulated.for_owner(owner)),
     })
 }
@@ -116,7 +116,9 @@ async fn open_journal(config: &Config) -> anyhow::Result<(Journal, Replay)> {
     loop {
         match Journal::open(&config.data_dir) {
             Ok(opened) => return Ok(opened),
-            Err(error) if tokio::time::Instant::now() >= until => return Err(error).context("opening the journal"),
+            Err(error) if tokio::time::Instant::now() >= until => {
+                return Err(error).context("opening the journal");
+            }
             Err(error) => tracing::debug!(%error, "the journal is not free yet"),
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -133,12 +135,17 @@ fn watch(health: &Health, executor: &Arc<Executor>) {
     health.check("nats", CHECK_TIMEOUT, move || {
         let bus = nats.bus.clone();
         async move {
-            if bus.is_connected() { Ok("connected".to_owned()) } else { Err(format!("no connection to {}", bus.url())) }
+            if bus.is_connected() {
+                Ok("connected".to_owned())
+            } else {
+                Err(format!("no connection to {}", bus.url()))
+            }
         }
     });
     let disk = executor.clone();
     health.check("disk", CHECK_TIMEOUT, move || {
-        let (free, closed) = (machine::disk(&disk.data_dir).free_bytes >> 20, disk.closed.load(Ordering::Relaxed));
+        let (free, closed) =
+            (machine::disk(&disk.data_dir).free_bytes >> 20, disk.closed.load(Ordering::Relaxed));
         let said = format!("{free} MiB free");
         std::future::ready(if closed { Err(format!("{said}: too full to take work")) } else { Ok(said) })
     });
@@ -192,17 +199,18 @@ async fn live(
 }
 
 async fn find_engine(executor: &Executor) -> Engine {
-    for round in 0u32.. {
+    let mut rounds = 0u32;
+    loop {
         match executor.runtime.probe().await {
             Ok(engine) => return engine,
-            Err(error) if round.is_multiple_of(WARN_EACH) => {
+            Err(error) if rounds.is_multiple_of(WARN_EACH) => {
                 tracing::warn!(%error, "no container engine yet; `make setup` installs and starts one");
             }
             Err(_) => {}
         }
+        rounds = rounds.wrapping_add(1);
         tokio::time::sleep(PAUSE).await;
     }
-    unreachable!("the rounds do not end")
 }
 
 /// Shows the executor among NATS' services, as soon as NATS is there.

@@ -101,7 +101,8 @@ impl Store {
         if let Some(token) = token.as_ref() {
             return Ok(token.clone());
         }
-        let refused = |reason| Trouble::Lasting(format!("the scheduler gives no access to the storage: {reason}"));
+        let refused =
+            |reason| Trouble::Lasting(format!("the scheduler gives no access to the storage: {reason}"));
         Ok(token.insert(self.desk.ask().await.map_err(refused)?).clone())
     }
 

@@ -1,4 +1,5 @@
 //! The life of attempts: a whole executor on a real NATS and a real gateway, with simulated and with real containers.
+#![expect(clippy::unwrap_used, reason = "a test ends where something is missing")]
 
 mod support;
 
@@ -82,17 +83,23 @@ async fn an_attempt_goes_through_its_phases_and_leaves_log_and_outputs(mut world
     let stored = world.storage().get_bytes(&object_key::log_seal(&prefix), 1 << 20).await.unwrap();
     assert_eq!(serde_json::from_slice::<LogSeal>(&stored).unwrap(), seal);
 
-    let named: Vec<_> = end.artifacts.iter().map(|a| (a.name.as_str(), a.files, a.directory, a.preview)).collect();
+    let named: Vec<_> =
+        end.artifacts.iter().map(|a| (a.name.as_str(), a.files, a.directory, a.preview)).collect();
     assert_eq!(named, [("all", 1, true, false), ("file", 1, false, true)]);
-    let manifest = world.storage().get_bytes(&object_key::artifact_manifest(&prefix, "all"), 1 << 20).await.unwrap();
+    let manifest =
+        world.storage().get_bytes(&object_key::artifact_manifest(&prefix, "all"), 1 << 20).await.unwrap();
     assert_eq!(hex(&manifest), end.artifacts[0].manifest_sha256);
     let manifest: ArtifactManifest = serde_json::from_slice(&manifest).unwrap();
-    assert_eq!((manifest.files[0].path.as_str(), manifest.files[0].sha256.as_str()), ("a.txt", hex(b"made").as_str()));
+    assert_eq!(
+        (manifest.files[0].path.as_str(), manifest.files[0].sha256.as_str()),
+        ("a.txt", hex(b"made").as_str())
+    );
     let key = format!("{}a.txt", object_key::artifact_prefix(&prefix, "all"));
     assert_eq!(&world.storage().get_bytes(&key, 99).await.unwrap()[..], b"made");
 
     let times = end.times;
-    let all = [times.claimed_at, times.pulled_at, times.started_at, times.exited_at, times.stored_at].map(Option::unwrap);
+    let all = [times.claimed_at, times.pulled_at, times.started_at, times.exited_at, times.stored_at]
+        .map(Option::unwrap);
     assert!(all.is_sorted(), "{times:?}");
     world.release(&start).await;
     world.until_forgotten().await;
@@ -118,7 +125,10 @@ async fn an_artifact_of_one_task_is_the_input_of_another(mut world: World) {
         manifest_sha256: artifact.manifest_sha256,
         directory: true,
     };
-    let program = Program { shell: "cat $INPUT_RAW_DATA/0/a.txt; touch /inputs/raw-data/x || exit 0; exit 9", words: "ms=1" };
+    let program = Program {
+        shell: "cat $INPUT_RAW_DATA/0/a.txt; touch /inputs/raw-data/x || exit 0; exit 9",
+        words: "ms=1",
+    };
     let with = |source| vec![StageIn { name: "raw-data".into(), sources: vec![source] }];
     let second = world.attempt(RuntimeSpec { inputs: with(source.clone()), ..world.spec(program) });
     world.send(Command::Start(Box::new(second.clone()))).await;
@@ -139,8 +149,10 @@ async fn an_artifact_of_one_task_is_the_input_of_another(mut world: World) {
     assert!(end.message.unwrap().contains("'raw-data'"));
 }
 
-const ENDLESS: Program =
-    Program { shell: "trap '' TERM; echo ready; while true; do sleep 1; done", words: "ms=600000 ignore_term line=ready" };
+const ENDLESS: Program = Program {
+    shell: "trap '' TERM; echo ready; while true; do sleep 1; done",
+    words: "ms=600000 ignore_term line=ready",
+};
 
 async fn a_stopped_attempt_is_gone_before_its_end_is_reported(mut world: World) {
     world.start_executor().await;
@@ -150,7 +162,10 @@ async fn a_stopped_attempt_is_gone_before_its_end_is_reported(mut world: World) 
     let end = world.end(&start).await;
     assert_eq!((end.outcome, end.reason), (Outcome::Cancelled, Some(Reason::Cancelled)));
     assert_eq!(end.exit_code, Some(137), "it ignored the signal and was killed");
-    assert!(end.times.exited_at.unwrap().ms_since(end.times.started_at.unwrap()) >= 1_000, "it had its grace");
+    assert!(
+        end.times.exited_at.unwrap().ms_since(end.times.started_at.unwrap()) >= 1_000,
+        "it had its grace"
+    );
     if world.kind == Kind::Docker {
         let name = format!("ef-{}", start.attempt);
         assert_eq!(World::docker(&["inspect", "-f", "{{.State.Running}}", &name]), "false");
@@ -189,7 +204,7 @@ async fn a_command_that_comes_twice_starts_once(mut world: World) {
     world.send(Command::Start(Box::new(start.clone()))).await;
     let marker = world.begin(Program { shell: "true", words: "" }).await;
     world.end(&marker).await;
-    assert_eq!(world.heartbeat_of(&marker).await, [marker.attempt.clone()]);
+    assert_eq!(world.heartbeat_of(&marker).await, std::slice::from_ref(&marker.attempt));
     assert_eq!(world.archived(&start).await, b"once\n");
 }
 
@@ -200,13 +215,14 @@ async fn a_refused_claim_starts_nothing(mut world: World) {
     world.send(Command::Start(Box::new(start.clone()))).await;
     let marker = world.begin(Program { shell: "true", words: "" }).await;
     world.end(&marker).await;
-    assert_eq!(world.heartbeat_of(&marker).await, [marker.attempt.clone()]);
+    assert_eq!(world.heartbeat_of(&marker).await, std::slice::from_ref(&marker.attempt));
     assert_eq!(world.phases(&start.attempt), Vec::<Phase>::new());
 }
 
 async fn a_missing_output_fails_the_attempt_with_its_name(mut world: World) {
     world.start_executor().await;
-    let outputs = vec![StageOut { name: "model".into(), path: "model.bin".into(), preview: false, optional: false }];
+    let outputs =
+        vec![StageOut { name: "model".into(), path: "model.bin".into(), preview: false, optional: false }];
     let start = world.attempt(RuntimeSpec { outputs, ..world.spec(Program { shell: "true", words: "" }) });
     world.send(Command::Start(Box::new(start.clone()))).await;
     let end = world.end(&start).await;
@@ -253,7 +269,10 @@ async fn an_attempt_outlives_a_restart_of_the_executor_with_one_start_and_an_exa
 
 async fn an_attempt_that_ended_while_the_executor_was_away_is_finished(mut world: World) {
     world.start_executor().await;
-    let program = Program { shell: "echo begin; sleep 1; echo end; exit 3", words: "ms=1000 line=begin lines=1 exit=3" };
+    let program = Program {
+        shell: "echo begin; sleep 1; echo end; exit 3",
+        words: "ms=1000 line=begin lines=1 exit=3",
+    };
     let start = world.begin(program).await;
     world.running(&start).await;
     world.stop_executor().await;
@@ -283,7 +302,8 @@ async fn an_image_that_cannot_be_had_ends_the_attempt_with_what_to_do(mut world:
 
 async fn an_end_is_reported_when_nats_comes_back(mut world: World) {
     world.start_executor().await;
-    let start = world.begin(Program { shell: "echo on; sleep 1.5; echo off", words: "ms=1500 line=on" }).await;
+    let start =
+        world.begin(Program { shell: "echo on; sleep 1.5; echo off", words: "ms=1500 line=on" }).await;
     world.running(&start).await;
     world.nats.kill();
     tokio::time::sleep(std::time::Duration::from_secs(2)).await;
@@ -315,11 +335,40 @@ async fn a_command_that_nobody_can_read_is_a_dead_letter(mut world: World) {
     assert_eq!(world.end(&start).await.outcome, Outcome::Succeeded, "others go on");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_in_docker_is_shut_in() {
+    let mut world = World::new(Kind::Docker).await;
+    world.start_executor().await;
+    let shell = "id -u; pwd; ls /sys/class/net; grep -c . /proc/net/route; grep CapEff /proc/self/status; \
+        grep NoNewPrivs /proc/self/status; grep Seccomp: /proc/self/status; touch /etc/x 2>/dev/null || echo root is read-only; \
+        touch /tmp/x && touch x && echo tmp and workspace are not; ls /var/run/docker.sock 2>/dev/null || echo no socket";
+    let start = world.begin(Program { shell, words: "" }).await;
+    let end = world.end(&start).await;
+    assert_eq!(end.outcome, Outcome::Succeeded, "{end:?}");
+    let log = String::from_utf8(world.archived(&start).await).unwrap();
+    let said: Vec<String> =
+        log.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    let expected = [
+        "65532",
+        "/workspace",
+        "lo",
+        "1",
+        "CapEff: 0000000000000000",
+        "NoNewPrivs: 1",
+        "Seccomp: 2",
+        "root is read-only",
+        "tmp and workspace are not",
+        "no socket",
+    ];
+    assert_eq!(said, expected);
+}
+
 impl World {
     /// What the executor holds, in a heartbeat that knows of this attempt.
     async fn heartbeat_of(&self, start: &Start) -> Vec<AttemptId> {
         until("a heartbeat names it", async || {
-            let held: Vec<_> = self.heartbeat().await?.attempts.into_iter().map(|held| held.attempt).collect();
+            let held: Vec<_> =
+                self.heartbeat().await?.attempts.into_iter().map(|held| held.attempt).collect();
             held.contains(&start.attempt).then_some(held)
         })
         .await

@@ -1,4 +1,5 @@
 //! Images from real and from broken registries on loopback.
+#![expect(clippy::unwrap_used, reason = "a test ends where something is missing")]
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -26,7 +27,8 @@ impl Registry {
         let folder = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let passwords = folder.path().join("passwords");
-        std::fs::write(&passwords, "somebody:$2y$05$WWWWWWWWWWWWWWWWWWWWWOu2fgVqHYxn5BFGFaxaLJEQWpJmZMnXa\n").unwrap();
+        std::fs::write(&passwords, "somebody:$2y$05$WWWWWWWWWWWWWWWWWWWWWOu2fgVqHYxn5BFGFaxaLJEQWpJmZMnXa\n")
+            .unwrap();
         let auth = auth.replace("PASSWORDS", &passwords.to_string_lossy());
         let root = folder.path().join("root");
         let text = format!(
@@ -132,7 +134,8 @@ async fn a_registry_that_wants_a_password_denies() {
 
 #[tokio::test]
 async fn a_registry_that_fails_or_is_not_there_is_unavailable() {
-    let failing = listener(b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    let failing =
+        listener(b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
     for image in [format!("127.0.0.1:{failing}/hello:1"), "127.0.0.1:1/hello:1".to_owned()] {
         let error = refusal(&image).await;
         assert!(matches!(error, RuntimeError::ImageUnavailable { .. }), "{error:?}");
@@ -153,4 +156,14 @@ async fn what_is_no_image_name_is_not_found() {
         let error = refusal(image).await;
         assert!(matches!(error, RuntimeError::ImageNotFound { .. }), "{image}: {error:?}");
     }
+}
+
+#[tokio::test]
+async fn an_engine_that_is_not_there_yet_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = format!("unix://{}", folder.path().join("docker.sock").display());
+    let owner = Owner { instance: "test-images".into(), executor: "exec-images".parse().unwrap() };
+    let runtime = DockerRuntime::new(Some(&host), owner.clone()).expect("the address is a good one");
+    assert!(matches!(runtime.probe().await, Err(RuntimeError::Unreachable { .. })));
+    assert!(DockerRuntime::new(Some("tcp://10.0.0.1:2375"), owner).is_err(), "no engine over the network");
 }

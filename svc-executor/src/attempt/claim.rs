@@ -31,7 +31,9 @@ impl Desk {
             match self.bus.call(&self.claim, ANSWER).await {
                 Ok(ClaimAnswer::Granted { storage_token }) => return Ok(storage_token),
                 Ok(ClaimAnswer::Refused { reason }) => return Err(reason),
-                Err(error) => tracing::warn!(attempt = %self.claim.attempt, %error, "a claim has no answer yet"),
+                Err(error) => {
+                    tracing::warn!(attempt = %self.claim.attempt, %error, "a claim has no answer yet")
+                }
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(PAUSE_MAX);

@@ -28,7 +28,8 @@ impl Attempt {
         };
         if let Some(missing) = missing {
             tracing::warn!(attempt = %self.id, missing, "an attempt ends without its log");
-            verdict.message = Some(verdict.message.map_or(missing.clone(), |message| format!("{message} {missing}")));
+            verdict.message =
+                Some(verdict.message.map_or(missing.clone(), |message| format!("{message} {missing}")));
         }
         let mut times = self.marks.times;
         times.stored_at = exit.is_some().then(now);

@@ -132,7 +132,11 @@ impl Attempt {
 }
 
 /// Creates the container and starts it, if it never was. After an unclear answer the container itself is looked at.
-async fn launch(executor: Arc<Executor>, plan: ContainerPlan, launching: Arc<Mutex<()>>) -> Result<(), RuntimeError> {
+async fn launch(
+    executor: Arc<Executor>,
+    plan: ContainerPlan,
+    launching: Arc<Mutex<()>>,
+) -> Result<(), RuntimeError> {
     let _launching = launching.lock().await;
     let until = Instant::now() + LAUNCH_PATIENCE;
     loop {

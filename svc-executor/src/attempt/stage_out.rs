@@ -38,7 +38,8 @@ pub(super) async fn store(
         let (workspace, wanted) = (workspace.to_owned(), output.clone());
         let found = tokio::task::spawn_blocking(move || find(&workspace, &wanted)).await;
         let found = found.unwrap_or_else(|error| Err(error.to_string()));
-        let refused = |detail: String| outcome::stage_out(&format!("Output '{}': {detail}.", output.name), true);
+        let refused =
+            |detail: String| outcome::stage_out(&format!("Output '{}': {detail}.", output.name), true);
         let Some(found) = found.map_err(refused)? else { continue };
         let stored = store_artifact(store, output, found, prefix).await;
         artifacts.push(stored.map_err(|trouble| verdict(output, &trouble))?);
@@ -90,7 +91,8 @@ fn is_directory(output: &StageOut) -> bool {
 /// The files of an output in the order of their paths; none when it is optional and missing. Nothing outside the
 /// workspace is ever read, whatever links the task has made: the container has ended, so they no longer change.
 fn find(workspace: &Path, output: &StageOut) -> Result<Option<Vec<Found>>, String> {
-    let workspace = workspace.canonicalize().map_err(|error| format!("the workspace cannot be read: {error}"))?;
+    let workspace =
+        workspace.canonicalize().map_err(|error| format!("the workspace cannot be read: {error}"))?;
     let relative = Path::new(&output.path);
     if !relative.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
         return Err(format!("'{}' leaves the workspace", output.path.escape_debug()));
@@ -98,7 +100,9 @@ fn find(workspace: &Path, output: &StageOut) -> Result<Option<Vec<Found>>, Strin
     let path = workspace.join(relative);
     match path.symlink_metadata() {
         Err(_) if output.optional => return Ok(None),
-        Err(_) => return Err(format!("'{}' is not in the workspace: the task did not write it", output.path)),
+        Err(_) => {
+            return Err(format!("'{}' is not in the workspace: the task did not write it", output.path));
+        }
         Ok(_) => {}
     }
     let start = inside(&workspace, &path)?;
@@ -124,7 +128,11 @@ fn start_name(path: &Path) -> Result<String, String> {
 fn inside(workspace: &Path, path: &Path) -> Result<PathBuf, String> {
     let shown = path.strip_prefix(workspace).unwrap_or(path).display().to_string();
     let real = path.canonicalize().map_err(|error| format!("'{shown}' cannot be read: {error}"))?;
-    if real.starts_with(workspace) { Ok(real) } else { Err(format!("'{shown}' is a link that leaves the workspace")) }
+    if real.starts_with(workspace) {
+        Ok(real)
+    } else {
+        Err(format!("'{shown}' is a link that leaves the workspace"))
+    }
 }
 
 fn walk(workspace: &Path, top: &Path, found: &mut Vec<Found>) -> Result<(), String> {
@@ -146,7 +154,8 @@ fn walk(workspace: &Path, top: &Path, found: &mut Vec<Found>) -> Result<(), Stri
 
 fn add_file(workspace: &Path, source: &Path, path: String, found: &mut Vec<Found>) -> Result<(), String> {
     let source = inside(workspace, source)?;
-    let kind = source.symlink_metadata().map_err(|error| format!("'{path}' cannot be read: {error}"))?.file_type();
+    let kind =
+        source.symlink_metadata().map_err(|error| format!("'{path}' cannot be read: {error}"))?.file_type();
     if kind.is_dir() {
         return Err(format!("'{path}' is a link to a directory; copy it instead"));
     }

@@ -78,7 +78,9 @@ impl Marks {
         let mut entries = Vec::new();
         entries.extend(self.start.clone().map(|start| Entry::Intent { start }));
         entries.extend(self.times.claimed_at.map(|at| Entry::Claimed { at }));
-        entries.extend(self.times.pulled_at.map(|at| Entry::ImageReady { digest: self.image_digest.clone(), at }));
+        entries.extend(
+            self.times.pulled_at.map(|at| Entry::ImageReady { digest: self.image_digest.clone(), at }),
+        );
         entries.extend(self.boot.clone().map(|boot| Entry::Starting { boot }));
         entries.extend(self.stopping.map(|reason| Entry::Stopping { reason }));
         entries.extend(self.end.clone().map(|end| Entry::Ended { end }));

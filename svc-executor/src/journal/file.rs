@@ -63,7 +63,8 @@ impl State {
 
 impl JournalFile {
     pub(super) fn open(folder: &Path) -> Result<(Self, Replay), JournalError> {
-        let fail = |doing: &'static str| move |error: std::io::Error| JournalError::new(folder, doing, &error);
+        let fail =
+            |doing: &'static str| move |error: std::io::Error| JournalError::new(folder, doing, &error);
         std::fs::create_dir_all(folder).map_err(fail("making the folder"))?;
         let path = folder.join(NAME);
         let mut file = opened(&path).map_err(fail("opening it"))?;
@@ -107,7 +108,8 @@ impl JournalFile {
     }
 
     fn append(&mut self, lines: &[u8], durable: bool) -> std::io::Result<()> {
-        let whole = self.file.write_all(lines).and_then(|()| if durable { self.file.sync_data() } else { Ok(()) });
+        let whole =
+            self.file.write_all(lines).and_then(|()| if durable { self.file.sync_data() } else { Ok(()) });
         match whole {
             Ok(()) => self.written += lines.len() as u64,
             Err(_) => {
@@ -133,7 +135,8 @@ impl JournalFile {
         let (path, fresh) = (self.folder.join(NAME), self.folder.join("journal.new"));
         let mut file = opened(&fresh)?;
         file.set_len(0)?;
-        file.try_lock().map_err(|_| std::io::Error::new(ErrorKind::ResourceBusy, "another executor uses it"))?;
+        file.try_lock()
+            .map_err(|_| std::io::Error::new(ErrorKind::ResourceBusy, "another executor uses it"))?;
         file.write_all(&lines)?;
         file.sync_all()?;
         std::fs::rename(&fresh, &path)?;
@@ -155,7 +158,8 @@ fn sync_folder(folder: &Path) -> std::io::Result<()> {
 }
 
 fn add_line(lines: &mut Vec<u8>, attempt: &AttemptId, entry: &Entry) {
-    let json = serde_json::to_string(&Written { attempt, entry }).expect("entries have only keys that are strings");
+    let json =
+        serde_json::to_string(&Written { attempt, entry }).expect("entries have only keys that are strings");
     lines.extend_from_slice(format!("{} {json}\n", checksum(json.as_bytes())).as_bytes());
 }
 

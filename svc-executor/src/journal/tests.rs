@@ -27,7 +27,8 @@ fn intent(run: u128) -> Entry {
         outputs: Vec::new(),
         log_limit_bytes: 1,
     };
-    let start = Start { attempt: attempt(run), fence: 4, project: "p".parse().unwrap(), trace_id: "t".into(), spec };
+    let start =
+        Start { attempt: attempt(run), fence: 4, project: "p".parse().unwrap(), trace_id: "t".into(), spec };
     Entry::Intent { start: Box::new(start) }
 }
 

@@ -29,7 +29,12 @@ pub(crate) struct Archive {
 
 impl Archive {
     /// Starts to bring the spool in `folder` below `prefix`, as far as `length` says.
-    pub(crate) fn start(store: Arc<Store>, prefix: String, folder: PathBuf, length: watch::Receiver<u64>) -> Self {
+    pub(crate) fn start(
+        store: Arc<Store>,
+        prefix: String,
+        folder: PathBuf,
+        length: watch::Receiver<u64>,
+    ) -> Self {
         let work = Work { store, prefix, folder, length };
         Self { task: AbortOnDropHandle::new(tokio::spawn(work.run())) }
     }

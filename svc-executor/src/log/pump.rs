@@ -58,7 +58,10 @@ impl Pump {
     /// The container has ended: reads its log to the last byte. None only if the pump broke.
     pub(crate) async fn finish(self) -> Option<Spool> {
         self.ended.cancel();
-        self.task.await.inspect_err(|error| tracing::error!(%error, "a log could not be read to its end")).ok()
+        self.task
+            .await
+            .inspect_err(|error| tracing::error!(%error, "a log could not be read to its end"))
+            .ok()
     }
 }
 

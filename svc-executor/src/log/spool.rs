@@ -92,7 +92,8 @@ impl Spool {
     /// spool's end must equal what is in it; if it does not, the engine has dropped the beginning of its log, and the
     /// bytes are appended as they come (the seal will say that some are missing).
     pub(crate) fn take(&mut self, offset: u64, bytes: &[u8]) -> std::io::Result<Vec<u8>> {
-        let known = if self.diverged { 0 } else { self.length.saturating_sub(offset).min(bytes.len() as u64) };
+        let known =
+            if self.diverged { 0 } else { self.length.saturating_sub(offset).min(bytes.len() as u64) };
         let known = usize::try_from(known).unwrap_or(bytes.len());
         let known = if known > 0 && !self.holds(offset, &bytes[..known])? {
             self.diverged = true;

@@ -149,8 +149,10 @@ async fn a_program_that_ends_at_once_keeps_all_its_lines(bench: &Bench, run: u12
 }
 
 async fn a_line_of_a_megabyte_arrives_whole(bench: &Bench, run: u128) {
-    let program =
-        Program { shell: "head -c 1000000 /dev/zero | tr '\\000' x; echo; echo end", words: "bytes=1000000 line=end" };
+    let program = Program {
+        shell: "head -c 1000000 /dev/zero | tr '\\000' x; echo; echo end",
+        words: "bytes=1000000 line=end",
+    };
     let plan = bench.started(run, program).await;
     assert_eq!(bench.exit(&plan).await.code, 0);
     let log = bench.log(&plan, true).await;
@@ -172,7 +174,9 @@ async fn the_log_can_be_followed_and_read_again_from_the_start(bench: &Bench, ru
         words: "ms=500 lines=10",
     };
     let plan = bench.started(run, program).await;
-    let followed = tokio::time::timeout(PATIENCE, bench.log(&plan, true)).await.expect("following ends with the container");
+    let followed = tokio::time::timeout(PATIENCE, bench.log(&plan, true))
+        .await
+        .expect("following ends with the container");
     let expected: String = (0..10).map(|number| format!("line {number}\n")).collect();
     assert_eq!(String::from_utf8(followed).unwrap(), expected);
     bench.exit(&plan).await;

@@ -37,7 +37,8 @@ pub trait Runtime: Send + Sync + 'static {
     /// Sends a signal by name; a container that does not run is no error.
     fn signal<'a>(&'a self, attempt: &'a AttemptId, signal: &'a str) -> Answer<'a, ()>;
     /// The log from its first byte, standard output and error as they came; with `follow` until the end.
-    fn logs<'a>(&'a self, attempt: &'a AttemptId, follow: bool) -> BoxStream<'a, Result<Bytes, RuntimeError>>;
+    fn logs<'a>(&'a self, attempt: &'a AttemptId, follow: bool)
+    -> BoxStream<'a, Result<Bytes, RuntimeError>>;
     /// Every container of this executor, running or not.
     fn inventory(&self) -> Answer<'_, Vec<AttemptId>>;
     /// Removes the container with all it holds, running or not; an absent one is no error.

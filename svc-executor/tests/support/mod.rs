@@ -110,7 +110,8 @@ impl World {
         svc_executor::start_on(config, &self.simulated, &shutdown, &Health::new("executor")).await.unwrap();
         self.executor = Some(shutdown);
         let hint = "no heartbeat: is a container engine there? (run `make setup`)";
-        until(hint, async || self.heartbeat().await.filter(|now| Some(&now.incarnation) != before.as_ref())).await
+        until(hint, async || self.heartbeat().await.filter(|now| Some(&now.incarnation) != before.as_ref()))
+            .await
     }
 
     /// Ends the executor's process as far as that can be done within this one; containers go on.
@@ -150,7 +151,8 @@ impl World {
     /// A command to start a new attempt.
     pub(crate) fn attempt(&mut self, spec: RuntimeSpec) -> Start {
         self.runs += 1;
-        let attempt = AttemptId { run: RunId::from_bits(self.runs), task: "task".parse().unwrap(), number: 1 };
+        let attempt =
+            AttemptId { run: RunId::from_bits(self.runs), task: "task".parse().unwrap(), number: 1 };
         let trace_id = "4bf92f3577b34da6a3ce929d0e0e4736".to_owned();
         Start { attempt, fence: 7, project: "lab".parse().unwrap(), trace_id, spec }
     }
@@ -181,7 +183,11 @@ impl World {
 
     pub(crate) fn phases(&self, attempt: &AttemptId) -> Vec<Phase> {
         let reports = self.reports.borrow();
-        reports.iter().filter(|report| report.attempt == *attempt).map(|report| report.phase.clone()).collect()
+        reports
+            .iter()
+            .filter(|report| report.attempt == *attempt)
+            .map(|report| report.phase.clone())
+            .collect()
     }
 
     pub(crate) fn ends(&self, attempt: &AttemptId) -> Vec<AttemptEnd> {

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use bollard::models::{
-    ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountBindOptions, MountBindOptionsPropagationEnum,
-    MountType, ResourcesUlimits, RestartPolicy, RestartPolicyNameEnum,
+    ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountBindOptions,
+    MountBindOptionsPropagationEnum, MountType, ResourcesUlimits, RestartPolicy, RestartPolicyNameEnum,
 };
 use emboflow_model::runtime_spec::{Isolation, Network};
 use emboflow_model::{AttemptId, RuntimeSpec, TaskKey};
@@ -13,7 +13,7 @@ use emboflow_model::{AttemptId, RuntimeSpec, TaskKey};
 use crate::runtime::{ContainerPlan, Owner, RuntimeError};
 
 /// User and group of a task that names none.
-pub const DEFAULT_UID: u32 = 65_532;
+const DEFAULT_UID: u32 = 65_532;
 const DEFAULT_PIDS: u32 = 512;
 const WORKSPACE: &str = "/workspace";
 const MIB: u64 = 1 << 20;
@@ -36,7 +36,11 @@ const TRACE: &str = "io.emboflow.trace_id";
 ///
 /// # Errors
 /// The spec has a user, a working directory or a variable that cannot be given.
-pub fn create_body(plan: &ContainerPlan, owner: &Owner, cpu_millis: u64) -> Result<ContainerCreateBody, RuntimeError> {
+pub(super) fn create_body(
+    plan: &ContainerPlan,
+    owner: &Owner,
+    cpu_millis: u64,
+) -> Result<ContainerCreateBody, RuntimeError> {
     let spec = &plan.spec;
     let (uid, gid) = user_of(spec)?;
     check_input_names(spec)?;
@@ -57,7 +61,8 @@ pub fn create_body(plan: &ContainerPlan, owner: &Owner, cpu_millis: u64) -> Resu
 fn host_config(plan: &ContainerPlan, cpu_millis: u64) -> HostConfig {
     let spec = &plan.spec;
     let Isolation::Default = spec.isolation;
-    let memory = (spec.resources.memory_bytes > 0).then(|| signed(spec.resources.memory_bytes.max(MEMORY_MIN)));
+    let memory =
+        (spec.resources.memory_bytes > 0).then(|| signed(spec.resources.memory_bytes.max(MEMORY_MIN)));
     let tmp = if spec.resources.memory_bytes > 0 { spec.resources.memory_bytes / 2 } else { TMP_DEFAULT };
     HostConfig {
         cap_drop: Some(vec!["ALL".to_owned()]),
@@ -78,7 +83,10 @@ fn host_config(plan: &ContainerPlan, cpu_millis: u64) -> HostConfig {
         pids_limit: Some(i64::from(spec.pids.unwrap_or(DEFAULT_PIDS))),
         shm_size: spec.shm_bytes.map(signed),
         ulimits: Some(vec![ResourcesUlimits { name: Some("core".to_owned()), soft: Some(0), hard: Some(0) }]),
-        restart_policy: Some(RestartPolicy { name: Some(RestartPolicyNameEnum::NO), maximum_retry_count: None }),
+        restart_policy: Some(RestartPolicy {
+            name: Some(RestartPolicyNameEnum::NO),
+            maximum_retry_count: None,
+        }),
         log_config: Some(log_config(spec.log_limit_bytes)),
         ..HostConfig::default()
     }
@@ -96,7 +104,8 @@ fn nano_cpus(wanted_millis: u64, engine_millis: u64) -> Option<i64> {
 /// Room for the whole log twice over, so that an executor that was away still finds its first byte.
 fn log_config(limit_bytes: u64) -> HostConfigLogConfig {
     let file = limit_bytes.saturating_add(MIB);
-    let options = [("max-size", file.to_string()), ("max-file", "3".to_owned()), ("compress", "false".to_owned())];
+    let options =
+        [("max-size", file.to_string()), ("max-file", "3".to_owned()), ("compress", "false".to_owned())];
     HostConfigLogConfig {
         typ: Some("local".to_owned()),
         config: Some(options.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()),
@@ -129,10 +138,11 @@ fn bind(source: &Path, target: String, read_only: bool) -> Mount {
 ///
 /// # Errors
 /// The spec names one that is not numeric.
-pub fn user_of(spec: &RuntimeSpec) -> Result<(u32, u32), RuntimeError> {
+pub(super) fn user_of(spec: &RuntimeSpec) -> Result<(u32, u32), RuntimeError> {
     let Some(user) = &spec.user else { return Ok((DEFAULT_UID, DEFAULT_UID)) };
     let (uid, gid) = user.split_once(':').unwrap_or((user, user));
-    let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten();
+    let number =
+        |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten();
     number(uid).zip(number(gid)).ok_or_else(|| RuntimeError::BadSpec {
         detail: format!("user '{user}' is not numeric; write it as `1000` or `1000:1000`"),
     })
@@ -140,7 +150,8 @@ pub fn user_of(spec: &RuntimeSpec) -> Result<(u32, u32), RuntimeError> {
 
 fn check_input_names(spec: &RuntimeSpec) -> Result<(), RuntimeError> {
     let safe = |name: &str| {
-        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+        !name.is_empty()
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
     };
     match spec.inputs.iter().find(|input| !safe(&input.name)) {
         None => Ok(()),
@@ -156,7 +167,8 @@ fn working_dir(spec: &RuntimeSpec) -> Result<String, RuntimeError> {
     // A relative or kernel-made path has been a way out of the container more than once.
     let kernel = ["/proc", "/sys", "/dev"];
     let steps_up = dir.split('/').any(|part| part == "..");
-    let inside_kernel = kernel.iter().any(|root| dir.strip_prefix(root).is_some_and(|r| r.is_empty() || r.starts_with('/')));
+    let inside_kernel =
+        kernel.iter().any(|root| dir.strip_prefix(root).is_some_and(|r| r.is_empty() || r.starts_with('/')));
     if !dir.starts_with('/') || dir.contains("//") || dir.contains('\0') || steps_up || inside_kernel {
         let detail = format!("workdir '{dir}' is not an absolute path outside /proc, /sys and /dev");
         return Err(RuntimeError::BadSpec { detail });
@@ -188,7 +200,7 @@ fn environment(plan: &ContainerPlan) -> Result<Vec<String>, RuntimeError> {
 }
 
 /// `raw-data` → `INPUT_RAW_DATA`.
-pub fn input_variable(name: &str) -> String {
+fn input_variable(name: &str) -> String {
     format!("INPUT_{}", name.to_ascii_uppercase().replace(|c: char| !c.is_ascii_alphanumeric(), "_"))
 }
 

@@ -59,8 +59,22 @@ fn the_create_body_has_these_keys_and_no_others() {
         ["Cmd", "Entrypoint", "Env", "HostConfig", "Image", "Labels", "StopSignal", "User", "WorkingDir"];
     assert_eq!(keys(&body), expected);
     let expected = [
-        "CapDrop", "Init", "IpcMode", "LogConfig", "Memory", "MemorySwap", "Mounts", "NanoCpus", "NetworkMode",
-        "PidsLimit", "ReadonlyRootfs", "RestartPolicy", "SecurityOpt", "ShmSize", "Tmpfs", "Ulimits",
+        "CapDrop",
+        "Init",
+        "IpcMode",
+        "LogConfig",
+        "Memory",
+        "MemorySwap",
+        "Mounts",
+        "NanoCpus",
+        "NetworkMode",
+        "PidsLimit",
+        "ReadonlyRootfs",
+        "RestartPolicy",
+        "SecurityOpt",
+        "ShmSize",
+        "Tmpfs",
+        "Ulimits",
     ];
     assert_eq!(keys(&body["HostConfig"]), expected);
 }
@@ -129,8 +143,20 @@ fn a_cpu_limit_never_exceeds_the_engine() {
 /// Everything a hostile spec can say, in every field that takes free text.
 fn hostile() -> Vec<RuntimeSpec> {
     let texts = [
-        "--privileged", "host", "container:1", "/var/run/docker.sock", "/", "/dev/mem", "seccomp=unconfined",
-        "apparmor=unconfined", "label=disable", "../../etc", "SYS_ADMIN", "a:/host:rw", "${HOME}", "bind-propagation=shared",
+        "--privileged",
+        "host",
+        "container:1",
+        "/var/run/docker.sock",
+        "/",
+        "/dev/mem",
+        "seccomp=unconfined",
+        "apparmor=unconfined",
+        "label=disable",
+        "../../etc",
+        "SYS_ADMIN",
+        "a:/host:rw",
+        "${HOME}",
+        "bind-propagation=shared",
     ];
     let mut specs = Vec::new();
     for text in texts {
@@ -140,11 +166,19 @@ fn hostile() -> Vec<RuntimeSpec> {
         specs.push(RuntimeSpec { env: [("X".to_owned(), text.clone())].into(), ..spec() });
         specs.push(RuntimeSpec { stop: Stop { signal: text.clone(), grace_ms: 0 }, ..spec() });
         specs.push(RuntimeSpec { workdir: Some(text.clone()), ..spec() });
-        specs.push(RuntimeSpec { inputs: vec![StageIn { name: text.clone(), sources: Vec::new() }], ..spec() });
+        specs.push(RuntimeSpec {
+            inputs: vec![StageIn { name: text.clone(), sources: Vec::new() }],
+            ..spec()
+        });
         specs.push(RuntimeSpec { user: Some(text), ..spec() });
     }
     specs.push(RuntimeSpec { user: Some("0:0".into()), network: Network::Full, ..spec() });
-    specs.push(RuntimeSpec { pids: Some(u32::MAX), shm_bytes: Some(u64::MAX), log_limit_bytes: u64::MAX, ..spec() });
+    specs.push(RuntimeSpec {
+        pids: Some(u32::MAX),
+        shm_bytes: Some(u64::MAX),
+        log_limit_bytes: u64::MAX,
+        ..spec()
+    });
     let everything = Resources { cpu_millis: u64::MAX, memory_bytes: u64::MAX, disk_bytes: u64::MAX };
     specs.push(RuntimeSpec { resources: everything, ..spec() });
     specs
@@ -157,10 +191,33 @@ fn whatever_a_spec_says_the_container_is_shut_in() {
         let body = serde_json::to_value(body).unwrap();
         let host = &body["HostConfig"];
         for forbidden in [
-            "Privileged", "CapAdd", "Devices", "DeviceRequests", "DeviceCgroupRules", "PidMode", "UTSMode", "UsernsMode",
-            "CgroupnsMode", "CgroupParent", "Cgroup", "Binds", "VolumesFrom", "Runtime", "Sysctls", "GroupAdd",
-            "OomKillDisable", "OomScoreAdj", "MaskedPaths", "ReadonlyPaths", "PortBindings", "ExtraHosts", "VolumeDriver",
-            "Links", "AutoRemove", "StorageOpt", "Dns",
+            "Privileged",
+            "CapAdd",
+            "Devices",
+            "DeviceRequests",
+            "DeviceCgroupRules",
+            "PidMode",
+            "UTSMode",
+            "UsernsMode",
+            "CgroupnsMode",
+            "CgroupParent",
+            "Cgroup",
+            "Binds",
+            "VolumesFrom",
+            "Runtime",
+            "Sysctls",
+            "GroupAdd",
+            "OomKillDisable",
+            "OomScoreAdj",
+            "MaskedPaths",
+            "ReadonlyPaths",
+            "PortBindings",
+            "ExtraHosts",
+            "VolumeDriver",
+            "Links",
+            "AutoRemove",
+            "StorageOpt",
+            "Dns",
         ] {
             assert!(host.get(forbidden).is_none(), "{forbidden}: {host}");
         }
@@ -184,7 +241,8 @@ fn a_user_by_name_and_a_working_directory_of_the_kernel_are_refused() {
         assert!(matches!(refused, Err(RuntimeError::BadSpec { .. })), "{user}");
     }
     for dir in ["/proc/self/fd/8", "/dev", "/sys/fs", "relative", "/a/../proc", "//proc", ""] {
-        let refused = create_body(&plan(RuntimeSpec { workdir: Some(dir.into()), ..spec() }), &owner(), 2_000);
+        let refused =
+            create_body(&plan(RuntimeSpec { workdir: Some(dir.into()), ..spec() }), &owner(), 2_000);
         assert!(matches!(refused, Err(RuntimeError::BadSpec { .. })), "{dir}");
     }
     assert_eq!(emitted(RuntimeSpec { workdir: Some("/app".into()), ..spec() })["WorkingDir"], "/app");

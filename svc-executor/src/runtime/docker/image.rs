@@ -35,7 +35,8 @@ impl Puller<'_> {
             return Ok(Some(digest));
         }
         if spec.pull == PullPolicy::Never {
-            let detail = "it is not on this executor, and `pull: never` forbids to ask the registry".to_owned();
+            let detail =
+                "it is not on this executor, and `pull: never` forbids to ask the registry".to_owned();
             return Err(RuntimeError::ImageNotFound { image: image.clone(), detail });
         }
         self.pull(image).await?;
@@ -96,7 +97,9 @@ fn with_tag(image: &str) -> String {
 
 fn pull_error(image: &str, error: Error) -> RuntimeError {
     match error {
-        Error::DockerResponseServerError { status_code, message } => refusal(image, Some(status_code), message),
+        Error::DockerResponseServerError { status_code, message } => {
+            refusal(image, Some(status_code), message)
+        }
         Error::DockerStreamError { error } => refusal(image, None, error),
         error => engine_error("fetching an image", error),
     }
@@ -162,14 +165,22 @@ mod tests {
             (Some(404), "repository a not found: name unknown", "not_found"),
             (Some(400), "invalid reference format", "not_found"),
             (None, "no matching manifest for linux/amd64 in the manifest list entries", "not_found"),
-            (Some(404), "pull access denied for a, repository does not exist or may require 'docker login'", "denied"),
+            (
+                Some(404),
+                "pull access denied for a, repository does not exist or may require 'docker login'",
+                "denied",
+            ),
             (Some(500), "Get http://r/v2/a/manifests/1: no basic auth credentials", "denied"),
             (Some(500), "unauthorized: authentication required", "denied"),
             (Some(403), "anything", "denied"),
             (Some(500), "Get \"https://r/v2/\": dial tcp: lookup r: no such host", "unavailable"),
             (Some(500), "dial tcp: lookup r on 1.1.1.1:53: server misbehaving", "unavailable"),
             (Some(500), "dial tcp 127.0.0.1:1: connect: connection refused", "unavailable"),
-            (Some(500), "net/http: request canceled (Client.Timeout exceeded while awaiting headers)", "unavailable"),
+            (
+                Some(500),
+                "net/http: request canceled (Client.Timeout exceeded while awaiting headers)",
+                "unavailable",
+            ),
             (Some(500), "received unexpected HTTP status: 500 Internal Server Error", "unavailable"),
             (Some(500), "toomanyrequests: rate limit", "unavailable"),
             (None, "write /var/lib/x: no space left on device", "disk_full"),

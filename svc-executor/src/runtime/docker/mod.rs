@@ -6,14 +6,16 @@ mod lines;
 
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use bollard::Docker;
 use bollard::errors::Error;
 use bollard::models::{ContainerState, ContainerStateStatusEnum};
 use bollard::query_parameters::{
-    CreateContainerOptionsBuilder, InspectContainerOptions, KillContainerOptionsBuilder, ListContainersOptionsBuilder,
-    LogsOptionsBuilder, RemoveContainerOptionsBuilder, StartContainerOptions, WaitContainerOptionsBuilder,
+    CreateContainerOptionsBuilder, InspectContainerOptions, KillContainerOptionsBuilder,
+    ListContainersOptionsBuilder, LogsOptionsBuilder, RemoveContainerOptionsBuilder, StartContainerOptions,
+    WaitContainerOptionsBuilder,
 };
 use bytes::Bytes;
 use emboflow_model::{AttemptId, RuntimeSpec, Timestamp};
@@ -22,7 +24,7 @@ use futures::{FutureExt, StreamExt};
 use tokio::sync::OnceCell;
 
 use super::{Answer, ContainerPlan, Engine, Exit, Owner, Runtime, RuntimeError, Seen, container_name};
-pub use container::{create_body, input_variable, user_of};
+use container::{create_body, user_of};
 
 /// Where Docker listens unless told otherwise.
 pub const DEFAULT_HOST: &str = "unix:///var/run/docker.sock";
@@ -33,10 +35,15 @@ const ENDLESS: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 // Log lines that are ready together travel together.
 const READY_LINES: usize = 512;
 
-/// Containers of one Docker engine that belong to one executor.
-pub struct DockerRuntime {
+/// One connection pool, with the two patiences that it is used with.
+struct Clients {
     calls: Docker,
     streams: Docker,
+}
+
+/// Containers of one Docker engine that belong to one executor.
+pub struct DockerRuntime {
+    clients: OnceLock<Clients>,
     owner: Owner,
     host: String,
     silence: Duration,
@@ -50,12 +57,24 @@ impl DockerRuntime {
     /// An address that is not a local socket.
     pub fn new(host: Option<&str>, owner: Owner) -> Result<Self, RuntimeError> {
         let host = host.unwrap_or(DEFAULT_HOST);
-        let calls = Docker::connect_with_host(host).map_err(|error| RuntimeError::Unreachable {
-            detail: format!("'{host}' is not the address of a local engine such as {DEFAULT_HOST}: {error}"),
-        })?;
-        let calls = calls.with_timeout(CALL);
+        if !host.starts_with("unix://") {
+            let detail = format!("'{host}' is not the address of a local engine such as {DEFAULT_HOST}");
+            return Err(RuntimeError::Unreachable { detail });
+        }
+        let (clients, engine) = (OnceLock::new(), OnceCell::new());
+        Ok(Self { clients, owner, host: host.to_owned(), silence: image::SILENCE, engine })
+    }
+
+    /// The clients, which can only be made once the engine's socket is there.
+    fn clients(&self) -> Result<&Clients, RuntimeError> {
+        if let Some(clients) = self.clients.get() {
+            return Ok(clients);
+        }
+        let unreachable =
+            |error: Error| RuntimeError::Unreachable { detail: format!("at {}: {error}", self.host) };
+        let calls = Docker::connect_with_host(&self.host).map_err(unreachable)?.with_timeout(CALL);
         let streams = calls.clone().with_timeout(ENDLESS);
-        Ok(Self { calls, streams, owner, host: host.to_owned(), silence: image::SILENCE, engine: OnceCell::new() })
+        Ok(self.clients.get_or_init(|| Clients { calls, streams }))
     }
 
     /// Gives a registry up that says nothing for this long (default 35 s: three tries end within two minutes).
@@ -65,9 +84,10 @@ impl DockerRuntime {
     }
 
     async fn ask_engine(&self) -> Result<Engine, RuntimeError> {
-        let unreachable = |error: Error| RuntimeError::Unreachable { detail: format!("at {}: {error}", self.host) };
-        self.calls.clone().negotiate_version().await.map_err(unreachable)?;
-        let info = self.calls.info().await.map_err(unreachable)?;
+        let unreachable =
+            |error: Error| RuntimeError::Unreachable { detail: format!("at {}: {error}", self.host) };
+        self.clients()?.calls.clone().negotiate_version().await.map_err(unreachable)?;
+        let info = self.clients()?.calls.info().await.map_err(unreachable)?;
         let version = info.server_version.unwrap_or_default();
         Ok(Engine {
             version: format!("docker {}", version.split('+').next().unwrap_or_default()),
@@ -82,23 +102,29 @@ impl DockerRuntime {
         make_folders(plan)?;
         let name = container_name(&plan.attempt);
         let options = CreateContainerOptionsBuilder::new().name(&name).build();
-        match self.calls.create_container(Some(options), body).await {
+        match self.clients()?.calls.create_container(Some(options), body).await {
             Ok(_) => Ok(()),
-            Err(Error::DockerResponseServerError { status_code: 409, .. }) => self.take_over(plan, name).await,
+            Err(Error::DockerResponseServerError { status_code: 409, .. }) => {
+                self.take_over(plan, name).await
+            }
             Err(error) => Err(create_error(&plan.spec.image, error)),
         }
     }
 
     async fn take_over(&self, plan: &ContainerPlan, name: String) -> Result<(), RuntimeError> {
-        let found = self.calls.inspect_container(&name, None::<InspectContainerOptions>).await;
+        let found = self.clients()?.calls.inspect_container(&name, None::<InspectContainerOptions>).await;
         let found = found.map_err(|error| engine_error("looking at a container of the same name", error))?;
         let labels = found.config.and_then(|config| config.labels).unwrap_or_default();
-        if container::is_of(&labels, plan, &self.owner) { Ok(()) } else { Err(RuntimeError::NameTaken { name }) }
+        if container::is_of(&labels, plan, &self.owner) {
+            Ok(())
+        } else {
+            Err(RuntimeError::NameTaken { name })
+        }
     }
 
     async fn look(&self, attempt: &AttemptId) -> Result<Seen, RuntimeError> {
         let name = container_name(attempt);
-        match self.calls.inspect_container(&name, None::<InspectContainerOptions>).await {
+        match self.clients()?.calls.inspect_container(&name, None::<InspectContainerOptions>).await {
             Ok(found) => Ok(seen(found.state.unwrap_or_default())),
             Err(Error::DockerResponseServerError { status_code: 404, .. }) => Ok(Seen::Absent),
             Err(error) => Err(engine_error("looking at a container", error)),
@@ -114,9 +140,12 @@ impl DockerRuntime {
         ];
         let filters = std::collections::HashMap::from([("label".to_owned(), labels)]);
         let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
-        let found = self.calls.list_containers(Some(options)).await;
+        let found = self.clients()?.calls.list_containers(Some(options)).await;
         let found = found.map_err(|error| engine_error("listing its containers", error))?;
-        Ok(found.into_iter().filter_map(|one| container::attempt_of(&one.labels.unwrap_or_default())).collect())
+        Ok(found
+            .into_iter()
+            .filter_map(|one| container::attempt_of(&one.labels.unwrap_or_default()))
+            .collect())
     }
 }
 
@@ -130,8 +159,11 @@ impl Runtime for DockerRuntime {
         spec: &'a RuntimeSpec,
         progress: &'a (dyn Fn(&str) + Send + Sync),
     ) -> Answer<'a, Option<String>> {
-        let puller = image::Puller { calls: &self.calls, streams: &self.streams, silence: self.silence, progress };
-        async move { puller.prepare(spec).await }.boxed()
+        async move {
+            let Clients { calls, streams } = self.clients()?;
+            image::Puller { calls, streams, silence: self.silence, progress }.prepare(spec).await
+        }
+        .boxed()
     }
 
     fn create<'a>(&'a self, plan: &'a ContainerPlan) -> Answer<'a, ()> {
@@ -141,7 +173,7 @@ impl Runtime for DockerRuntime {
     fn start<'a>(&'a self, attempt: &'a AttemptId) -> Answer<'a, ()> {
         async move {
             let name = container_name(attempt);
-            let started = self.calls.start_container(&name, None::<StartContainerOptions>).await;
+            let started = self.clients()?.calls.start_container(&name, None::<StartContainerOptions>).await;
             started.map_err(start_error)
         }
         .boxed()
@@ -155,7 +187,8 @@ impl Runtime for DockerRuntime {
         async move {
             // The container is kept after its end, so a wait that is asked after the start misses nothing.
             let options = WaitContainerOptionsBuilder::new().condition("not-running").build();
-            let mut ends = self.streams.wait_container(&container_name(attempt), Some(options)).boxed();
+            let mut ends =
+                self.clients()?.streams.wait_container(&container_name(attempt), Some(options)).boxed();
             match ends.next().await {
                 // Every exit code but 0 arrives as an error.
                 None | Some(Ok(_) | Err(Error::DockerContainerWaitError { .. })) => Ok(()),
@@ -169,7 +202,7 @@ impl Runtime for DockerRuntime {
     fn signal<'a>(&'a self, attempt: &'a AttemptId, signal: &'a str) -> Answer<'a, ()> {
         async move {
             let options = KillContainerOptionsBuilder::new().signal(signal).build();
-            match self.calls.kill_container(&container_name(attempt), Some(options)).await {
+            match self.clients()?.calls.kill_container(&container_name(attempt), Some(options)).await {
                 Ok(()) => Ok(()),
                 // 404: gone, 409: it does not run.
                 Err(Error::DockerResponseServerError { status_code: 404 | 409, .. }) => Ok(()),
@@ -179,9 +212,17 @@ impl Runtime for DockerRuntime {
         .boxed()
     }
 
-    fn logs<'a>(&'a self, attempt: &'a AttemptId, follow: bool) -> BoxStream<'a, Result<Bytes, RuntimeError>> {
+    fn logs<'a>(
+        &'a self,
+        attempt: &'a AttemptId,
+        follow: bool,
+    ) -> BoxStream<'a, Result<Bytes, RuntimeError>> {
         let options = LogsOptionsBuilder::new().follow(follow).stdout(true).stderr(true).build();
-        let lines = self.streams.logs(&container_name(attempt), Some(options));
+        let clients = match self.clients() {
+            Ok(clients) => clients,
+            Err(error) => return futures::stream::once(async { Err(error) }).boxed(),
+        };
+        let lines = clients.streams.logs(&container_name(attempt), Some(options));
         let mut long_lines = lines::LongLines::default();
         let lines = lines.map(move |line| line.map(|piece| long_lines.restore(piece)));
         lines.ready_chunks(READY_LINES).flat_map(joined).boxed()
@@ -194,7 +235,7 @@ impl Runtime for DockerRuntime {
     fn remove<'a>(&'a self, attempt: &'a AttemptId) -> Answer<'a, ()> {
         async move {
             let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
-            match self.calls.remove_container(&container_name(attempt), Some(options)).await {
+            match self.clients()?.calls.remove_container(&container_name(attempt), Some(options)).await {
                 Ok(()) => Ok(()),
                 // 404: gone, 409: its removal is under way.
                 Err(Error::DockerResponseServerError { status_code: 404 | 409, .. }) => Ok(()),
@@ -258,8 +299,9 @@ fn folder_error(path: &Path, error: &std::io::Error) -> RuntimeError {
 }
 
 fn seen(state: ContainerState) -> Seen {
-    let moment = |text: Option<String>| text.and_then(|text| text.parse::<Timestamp>().ok()).filter(|at| at.0 > 0);
-    let started_at = moment(state.started_at);
+    let moment =
+        |text: Option<String>| text.and_then(|text| text.parse::<Timestamp>().ok()).filter(|at| at.0 > 0);
+    let (started_at, exited_at) = (moment(state.started_at), moment(state.finished_at));
     match state.status {
         Some(ContainerStateStatusEnum::CREATED) if started_at.is_none() => Seen::Created,
         _ if state.running == Some(true) => Seen::Running { started_at },
@@ -267,8 +309,9 @@ fn seen(state: ContainerState) -> Seen {
             code: state.exit_code.unwrap_or(-1),
             oom_killed: state.oom_killed == Some(true),
             error: state.error.filter(|error| !error.is_empty()),
-            started_at,
-            exited_at: moment(state.finished_at),
+            // The engine notes the start after the fact: a container of a few milliseconds can have ended before.
+            started_at: started_at.map(|at| exited_at.map_or(at, |exited_at| at.min(exited_at))),
+            exited_at,
         }),
     }
 }
@@ -278,7 +321,9 @@ fn create_error(image: &str, error: Error) -> RuntimeError {
         Error::DockerResponseServerError { status_code: 404, message } => {
             RuntimeError::ImageNotFound { image: image.to_owned(), detail: message }
         }
-        Error::DockerResponseServerError { status_code: 400, message } => RuntimeError::BadSpec { detail: message },
+        Error::DockerResponseServerError { status_code: 400, message } => {
+            RuntimeError::BadSpec { detail: message }
+        }
         error => engine_error("creating a container", error),
     }
 }
@@ -286,7 +331,9 @@ fn create_error(image: &str, error: Error) -> RuntimeError {
 /// A start is refused with 400 for a bad command, with 404 also for a missing working directory.
 fn start_error(error: Error) -> RuntimeError {
     match error {
-        Error::DockerResponseServerError { status_code: 400 | 404 | 409, message } if !is_disk_full(&message) => {
+        Error::DockerResponseServerError { status_code: 400 | 404 | 409, message }
+            if !is_disk_full(&message) =>
+        {
             RuntimeError::BadCommand { detail: message }
         }
         Error::DockerResponseServerError { message, .. } if is_bad_command(&message) => {
@@ -297,9 +344,15 @@ fn start_error(error: Error) -> RuntimeError {
 }
 
 fn is_bad_command(message: &str) -> bool {
-    ["executable file not found", "permission denied", "no such file or directory", "exec format error", "chdir"]
-        .iter()
-        .any(|phrase| message.to_lowercase().contains(phrase))
+    [
+        "executable file not found",
+        "permission denied",
+        "no such file or directory",
+        "exec format error",
+        "chdir",
+    ]
+    .iter()
+    .any(|phrase| message.to_lowercase().contains(phrase))
 }
 
 fn is_disk_full(message: &str) -> bool {

@@ -67,7 +67,9 @@ impl SimulatedRuntime {
         let script = Script::of(&plan.spec).map_err(|detail| RuntimeError::BadSpec { detail })?;
         let mut containers = self.engine.containers();
         match containers.get(&plan.attempt) {
-            Some(found) if found.plan.fence == plan.fence && found.owner.executor == self.owner.executor => Ok(()),
+            Some(found) if found.plan.fence == plan.fence && found.owner.executor == self.owner.executor => {
+                Ok(())
+            }
             Some(_) => Err(RuntimeError::NameTaken { name: container_name(&plan.attempt) }),
             None => {
                 let (plan, owner, life) = (plan.clone(), self.owner.clone(), watch::Sender::default());
@@ -84,7 +86,9 @@ impl SimulatedRuntime {
             detail: format!("no container {}", container_name(attempt)),
         })?;
         if container.script.bad_command {
-            return Err(RuntimeError::BadCommand { detail: "no such program in the simulated image".to_owned() });
+            return Err(RuntimeError::BadCommand {
+                detail: "no such program in the simulated image".to_owned(),
+            });
         }
         if !container.life.send_if_modified(Life::begin) {
             return Ok(());
@@ -169,7 +173,10 @@ impl Container {
 fn write(workspace: &Path, path: &str, text: &str) -> std::io::Result<()> {
     let inside = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
     if !inside {
-        return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "a path inside the workspace is needed"));
+        return Err(std::io::Error::new(
+            std::io::ErrorKind::InvalidInput,
+            "a path inside the workspace is needed",
+        ));
     }
     let path = workspace.join(path);
     std::fs::create_dir_all(path.parent().unwrap_or(workspace))?;
@@ -237,7 +244,11 @@ impl Runtime for SimulatedRuntime {
         ready(Ok(())).boxed()
     }
 
-    fn logs<'a>(&'a self, attempt: &'a AttemptId, follow: bool) -> BoxStream<'a, Result<Bytes, RuntimeError>> {
+    fn logs<'a>(
+        &'a self,
+        attempt: &'a AttemptId,
+        follow: bool,
+    ) -> BoxStream<'a, Result<Bytes, RuntimeError>> {
         let Some(container) = self.engine.find(attempt) else { return futures::stream::empty().boxed() };
         let life = container.life.subscribe();
         futures::stream::unfold((container, life, 0usize), move |(container, mut life, offset)| async move {

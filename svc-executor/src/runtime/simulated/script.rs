@@ -46,7 +46,8 @@ impl Script {
             }
             "noise" => self.head.extend((0..number()?).map(|n| (n % 256) as u8)),
             "write" => {
-                let (path, text) = value.split_once(':').ok_or_else(|| format!("'{word}' needs path:text"))?;
+                let (path, text) =
+                    value.split_once(':').ok_or_else(|| format!("'{word}' needs path:text"))?;
                 self.writes.push((path.to_owned(), text.to_owned()));
             }
             "ignore_term" => self.ignores_term = true,
