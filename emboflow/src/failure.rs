@@ -55,7 +55,9 @@ impl Failure {
             Self::RunFailed => 5,
             Self::Pending(_) => 8,
             Self::Interrupted(_) => 130,
-            Self::Refused(_) | Self::Unreachable { .. } | Self::NoServer(_) | Self::Said | Self::Other(_) => 1,
+            Self::Refused(_) | Self::Unreachable { .. } | Self::NoServer(_) | Self::Said | Self::Other(_) => {
+                1
+            }
         }
     }
 
@@ -66,10 +68,14 @@ impl Failure {
             Self::Usage(text) => output.error(text, Some("see --help")),
             Self::Refused(problem) => print_problem(problem, output),
             Self::Unreachable { url, reason } => {
-                output.error(&format!("{url} does not answer: {reason}"), Some("`emboflow doctor` looks for the cause"));
+                output.error(
+                    &format!("{url} does not answer: {reason}"),
+                    Some("`emboflow doctor` looks for the cause"),
+                );
             }
             Self::NoServer(text) => {
-                output.error(text, Some("start one with `emboflow up`, or name one with --server and --token"));
+                output
+                    .error(text, Some("start one with `emboflow up`, or name one with --server and --token"));
             }
             Self::Interrupted(text) if text.is_empty() => {}
             Self::Ended(text) | Self::Pending(text) | Self::Interrupted(text) => output.message(text),

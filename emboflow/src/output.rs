@@ -3,7 +3,6 @@
 use std::io::{self, IsTerminal, Write};
 
 use clap::ValueEnum;
-use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 
 /// The form of the data.
@@ -119,22 +118,11 @@ impl Output {
         }
     }
 
-    /// Writes a table without lines.
+    /// Writes a table without lines. Nothing is cut or wrapped: a terminal wraps, and a script wants it whole.
     pub(crate) fn table(&mut self, header: &[&str], rows: Vec<Vec<String>>) -> io::Result<()> {
-        let mut table = Table::new();
-        // Cut or wrapped cells are of no use to a script.
-        let arrangement =
-            if self.out.is_terminal() { ContentArrangement::Dynamic } else { ContentArrangement::Disabled };
-        table.load_style(presets::NOTHING).set_content_arrangement(arrangement);
-        table.set_header(header.iter().copied());
-        for row in rows {
-            table.add_row(row);
-        }
-        if let Some(first) = table.column_mut(0) {
-            first.set_padding((0, 1));
-        }
-        let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
-        self.line(&lines.join("\n"))
+        let header = header.iter().map(|name| (*name).to_owned()).collect();
+        let rows: Vec<Vec<String>> = std::iter::once(header).chain(rows).collect();
+        self.text(&aligned(&rows))
     }
 
     /// The text in a colour, where standard output shows colours.
@@ -172,6 +160,33 @@ impl Output {
     }
 }
 
+/// The cells of each column below each other.
+fn aligned(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width =
+        |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| shown_width(cell)).max();
+    let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
+    let mut text = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(&widths) {
+            line.push_str(cell);
+            line.push_str(&" ".repeat(width - shown_width(cell) + 2));
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// Characters that take a place on the terminal: what [`painted`] puts around a text takes none.
+fn shown_width(text: &str) -> usize {
+    let mut parts = text.split('\x1b');
+    let plain = parts.next().unwrap_or_default().chars().count();
+    plain
+        + parts.map(|part| part.split_once('m').map_or(part, |(_, rest)| rest).chars().count()).sum::<usize>()
+}
+
 fn painted(colours: bool, colour: Colour, text: &str) -> String {
     if colours { format!("\x1b[{}m{text}\x1b[0m", colour.code()) } else { text.to_owned() }
 }
@@ -182,4 +197,18 @@ fn has_colours(is_terminal: bool) -> bool {
     let forced = is_set("CLICOLOR_FORCE");
     let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     forced || (is_terminal && !refused)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_aligned_by_what_is_seen_of_them() {
+        let row = |cells: &[&str]| cells.iter().map(|cell| (*cell).to_owned()).collect::<Vec<_>>();
+        let green = painted(true, Colour::Green, "✓ ok");
+        let text =
+            aligned(&[row(&["RUN", "STATE", "WHY"]), row(&["a", &green, ""]), row(&["long", "queued", "x"])]);
+        assert_eq!(text, "RUN   STATE   WHY\na     \u{1b}[32m✓ ok\u{1b}[0m\nlong  queued  x\n");
+    }
 }

@@ -23,8 +23,10 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> anyhow::Result<()> {
 
 fn write(path: &Path, content: &[u8]) -> std::io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file =
-        Builder::new().prefix(".new-").permissions(std::fs::Permissions::from_mode(0o600)).tempfile_in(folder)?;
+    let mut file = Builder::new()
+        .prefix(".new-")
+        .permissions(std::fs::Permissions::from_mode(0o600))
+        .tempfile_in(folder)?;
     file.write_all(content)?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;

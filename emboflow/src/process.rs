@@ -52,7 +52,8 @@ mod tests {
 
     #[test]
     fn a_name_with_parentheses_does_not_confuse_and_the_dead_do_not_run() {
-        let line = |state: &str| format!("7 (a) b (c)) {state} 1 7 7 0 -1 4 1 2 3 4 5 6 7 8 20 0 1 0 4711 9 9");
+        let line =
+            |state: &str| format!("7 (a) b (c)) {state} 1 7 7 0 -1 4 1 2 3 4 5 6 7 8 20 0 1 0 4711 9 9");
         assert_eq!(start_ticks(&line("S")), Some(4711));
         assert_eq!(start_ticks(&line("Z")), None);
         assert_eq!(start_ticks("garbage"), None);

@@ -36,7 +36,8 @@ impl UpJson {
         let path = data_dir.join(NAME);
         match std::fs::read(&path) {
             Ok(text) => {
-                let read = serde_json::from_slice(&text).with_context(|| format!("reading {}", path.display()))?;
+                let read =
+                    serde_json::from_slice(&text).with_context(|| format!("reading {}", path.display()))?;
                 Ok(Some(read))
             }
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),

@@ -59,7 +59,7 @@ export class Tab {
     this.complaints = [];
     this.requests = [];
     page.on('console', (message) => {
-      if (['error', 'warning'].includes(message.type())) this.complaints.push(`${message.type()}: ${message.text()}`);
+      if (['error', 'warning'].includes(message.type())) this.complaints.push(`${message.type()}: ${message.text()} (${message.location().url})`);
     });
     page.on('pageerror', (error) => this.complaints.push(`exception: ${error}`));
     page.on('request', (request) => this.requests.push(`${request.method()} ${request.url()}`));

@@ -8,12 +8,18 @@ use crate::route::Place;
 /// The place that is shown.
 pub(crate) static PLACE: GlobalSignal<Place> = Signal::global(browser::read_place);
 
+/// A copy of the place that is shown, for handlers: nothing stays borrowed while they change it.
+pub(crate) fn here() -> Place {
+    PLACE.peek().clone()
+}
+
 /// Goes there; `Back` comes back.
 pub(crate) fn go(place: Place) {
-    if *PLACE.peek() == place {
+    let before = here();
+    if before == place {
         return;
     }
-    let another_page = PLACE.peek().route != place.route;
+    let another_page = before.route != place.route;
     browser::write_place(&place, false);
     *PLACE.write() = place;
     if another_page && let Some(window) = browser::window() {
@@ -23,7 +29,7 @@ pub(crate) fn go(place: Place) {
 
 /// Changes filters without a new entry in the history.
 pub(crate) fn adjust(place: Place) {
-    if *PLACE.peek() != place {
+    if here() != place {
         browser::write_place(&place, true);
         *PLACE.write() = place;
     }

@@ -5,6 +5,10 @@
   // The page finds the API from here, whatever folder a proxy has put it under.
   html.dataset.root = new URL(script.dataset.root, location.href).pathname;
 
+  // A browser looks for the icon again whenever the address changes.
+  const icon = document.querySelector("link[rel=icon]");
+  icon.href = icon.href;
+
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const chosen = () => {
     try {

@@ -49,7 +49,10 @@ fn files() -> Result<Files> {
         files.insert(format!("{FOLDER}/{name}"), canonical::text(value));
     };
     document("asyncapi.json", asyncapi::document()?);
-    document("openapi.json", serde_json::to_value(svc_api::openapi()).context("writing the OpenAPI document")?);
+    document(
+        "openapi.json",
+        serde_json::to_value(svc_api::openapi()).context("writing the OpenAPI document")?,
+    );
     document("workflow.v1.json", emboflow_model::workflow::json_schema());
     for (name, schema) in messages::schemas() {
         document(&format!("messages/{name}.json"), schema);
@@ -105,7 +108,8 @@ mod tests {
             .map(|name| (format!("{FOLDER}/{name}.json"), "{}\n".to_owned()))
             .collect();
         for (name, text) in [("same", "{}\n"), ("differs", "[]\n"), ("forgotten", "{}\n")] {
-            bring_up_to_date(&folder.path().join(format!("{FOLDER}/{name}.json")), Some(&text.to_owned())).unwrap();
+            bring_up_to_date(&folder.path().join(format!("{FOLDER}/{name}.json")), Some(&text.to_owned()))
+                .unwrap();
         }
         let expected = ["differs", "forgotten", "missing"].map(|name| format!("{FOLDER}/{name}.json"));
         let found = stale(folder.path(), &files).unwrap();

@@ -26,9 +26,17 @@ pub(crate) const DEFAULT_DATA_DIR: &str = ".emboflow";
 
 /// Runs workflows of containers on your own machines
 #[derive(Debug, Parser)]
-#[command(name = "emboflow", version, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
-#[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong use, 3 cancelled or timed out, 4 sign-in needed, \
-                        5 the watched run failed, 8 not decided yet, 130 Ctrl-C.")]
+#[command(
+    name = "emboflow",
+    version,
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+#[command(
+    after_help = "Exit codes: 0 done, 1 failed, 2 wrong use, 3 cancelled or timed out, 4 sign-in needed, \
+                        5 the watched run failed, 8 not decided yet, 130 Ctrl-C."
+)]
 pub(crate) struct Cli {
     #[command(flatten)]
     shared: Shared,
@@ -49,7 +57,14 @@ pub(crate) struct Shared {
     #[arg(long, global = true, value_name = "TOKEN", env = "EMBOFLOW_TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
     /// Project
-    #[arg(long, short, global = true, value_name = "NAME", env = "EMBOFLOW_PROJECT", default_value = "default")]
+    #[arg(
+        long,
+        short,
+        global = true,
+        value_name = "NAME",
+        env = "EMBOFLOW_PROJECT",
+        default_value = "default"
+    )]
     pub(crate) project: String,
     /// Form of the data on standard output
     #[arg(long, short, global = true, value_enum, default_value_t = Format::Table)]

@@ -16,11 +16,13 @@ pub(super) async fn show(shared: &Shared, output: &mut Output) -> Result<(), Fai
         output.json(&system)?;
     } else {
         let up = text::ago(system.started_at, text::now());
-        output.line(&format!("EmboFlow {}, installation {}, started {up}", system.version, system.instance))?;
+        output
+            .line(&format!("EmboFlow {}, installation {}, started {up}", system.version, system.instance))?;
         let rows = system.checks.iter().map(|check| row(check, output)).collect();
         output.table(&["", "PART", "DETAIL", "TOOK"], rows)?;
         if let Some(storage) = &system.storage {
-            let free = storage.free_bytes.map(|free| format!(", {} free", text::size(free))).unwrap_or_default();
+            let free =
+                storage.free_bytes.map(|free| format!(", {} free", text::size(free))).unwrap_or_default();
             output.line(&format!("storage: {}{free}", storage.backend))?;
             let rows = storage.steps.iter().map(|step| row(step, output)).collect();
             output.table(&["", "STEP", "DETAIL", "TOOK"], rows)?;

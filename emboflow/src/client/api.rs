@@ -31,7 +31,9 @@ impl Client {
             .connect_timeout(CONNECT_WITHIN)
             .user_agent(concat!("emboflow/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|error| Failure::Other(anyhow::Error::new(error).context("setting up the HTTP client")))?;
+            .map_err(|error| {
+                Failure::Other(anyhow::Error::new(error).context("setting up the HTTP client"))
+            })?;
         let found = target.find()?;
         Ok(Self { http, target, found })
     }
@@ -119,7 +121,10 @@ impl Client {
         let path = response.url().path().to_owned();
         let body = response.bytes().await.map_err(|error| self.unreachable(&error))?;
         serde_json::from_slice(&body).map_err(|error| {
-            let context = format!("reading the answer of {} at {path}; are its and this version the same?", self.server());
+            let context = format!(
+                "reading the answer of {} at {path}; are its and this version the same?",
+                self.server()
+            );
             Failure::Other(anyhow::Error::new(error).context(context))
         })
     }

@@ -41,8 +41,14 @@ pub(crate) struct Events {
 impl Events {
     /// Opens the stream. Errors: the server refuses, or is not there.
     pub(crate) async fn open(client: Client, run: RunId) -> Result<Self, Failure> {
-        let mut events =
-            Self { client, run, response: None, reader: Reader::default(), ready: VecDeque::new(), last_id: None };
+        let mut events = Self {
+            client,
+            run,
+            response: None,
+            reader: Reader::default(),
+            ready: VecDeque::new(),
+            last_id: None,
+        };
         events.connect().await?;
         Ok(events)
     }
@@ -188,14 +194,18 @@ mod tests {
 
     #[test]
     fn a_message_is_the_same_however_it_is_cut() {
-        let text = ": alive\nid: 6\n\nevent: run\nid: 7\ndata: {\"a\":\ndata: 1}\n\nevent: hello\r\ndata:x\r\n\r\n";
+        let text =
+            ": alive\nid: 6\n\nevent: run\nid: 7\ndata: {\"a\":\ndata: 1}\n\nevent: hello\r\ndata:x\r\n\r\n";
         let whole = read(&[text]);
         let sent = |kind: &str, id: Option<&str>, data: &str| Sent {
             kind: kind.to_owned(),
             id: id.map(str::to_owned),
             data: data.to_owned(),
         };
-        assert_eq!(whole, [sent("", Some("6"), ""), sent("run", Some("7"), "{\"a\":\n1}"), sent("hello", None, "x")]);
+        assert_eq!(
+            whole,
+            [sent("", Some("6"), ""), sent("run", Some("7"), "{\"a\":\n1}"), sent("hello", None, "x")]
+        );
         let cut: Vec<&str> = text.split_inclusive(|_: char| true).collect();
         assert_eq!(read(&cut), whole);
         assert_eq!(read(&["event: run\ndata: half"]), []);

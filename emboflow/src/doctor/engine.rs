@@ -44,7 +44,8 @@ pub(crate) async fn ask(host: Option<&str>) -> anyhow::Result<Engine> {
     let text = answer
         .with_context(|| format!("nothing answers at {host} within {} s", ANSWERS_WITHIN.as_secs()))?
         .with_context(|| format!("nothing answers at {host}"))?;
-    let answer: Answer = read(&text).with_context(|| format!("what answers at {host} is no container engine"))?;
+    let answer: Answer =
+        read(&text).with_context(|| format!("what answers at {host} is no container engine"))?;
     let version = answer.version.split('+').next().unwrap_or_default().to_owned();
     Ok(Engine { host: host.to_owned(), version, api: answer.api_version, api_min: answer.min_api_version })
 }
@@ -78,7 +79,9 @@ mod tests {
         let listener = UnixListener::bind(&socket).unwrap();
         let host = format!("unix://{}", socket.display());
         let answering = tokio::spawn(async move {
-            for body in [r#"{"Version":"20.10.24+dfsg1","ApiVersion":"1.41","MinAPIVersion":"1.12"}"#, "hello"] {
+            for body in
+                [r#"{"Version":"20.10.24+dfsg1","ApiVersion":"1.41","MinAPIVersion":"1.12"}"#, "hello"]
+            {
                 let (mut stream, _) = listener.accept().await.unwrap();
                 let mut request = [0; 256];
                 assert!(stream.read(&mut request).await.unwrap() > 0);

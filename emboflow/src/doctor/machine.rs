@@ -39,9 +39,13 @@ pub(super) async fn nats_server(named: Option<&Path>) -> Finding {
         Err(error) => Err(error),
     };
     match found {
-        Ok((program, version)) => Finding::new(name, Verdict::Ok, format!("{version} at {}", program.display())),
-        Err(error) => Finding::new(name, Verdict::Failed, format!("{error:#}"))
-            .with_hint(format!("`emboflow up` starts it as its child; {} is the oldest that serves", nats::MIN_VERSION)),
+        Ok((program, version)) => {
+            Finding::new(name, Verdict::Ok, format!("{version} at {}", program.display()))
+        }
+        Err(error) => Finding::new(name, Verdict::Failed, format!("{error:#}")).with_hint(format!(
+            "`emboflow up` starts it as its child; {} is the oldest that serves",
+            nats::MIN_VERSION
+        )),
     }
 }
 
@@ -51,7 +55,9 @@ pub(super) fn disk(data_dir: &Path) -> Finding {
     let there = std::path::absolute(data_dir).unwrap_or_else(|_| data_dir.to_owned());
     let there = there.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("/"));
     match rustix::fs::statvfs(there) {
-        Err(error) => Finding::new(name, Verdict::Failed, format!("{} cannot be asked: {error}", there.display())),
+        Err(error) => {
+            Finding::new(name, Verdict::Failed, format!("{} cannot be asked: {error}", there.display()))
+        }
         Ok(stat) => {
             let free = stat.f_bavail.saturating_mul(stat.f_frsize);
             let detail = format!("{} free at {}", text::size(free), there.display());
@@ -85,6 +91,8 @@ mod tests {
 
     #[test]
     fn versions_of_the_api_compare_by_number() {
-        assert!(version("1.9") < Some(API_MIN) && version("1.50") > Some(API_MIN) && version("x") < Some(API_MIN));
+        assert!(
+            version("1.9") < Some(API_MIN) && version("1.50") > Some(API_MIN) && version("x") < Some(API_MIN)
+        );
     }
 }

@@ -66,7 +66,11 @@ pub(crate) async fn doctor(options: &Options, shared: &Shared, output: &mut Outp
     } else {
         say(&findings, output)?;
     }
-    if findings.iter().any(|finding| finding.verdict == Verdict::Failed) { Err(Failure::Said) } else { Ok(()) }
+    if findings.iter().any(|finding| finding.verdict == Verdict::Failed) {
+        Err(Failure::Said)
+    } else {
+        Ok(())
+    }
 }
 
 fn say(findings: &[Finding], output: &mut Output) -> std::io::Result<()> {
@@ -78,7 +82,12 @@ fn say(findings: &[Finding], output: &mut Output) -> std::io::Result<()> {
             Verdict::Failed => ("✗", Colour::Red),
             Verdict::Skipped => ("–", Colour::Grey),
         };
-        output.line(&format!("{} {:width$}  {}", output.paint(colour, mark), finding.name, finding.detail))?;
+        output.line(&format!(
+            "{} {:width$}  {}",
+            output.paint(colour, mark),
+            finding.name,
+            finding.detail
+        ))?;
         if let Some(hint) = &finding.hint {
             output.line(&format!("  {:width$}  → {hint}", ""))?;
         }

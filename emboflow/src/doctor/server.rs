@@ -27,11 +27,15 @@ pub(super) async fn look(shared: &Shared) -> Vec<Finding> {
             Err(error) => return vec![Finding::new("up.json", Verdict::Failed, format!("{error:#}"))],
             Ok(None) => {
                 let detail = format!("no emboflow up runs on {}", shared.data_dir.display());
-                return vec![Finding::new("server", Verdict::Skipped, detail).with_hint("start it with `emboflow up`")];
+                return vec![
+                    Finding::new("server", Verdict::Skipped, detail).with_hint("start it with `emboflow up`"),
+                ];
             }
             Ok(Some(up)) if Identity::of(up.pid).is_none() => {
                 let detail = format!("up.json names process {}, which has ended without removing it", up.pid);
-                return vec![Finding::new("up.json", Verdict::Failed, detail).with_hint("start `emboflow up` again")];
+                return vec![
+                    Finding::new("up.json", Verdict::Failed, detail).with_hint("start `emboflow up` again"),
+                ];
             }
             Ok(Some(_)) => {}
         }
@@ -77,7 +81,8 @@ async fn executors(client: &Client) -> Finding {
         Ok(executors) => executors,
         Err(failure) => return Finding::new("executors", Verdict::Failed, words(&failure)),
     };
-    let takes_work = |executor: &&ExecutorView| executor.online && executor.heartbeat.state == ExecutorState::Online;
+    let takes_work =
+        |executor: &&ExecutorView| executor.online && executor.heartbeat.state == ExecutorState::Online;
     let online = executors.iter().filter(takes_work).count();
     let detail = format!("{online} of {} take work", executors.len());
     if online == 0 {

@@ -49,9 +49,13 @@ impl fmt::Display for Banner<'_> {
             }
         }
         if self.is_exposed {
-            writeln!(f, "\n  Others can reach this address, and it speaks plain HTTP: put a proxy with TLS before it.")?;
+            writeln!(
+                f,
+                "\n  Others can reach this address, and it speaks plain HTTP: put a proxy with TLS before it."
+            )?;
         }
-        let default = Path::new(crate::cli::DEFAULT_DATA_DIR).canonicalize().is_ok_and(|path| path == self.data);
+        let default =
+            Path::new(crate::cli::DEFAULT_DATA_DIR).canonicalize().is_ok_and(|path| path == self.data);
         let variable = if default { String::new() } else { format!("EMBOFLOW_DATA_DIR={data} ") };
         writeln!(f, "\n  try: {variable}emboflow run examples/hello/workflow.yaml --watch")?;
         writeln!(f, "  Ctrl-C stops it; containers that run are taken over at the next start.")

@@ -29,7 +29,8 @@ impl DataDir {
     /// Makes the folder where it is missing.
     pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
         private_file::make_folder(path)?;
-        let path = path.canonicalize().with_context(|| format!("finding the data directory {}", path.display()))?;
+        let path =
+            path.canonicalize().with_context(|| format!("finding the data directory {}", path.display()))?;
         Ok(Self(path))
     }
 

@@ -23,6 +23,9 @@ use nats::NatsServer;
 use secrets::Secrets;
 use services::{Plan, Services};
 
+/// A server that falls, and one that is stopped, is told of once and by its keeper.
+const HUSHED: [&str; 2] = ["emboflow_bus::connection", "async_nats"];
+
 /// Runs the whole platform on this machine until Ctrl-C
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -57,7 +60,8 @@ pub(crate) async fn up(options: &Options, data_dir: &Path, output: &mut Output) 
     let data = DataDir::open(data_dir)?;
     let _lock = data.lock().await?;
     let logs = data.folder("logs")?;
-    telemetry::init_with_file("emboflow", LogFile::open(&logs.join("emboflow.log")).context("opening the log")?);
+    let log = LogFile::open(&logs.join("emboflow.log")).context("opening the log")?;
+    telemetry::init_with_file("emboflow", log, &HUSHED);
     tls::install();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), pid = std::process::id(), "starting");
     // One that a killed process left behind must not send clients astray.
@@ -126,11 +130,17 @@ async fn serve(
     }
 }
 
-async fn announce(options: &Options, data: &DataDir, up: &UpJson, output: &mut Output) -> Result<(), Failure> {
+async fn announce(
+    options: &Options,
+    data: &DataDir,
+    up: &UpJson,
+    output: &mut Output,
+) -> Result<(), Failure> {
     let runtime = banner::look_at_runtime(options).await;
     up.write(data.path())?;
     tracing::info!(api = up.api_url, nats = up.nats_url, "ready");
-    let banner = Banner { up, data: data.path(), runtime: &runtime, is_exposed: !options.listen.ip().is_loopback() };
+    let banner =
+        Banner { up, data: data.path(), runtime: &runtime, is_exposed: !options.listen.ip().is_loopback() };
     output.text(&banner.to_string())?;
     Ok(())
 }

@@ -32,8 +32,9 @@ impl Secrets {
     /// the installation would not know its own containers.
     pub(crate) fn kept(path: &Path) -> anyhow::Result<Self> {
         match std::fs::read(path) {
-            Ok(text) => serde_json::from_slice(&text)
-                .with_context(|| format!("reading {}; restore it, or start with an empty --data-dir", path.display())),
+            Ok(text) => serde_json::from_slice(&text).with_context(|| {
+                format!("reading {}; restore it, or start with an empty --data-dir", path.display())
+            }),
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let made = Self::make();
                 let text = serde_json::to_vec_pretty(&made).context("writing the secrets down")?;

@@ -36,13 +36,17 @@ impl Services {
     pub(super) async fn start(&mut self, plan: Plan<'_>) -> anyhow::Result<SocketAddr> {
         let health = Health::new("emboflow");
         let (own, scope) = self.part("storage-gw", &health);
-        let gateway = svc_storage_gw::start(plan.gateway()?, &own, &scope).await.context("starting the gateway")?;
+        let gateway =
+            svc_storage_gw::start(plan.gateway()?, &own, &scope).await.context("starting the gateway")?;
         let (own, scope) = self.part("scheduler", &health);
         svc_scheduler::start(plan.scheduler()?, &own, &scope).await.context("starting the scheduler")?;
         let (own, scope) = self.part("executor", &health);
-        svc_executor::start(plan.executor(gateway.url())?, &own, &scope).await.context("starting the executor")?;
+        svc_executor::start(plan.executor(gateway.url())?, &own, &scope)
+            .await
+            .context("starting the executor")?;
         let (own, _) = self.part("api", &health);
-        let api = svc_api::start(plan.api(gateway.url())?, &own, &health).await.context("starting the API")?;
+        let api =
+            svc_api::start(plan.api(gateway.url())?, &own, &health).await.context("starting the API")?;
         Ok(api.address)
     }
 

@@ -24,10 +24,13 @@ pub(crate) fn outcome(view: &RunView) -> Result<(), Failure> {
 /// Tells people how a run ended.
 pub(crate) async fn report(client: &Client, view: &RunView, output: &mut Output) -> Result<(), Failure> {
     let run = &view.summary;
-    let took = run.finished_at.map(|at| text::duration(at.ms_since(run.created_at))).unwrap_or_default();
+    let took = match run.finished_at {
+        Some(at) => format!("after {}", text::duration(at.ms_since(run.created_at))),
+        None => "and goes on, but a task has failed".to_owned(),
+    };
     let (mark, colour) = text::run_mark(run.state);
     let why = run.reason.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-    let headline = format!("{} {} {} after {took}{why}", output.paint(colour, mark), run.id, run.state);
+    let headline = format!("{} {} {} {took}{why}", output.paint(colour, mark), run.id, run.state);
     say(&headline, output)?;
     if run.state == RunState::Succeeded {
         if view.tasks.values().any(|task| !task.artifacts.is_empty()) {
@@ -48,13 +51,20 @@ pub(crate) async fn report(client: &Client, view: &RunView, output: &mut Output)
     Ok(())
 }
 
-async fn show_failed(client: &Client, view: &RunView, task: &Task, output: &mut Output) -> Result<(), Failure> {
+async fn show_failed(
+    client: &Client,
+    view: &RunView,
+    task: &Task,
+    output: &mut Output,
+) -> Result<(), Failure> {
     let last = task.attempts.last();
     let end = last.and_then(|attempt| attempt.end.as_ref());
     let reason = task.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
     let words = task.message.clone().or_else(|| end.and_then(|end| end.message.clone()));
     let words = words.or_else(|| end.and_then(|end| end.exit_code).map(text::exit_code)).unwrap_or_default();
-    let place = last.map(|attempt| format!(", attempt {} on {}", attempt.number, attempt.executor)).unwrap_or_default();
+    let place = last
+        .map(|attempt| format!(", attempt {} on {}", attempt.number, attempt.executor))
+        .unwrap_or_default();
     let name = output.paint(Colour::Bold, &task.key.to_string());
     say(&format!("  {name} failed{reason}{place}: {words}"), output)?;
     if task.attempts.is_empty() {
@@ -66,7 +76,9 @@ async fn show_failed(client: &Client, view: &RunView, task: &Task, output: &mut 
     // A log that cannot be had must not hide why the task failed.
     let log = match client.send(client.request(reqwest::Method::GET, url)).await {
         Ok(response) => response.bytes().await.unwrap_or_default(),
-        Err(_) => return say(&format!("    its log cannot be read now: emboflow run logs {run} {key}"), output),
+        Err(_) => {
+            return say(&format!("    its log cannot be read now: emboflow run logs {run} {key}"), output);
+        }
     };
     let log = String::from_utf8_lossy(&log);
     if log.trim().is_empty() {
@@ -113,7 +125,10 @@ mod tests {
             view.take(event(version, state, &[]));
             outcome(&view).map_or_else(|failure| failure.exit_code(), |()| 0)
         };
-        assert_eq!([code(2, "succeeded"), code(3, "failed"), code(4, "timed_out"), code(5, "cancelled")], [0, 5, 5, 3]);
+        assert_eq!(
+            [code(2, "succeeded"), code(3, "failed"), code(4, "timed_out"), code(5, "cancelled")],
+            [0, 5, 5, 3]
+        );
     }
 
     #[test]

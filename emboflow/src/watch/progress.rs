@@ -39,14 +39,23 @@ impl Progress {
         } else {
             Self::Lines(Lines::default())
         };
-        let begun: Vec<TaskKey> =
-            view.tasks.values().filter(|task| task.state != TaskState::Waiting).map(|task| task.key.clone()).collect();
+        let begun: Vec<TaskKey> = view
+            .tasks
+            .values()
+            .filter(|task| task.state != TaskState::Waiting)
+            .map(|task| task.key.clone())
+            .collect();
         progress.show(view, &begun, output)?;
         Ok(progress)
     }
 
     /// Shows what changed.
-    pub(crate) fn show(&mut self, view: &RunView, changed: &[TaskKey], output: &mut Output) -> std::io::Result<()> {
+    pub(crate) fn show(
+        &mut self,
+        view: &RunView,
+        changed: &[TaskKey],
+        output: &mut Output,
+    ) -> std::io::Result<()> {
         match self {
             Self::Bars(bars) => bars.draw(view),
             Self::Lines(lines) => {
@@ -58,10 +67,11 @@ impl Progress {
         Ok(())
     }
 
-    /// Leaves the terminal as it is now.
-    pub(crate) fn end(&self) {
+    /// Leaves the terminal as it is now; what is written next begins on a line of its own.
+    pub(crate) fn end(&self, output: &mut Output) {
         if let Self::Bars(bars) = self {
             bars.specs.iter().for_each(|(_, bar)| bar.abandon());
+            output.message("");
         }
     }
 }
@@ -79,14 +89,16 @@ impl Bars {
     fn of(view: &RunView) -> Self {
         let all = MultiProgress::new();
         let width = view.summary.graph.iter().map(|spec| spec.name.as_str().len()).max().unwrap_or(0);
-        let template = format!("  {{prefix:{width}}}  {{bar:24.green/dim}}  {{pos:>4}}/{{len:<4}} {{wide_msg}}");
+        let template =
+            format!("  {{prefix:{width}}}  {{bar:24.green/dim}}  {{pos:>4}}/{{len:<4}} {{wide_msg}}");
         let style = ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = |name: &str, len: u32| {
             let bar = ProgressBar::new(u64::from(len)).with_style(style.clone().progress_chars("━━─"));
             all.add(bar).with_prefix(name.to_owned())
         };
         let specs = view.summary.graph.iter();
-        let specs = specs.map(|spec| (spec.name.to_string(), bar(spec.name.as_str(), spec.fan_out.unwrap_or(1))));
+        let specs =
+            specs.map(|spec| (spec.name.to_string(), bar(spec.name.as_str(), spec.fan_out.unwrap_or(1))));
         let specs = specs.collect();
         Self { all, specs }
     }
@@ -130,7 +142,8 @@ fn phase(task: &Task) -> &'static str {
 
 impl Lines {
     fn of(&mut self, view: &RunView, changed: &[TaskKey]) -> Vec<String> {
-        let at = text::now().ms_since(view.summary.created_at) / 1_000;
+        let until = view.summary.finished_at.unwrap_or_else(text::now);
+        let at = until.ms_since(view.summary.created_at) / 1_000;
         let clock = format!("[{:02}:{:02}]", at / 60, at % 60);
         let mut lines = Vec::new();
         for spec in &view.summary.graph {
@@ -151,7 +164,8 @@ impl Lines {
         let done = view.of_spec(spec).filter(|task| task.state.is_terminal()).count();
         let tenths = u32::try_from(done * 10).unwrap_or(u32::MAX) / total.max(1);
         let told = self.tenths.insert(spec.to_owned(), tenths);
-        (told != Some(tenths)).then(|| format!("{spec}: {done} of {total} done ({})", counts(view.of_spec(spec))))
+        (told != Some(tenths))
+            .then(|| format!("{spec}: {done} of {total} done ({})", counts(view.of_spec(spec))))
     }
 }
 
@@ -167,7 +181,8 @@ fn line(task: &Task) -> Option<String> {
         TaskState::Queued => format!("queued: {}", task.wait_reason.as_ref()?),
         TaskState::Active => {
             let attempt = task.open_attempt().filter(|attempt| attempt.state == AttemptState::Running)?;
-            let again = if attempt.number > 1 { format!(" (attempt {})", attempt.number) } else { String::new() };
+            let again =
+                if attempt.number > 1 { format!(" (attempt {})", attempt.number) } else { String::new() };
             format!("running on {}{again}", attempt.executor)
         }
         TaskState::Succeeded => {
@@ -184,7 +199,8 @@ fn line(task: &Task) -> Option<String> {
 
 fn because(task: &Task) -> String {
     let of_attempt = || task.attempts.last().and_then(|attempt| attempt.end.as_ref()?.message.clone());
-    let why = task.message.clone().or_else(of_attempt).or_else(|| task.reason.map(|reason| reason.to_string()));
+    let why =
+        task.message.clone().or_else(of_attempt).or_else(|| task.reason.map(|reason| reason.to_string()));
     why.map(|why| format!(": {why}")).unwrap_or_default()
 }
 

@@ -140,7 +140,8 @@ pub(super) mod tests {
     #[test]
     fn events_move_a_run_forward_and_old_ones_change_nothing() {
         let mut view = view(&["a", "b[0]"]);
-        let changed = view.take(event(3, "running", &[task("a", "succeeded", 3), task("b[0]", "waiting", 1)]));
+        let changed =
+            view.take(event(3, "running", &[task("a", "succeeded", 3), task("b[0]", "waiting", 1)]));
         assert_eq!(changed.unwrap().len(), 1);
         assert!(view.take(event(2, "queued", &[task("a", "active", 2)])).unwrap().is_empty());
         assert_eq!(view.tasks.values().next().unwrap().state, TaskState::Succeeded);

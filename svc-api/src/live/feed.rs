@@ -40,7 +40,7 @@ impl Feed {
         // First listen, then look where the log ends: what comes in between is not lost.
         let events = bus.subscribe(Event::filter(None)).await.context("subscribing to events")?;
         let feed = Self { sender: broadcast::Sender::new(CAPACITY), position: Arc::default() };
-        let follower = Follower { feed: feed.clone(), records, order: Order::after(0) };
+        let follower = Follower { feed: feed.clone(), bus: bus.clone(), records, order: Order::after(0) };
         let (stop, connection) = (shutdown.token(), bus.connection());
         shutdown.spawn("event feed", async move {
             tokio::select! { () = stop.cancelled() => {}, () = follower.follow(events, connection) => {} }
@@ -66,6 +66,7 @@ impl Feed {
 
 struct Follower {
     feed: Feed,
+    bus: Bus,
     records: SharedRecords,
     order: Order,
 }
@@ -77,7 +78,7 @@ impl Follower {
         loop {
             tokio::select! {
                 frame = events.next() => match frame {
-                    Some(frame) => self.take(&frame.payload).await,
+                    Some(frame) => self.take(frame).await,
                     None => return,
                 },
                 changed = connection.changed() => {
@@ -103,10 +104,9 @@ impl Follower {
         }
     }
 
-    async fn take(&mut self, payload: &[u8]) {
-        let Some(frame) = Frame::of_payload(payload) else {
-            tracing::warn!(bytes = payload.len(), "a message on an event subject is no event; passed over");
-            return;
+    async fn take(&mut self, message: emboflow_bus::Frame) {
+        let Some(frame) = Frame::of_payload(&message.payload) else {
+            return self.bury(message).await;
         };
         let seq = frame.seq.unwrap_or(0);
         match self.order.place(seq) {
@@ -116,6 +116,13 @@ impl Follower {
                 self.reach(seq);
             }
             Step::Gap => self.catch_up(seq).await,
+        }
+    }
+
+    async fn bury(&self, message: emboflow_bus::Frame) {
+        let (why, subject) = ("it is no event", &message.subject);
+        if let Err(error) = self.bus.dead_letter(None, "unreadable_event", subject, message.payload, why).await {
+            tracing::warn!(%error, subject, "a message that is no event could not be buried; passed over");
         }
     }
 

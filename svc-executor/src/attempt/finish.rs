@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use emboflow_model::transition::AttemptEnd;
-use emboflow_model::{ArtifactSummary, LogSeal, Outcome};
+use emboflow_model::{ArtifactSummary, Cause, LogSeal, Outcome, Reason};
 
 use super::watch::{Recorded, Watched};
 use super::{Attempt, now, stage_out};
@@ -20,7 +20,7 @@ impl Attempt {
         let Watched { verdict, exit, log } = watched;
         let lost_log = exit.is_some() && log.is_none();
         let (log, stored) = tokio::join!(self.keep_log(log), self.keep_outputs(verdict));
-        let (mut verdict, artifacts) = stored;
+        let (mut verdict, mut artifacts) = stored;
         let missing = match &log {
             Err(trouble) => Some(format!("Its log could not be stored: {trouble}.")),
             Ok(None) if lost_log => Some("Its log could not be read.".to_owned()),
@@ -30,6 +30,13 @@ impl Attempt {
             tracing::warn!(attempt = %self.id, missing, "an attempt ends without its log");
             verdict.message =
                 Some(verdict.message.map_or(missing.clone(), |message| format!("{message} {missing}")));
+            // "Succeeded" promises a sealed and readable log.
+            if verdict.outcome == Outcome::Succeeded {
+                verdict.outcome = Outcome::Failed;
+                verdict.cause = Cause::Infra;
+                verdict.reason = Some(Reason::StageOutFailed);
+                artifacts.clear();
+            }
         }
         let mut times = self.marks.times;
         times.stored_at = exit.is_some().then(now);

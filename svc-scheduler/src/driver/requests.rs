@@ -6,6 +6,7 @@ use emboflow_bus::Delivery;
 use emboflow_model::transition::Accepted;
 use emboflow_model::workflow::Workflow;
 use emboflow_model::{ProjectName, Run, RunId, RunState, run};
+use emboflow_protocol::dead_letter::project_of_subject;
 use emboflow_protocol::event::trace_id_of;
 use emboflow_protocol::request::{
     Answer, RunBody, SubmitBody, Verb, is_reply_subject, parse_request_subject,
@@ -66,9 +67,7 @@ impl Reader<'_> {
     pub(super) async fn read(&mut self, delivery: &Delivery) -> Result<Read, RecordsError> {
         let (request, refusal) = match identify(delivery) {
             Ok(request) => (request, None),
-            Err(Unidentified::Nobody(why)) => {
-                return Ok(Read { input: None, reply: None, unreadable: Some(why) });
-            }
+            Err(Unidentified::NoSubject(why)) => return Ok(misdirected(delivery, why)),
             Err(Unidentified::Refused(request, errors)) => (*request, Some(errors)),
         };
         let makes_run = matches!(request.verb, Verb::Submit | Verb::Retry);
@@ -290,15 +289,25 @@ enum Understood {
 
 /// A message that is no request that can be carried out.
 enum Unidentified {
-    /// Not even a project: nobody can be answered.
-    Nobody(String),
+    /// The subject has no project or no known verb.
+    NoSubject(String),
     /// A project, and a reason to refuse it.
     Refused(Box<Request>, Refusal),
 }
 
+/// A typo in the verb is a rejection, not silence, wherever the project is known.
+fn misdirected(delivery: &Delivery, why: String) -> Read {
+    let project = project_of_subject(&delivery.subject);
+    let own = |subject: &&str| project.as_ref().is_some_and(|project| is_reply_subject(project, subject));
+    let errors = vec![FieldError::new(ErrorCode::RequestSubject, &why)];
+    let reply = delivery.headers.reply_to().filter(own);
+    let reply = reply.map(|subject| (subject.to_owned(), Reply::Now(Answer::Rejected { errors })));
+    Read { input: None, reply, unreadable: Some(why) }
+}
+
 fn identify(delivery: &Delivery) -> Result<Request, Unidentified> {
     let (project, verb) =
-        parse_request_subject(&delivery.subject).map_err(|error| Unidentified::Nobody(error.to_string()))?;
+        parse_request_subject(&delivery.subject).map_err(|error| Unidentified::NoSubject(error.to_string()))?;
     let body_sha256 = hex(&Sha256::digest(&delivery.payload));
     let given_key = delivery.headers.idempotency_key();
     // Without a key of the caller the message is its own: a redelivery finds the same one.

@@ -1,6 +1,6 @@
 // What changes appears by itself; nothing is asked for twice while the stream is open.
-import { createServer, request } from 'node:http';
-import { ensure, ROOT, reaches, submit, Tab, until, api } from '../browser.mjs';
+import { api, ensure, reaches, submit, until } from '../browser.mjs';
+import { behindProxy } from '../proxy.mjs';
 import { endless, good } from '../workflows.mjs';
 
 const cancel = (id) => api(`projects/default/runs/${id}/cancel`, { method: 'POST', body: {} });
@@ -48,17 +48,22 @@ export async function a_log_grows_by_itself_and_a_run_is_cancelled_on_the_page(s
 }
 
 export async function a_broken_stream_is_said_and_comes_back_with_what_was_missed(session) {
-  const tab = await session.tab();
-  await tab.visit('runs');
-  await tab.page.locator('table, .empty').first().waitFor();
-  const context = tab.page.context();
-  await context.setOffline(true);
-  await tab.page.locator('.badge:not(.live)').waitFor({ timeout: 30_000 });
-  const run = await submit(good);
-  await tab.picture('stream-broken');
-  await context.setOffline(false);
-  await tab.page.locator('.badge.live').waitFor({ timeout: 60_000 });
-  await tab.page.locator(`[data-run="${run.id}"]`).waitFor({ timeout: 30_000 });
+  const { site, tab, cut, mend, close } = await behindProxy(session, '/');
+  try {
+    await tab.page.goto(`${site}runs`);
+    await tab.page.waitForSelector('[data-live="Live"]');
+    await tab.page.locator('table, .empty').first().waitFor();
+    cut();
+    await tab.page.locator('.badge:not(.live)').waitFor({ timeout: 30_000 });
+    const run = await submit(good);
+    await reaches(run.id, 'succeeded');
+    await tab.picture('stream-broken');
+    mend();
+    await tab.page.locator('.badge.live').waitFor({ timeout: 60_000 });
+    await tab.page.locator(`[data-run="${run.id}"][data-state="succeeded"]`).waitFor({ timeout: 30_000 });
+  } finally {
+    await close();
+  }
 }
 
 export async function a_panic_shows_the_bar_that_loads_the_page_again(session) {
@@ -74,35 +79,18 @@ export async function a_panic_shows_the_bar_that_loads_the_page_again(session) {
 }
 
 export async function the_page_works_in_a_folder_behind_a_proxy(session) {
-  const target = new URL(ROOT);
-  const proxy = createServer((incoming, outgoing) => {
-    const path = incoming.url.replace(/^\/some\/folder/, '');
-    if (path === incoming.url) return outgoing.writeHead(404).end();
-    const onward = request({ host: target.hostname, port: target.port, method: incoming.method, path, headers: incoming.headers }, (answer) => {
-      outgoing.writeHead(answer.statusCode, answer.headers);
-      answer.pipe(outgoing);
-    });
-    onward.on('error', () => outgoing.destroy());
-    outgoing.on('close', () => onward.destroy());
-    incoming.pipe(onward);
-  });
-  await new Promise((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  const { site, tab, close } = await behindProxy(session, '/some/folder/');
   try {
-    const site = `http://127.0.0.1:${proxy.address().port}/some/folder/`;
-    const context = await session.browser.newContext();
-    await context.request.post(`${site}session`, { data: { token: process.env.TOKEN } });
-    const tab = new Tab(await context.newPage());
     const run = await submit(good);
+    await reaches(run.id, 'succeeded');
     await tab.page.goto(`${site}runs/${run.id}/logs?task=say`);
     await tab.page.waitForSelector('[data-live="Live"]');
-    await tab.page.locator('.log-line', { hasText: 'hello' }).waitFor({ timeout: 60_000 });
+    await tab.page.locator('.log-line', { hasText: 'hello' }).waitFor();
     await tab.page.getByRole('link', { name: 'Executors' }).click();
     await tab.page.waitForURL(`${site}executors`);
     tab.ensureQuiet();
-    await context.close();
   } finally {
-    proxy.closeAllConnections();
-    proxy.close();
+    await close();
   }
 }
 

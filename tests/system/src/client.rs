@@ -33,7 +33,9 @@ impl Client {
 
     /// A request below `/api/v1/projects/default`.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http.request(method, format!("{}/api/v1/projects/default{path}", self.base)).bearer_auth(&self.token)
+        self.http
+            .request(method, format!("{}/api/v1/projects/default{path}", self.base))
+            .bearer_auth(&self.token)
     }
 
     /// Submits a workflow file once.
@@ -51,8 +53,12 @@ impl Client {
         eventually(&format!("the run with key {key} is accepted"), || async {
             let submitted = self.try_submit(key, source).await.ok()?;
             match submitted.status {
-                StatusCode::OK | StatusCode::CREATED => Some(submitted.body["id"].as_str().unwrap().to_owned()),
-                StatusCode::ACCEPTED | StatusCode::SERVICE_UNAVAILABLE | StatusCode::INTERNAL_SERVER_ERROR => None,
+                StatusCode::OK | StatusCode::CREATED => {
+                    Some(submitted.body["id"].as_str().unwrap().to_owned())
+                }
+                StatusCode::ACCEPTED
+                | StatusCode::SERVICE_UNAVAILABLE
+                | StatusCode::INTERNAL_SERVER_ERROR => None,
                 other => panic!("{other}: {}", submitted.body),
             }
         })
@@ -97,8 +103,13 @@ impl Client {
                 if seen["state"] == state {
                     return seen;
                 }
-                let ended = ["succeeded", "failed", "timed_out", "cancelled"].iter().any(|end| seen["state"] == *end);
-                assert!(!ended, "{run} was to be {state}, and is {seen:#}\n{:#}", self.tasks_or_null(run).await);
+                let ended =
+                    ["succeeded", "failed", "timed_out", "cancelled"].iter().any(|end| seen["state"] == *end);
+                assert!(
+                    !ended,
+                    "{run} was to be {state}, and is {seen:#}\n{:#}",
+                    self.tasks_or_null(run).await
+                );
                 *last = seen;
             }
             assert!(
@@ -118,7 +129,8 @@ impl Client {
     /// The artifacts of a run as `task/name`.
     pub async fn artifacts(&self, run: &str) -> Vec<String> {
         let artifacts = self.get(&format!("/runs/{run}/artifacts")).await;
-        let name = |item: &Value| format!("{}/{}", item["task"].as_str().unwrap(), item["name"].as_str().unwrap());
+        let name =
+            |item: &Value| format!("{}/{}", item["task"].as_str().unwrap(), item["name"].as_str().unwrap());
         artifacts["items"].as_array().unwrap().iter().map(name).collect()
     }
 

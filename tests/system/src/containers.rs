@@ -44,11 +44,22 @@ impl Containers {
             return starts;
         }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()) + 1;
-        let (since, until, label) = (self.since.to_string(), now.to_string(), format!("label=io.emboflow.run={run}"));
-        let format = "{{index .Actor.Attributes \"io.emboflow.attempt\"}}";
+        let (since, until, label) =
+            (self.since.to_string(), now.to_string(), format!("label=io.emboflow.run={run}"));
+        let label_of = |name: &str| format!("{{{{index .Actor.Attributes \"io.emboflow.{name}\"}}}}");
+        let format = format!("{} {}", label_of("task"), label_of("attempt"));
         let said = docker(&[
-            "events", "--since", &since, "--until", &until, "--filter", "event=start", "--filter", &label, "--format",
-            format,
+            "events",
+            "--since",
+            &since,
+            "--until",
+            &until,
+            "--filter",
+            "event=start",
+            "--filter",
+            &label,
+            "--format",
+            &format,
         ]);
         for attempt in said.lines() {
             *starts.entry(attempt.to_owned()).or_default() += 1;

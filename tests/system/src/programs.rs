@@ -17,7 +17,11 @@ pub(crate) fn folder() -> &'static Path {
             build.args(["--bin", program]);
         }
         let said = build.output().expect("cargo can be started");
-        assert!(said.status.success(), "the services do not build:\n{}", String::from_utf8_lossy(&said.stderr));
+        assert!(
+            said.status.success(),
+            "the services do not build:\n{}",
+            String::from_utf8_lossy(&said.stderr)
+        );
         // target/debug/deps/<this test> → target/debug
         let this = std::env::current_exe().expect("a process knows its own program");
         this.ancestors().nth(2).expect("tests lie two folders deep").to_owned()

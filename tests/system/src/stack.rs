@@ -45,6 +45,8 @@ pub struct Stack {
     pub api: Service,
     /// Containers of this installation.
     pub containers: Containers,
+    /// What the test is doing, for its failure.
+    pub doing: String,
     _dir: TempDir,
 }
 
@@ -76,6 +78,7 @@ impl Stack {
             gateway: Service::new("svc-storage-gw", "listen", log("gateway")),
             api: Service::new("svc-api", "listen", log("api")),
             containers: Containers::of(cell, &instance),
+            doing: String::new(),
             nats,
             _dir: dir,
         };
@@ -147,9 +150,25 @@ impl Stack {
         for service in [&self.gateway, &self.scheduler, &self.executor, &self.api] {
             let url = format!("{}/ready", service.url());
             let what = format!("{url} is 200");
-            eventually(&what, || async { http.get(&url).send().await.ok().filter(|answer| answer.status().is_success()) })
-                .await;
+            eventually(&what, || async {
+                http.get(&url).send().await.ok().filter(|answer| answer.status().is_success())
+            })
+            .await;
         }
+    }
+
+    /// How many attempts have ended on the executor since its start, by its own count.
+    pub async fn attempts_ended(&self) -> u64 {
+        let answer =
+            reqwest::get(format!("{}/metrics", self.executor.url())).await.expect("the executor answers");
+        let text = answer.text().await.expect("metrics are text");
+        let counts = text.lines().filter(|line| line.starts_with("emboflow_executor_attempts_total"));
+        counts.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
+    }
+
+    /// A client of NATS that knows nothing of EmboFlow.
+    pub async fn outsider(&self) -> async_nats::Client {
+        async_nats::connect(self.nats.url()).await.expect("NATS answers")
     }
 
     /// The last words of every service, for a failing test.
@@ -162,12 +181,16 @@ impl Drop for Stack {
     fn drop(&mut self) {
         if std::thread::panicking() {
             use std::io::Write as _;
-            let _ = writeln!(std::io::stderr(), "{:?}\n{}", self.cell, self.logs());
+            let _ = writeln!(std::io::stderr(), "{:?} {}\n{}", self.cell, self.doing, self.logs());
         }
     }
 }
 
-async fn records_settings(kind: RecordsKind, dir: &Path, mongo: Option<&MongoServer>) -> Vec<(&'static str, String)> {
+async fn records_settings(
+    kind: RecordsKind,
+    dir: &Path,
+    mongo: Option<&MongoServer>,
+) -> Vec<(&'static str, String)> {
     static SHARED: OnceCell<MongoServer> = OnceCell::const_new();
     match kind {
         RecordsKind::Sqlite => vec![("records.sqlite.path", dir.join("records.db").display().to_string())],

@@ -78,10 +78,11 @@ fn Writing(source: String, given: Map<String, Value>, title: &'static str) -> El
     let result = checked.read().clone();
     // While the file has errors, the last form that was good stays, so that nothing typed into it is lost.
     let mut good = use_signal(|| result.clone().ok());
-    if let Ok(ready) = &result
-        && good.peek().as_ref() != Some(ready)
-    {
-        good.set(Some(ready.clone()));
+    if let Ok(ready) = &result {
+        let is_new = good.peek().as_ref() != Some(ready);
+        if is_new {
+            good.set(Some(ready.clone()));
+        }
     }
     let blocked = result.is_err() || good.read().as_ref().is_some_and(|ready| ready.source != *text.read());
     rsx! {

@@ -25,7 +25,7 @@ use crate::place::{Link, PLACE};
 use crate::route::Tab;
 
 /// Tasks of one answer.
-const PAGE_TASKS: u32 = 500;
+const PAGE_TASKS: u32 = 1_000;
 
 /// What is known of the run; every part of the page reads it from here.
 #[derive(Clone, Copy)]

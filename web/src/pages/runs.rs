@@ -11,7 +11,7 @@ use emboflow_protocol::http::{Page, RunCounts, RunQuery};
 use crate::api::{self, ApiError};
 use crate::live::{self, Arrival, RESYNC, use_arrivals};
 use crate::parts::banner::{Empty, Loading, Problem};
-use crate::place::{Link, PLACE};
+use crate::place::{Link, PLACE, here};
 use crate::route::{Place, Route};
 use feed::{Census, Filter};
 use filters::Filters;
@@ -133,7 +133,7 @@ async fn load(mut state: State, filter: Filter, cursor: Option<String>) {
     let goes_on = cursor.is_some();
     let query = RunQuery { limit: Some(PAGE_ROWS), cursor, ..filter.query() };
     let answer = api::get::<Page<RunRow>>(&api::in_project(&format!("runs{}", api::query(&query)))).await;
-    if Filter::of(&PLACE.peek()) != filter {
+    if Filter::of(&here()) != filter {
         // Somebody has changed the filters meanwhile: another answer is on its way.
         return;
     }

@@ -2,7 +2,7 @@
 
 use emboflow_model::workflow::{self, Workflow};
 use indexmap::IndexMap;
-use serde_json::Map;
+use serde_json::{Map, Value};
 
 use crate::graph::Node;
 
@@ -35,11 +35,26 @@ pub(crate) fn facts(source: &str, name: &str) -> Option<Vec<(String, String)>> {
     let flow = workflow::parse(source).ok()?;
     let value = serde_json::to_value(flow.task(name)?).ok()?;
     let fields = value.as_object()?;
-    let text = |value: &serde_json::Value| match value {
-        serde_json::Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
     Some(fields.iter().map(|(name, value)| (name.clone(), text(value))).collect())
+}
+
+/// The values of one task of a fan-out, axis by axis.
+pub(crate) fn matrix(source: &str, inputs: &Map<String, Value>, key: &str) -> Vec<(String, String)> {
+    let planned = workflow::parse(source).and_then(|flow| flow.expand(inputs)).unwrap_or_default();
+    let named = |task: &workflow::PlannedTask| match task.index {
+        Some(index) => format!("{}[{index}]", task.spec_name) == key,
+        None => task.spec_name == key,
+    };
+    let values = planned.into_iter().find(named).map(|task| task.matrix).unwrap_or_default();
+    values.into_iter().map(|(axis, value)| (axis, text(&value))).collect()
+}
+
+/// A value as people write it.
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -64,6 +79,10 @@ tasks:
             nodes.iter().map(|node| (node.name.as_str(), node.fan_out, node.folds)).collect();
         assert_eq!(shapes, [("prepare", None, false), ("train", Some(3), true)]);
         assert_eq!(nodes[1].needs, ["prepare"]);
+        assert_eq!(matrix(FILE, &Map::new(), "train[2]"), [("fold".to_owned(), "3".to_owned())]);
+        assert!(
+            matrix(FILE, &Map::new(), "prepare").is_empty() && matrix("x", &Map::new(), "y[0]").is_empty()
+        );
         assert!(facts(FILE, "train").unwrap().iter().any(|(name, _)| name == "matrix"));
     }
 }

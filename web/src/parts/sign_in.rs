@@ -18,7 +18,8 @@ pub(crate) fn SignIn() -> Element {
                 event.prevent_default();
                 spawn(async move {
                     busy.set(true);
-                    match api::sign_in(token.peek().trim()).await {
+                    let given = token.peek().trim().to_owned();
+                    match api::sign_in(&given).await {
                         Ok(()) => browser::reload(),
                         Err(error) if error.wants_sign_in() => {
                             refused.set(Some("This is not the installation's token.".to_owned()));

@@ -98,7 +98,8 @@ fn channel(channel: &Channel) -> Value {
 }
 
 fn references(names: &[&str]) -> Map<String, Value> {
-    let reference = |name: &&str| ((*name).to_owned(), json!({ "$ref": format!("#/components/messages/{name}") }));
+    let reference =
+        |name: &&str| ((*name).to_owned(), json!({ "$ref": format!("#/components/messages/{name}") }));
     names.iter().map(reference).collect()
 }
 
@@ -139,7 +140,11 @@ fn raw_messages() -> Map<String, Value> {
     };
     Map::from_iter([
         raw("LogFrame", "Bytes of a log as the task wrote them.", "application/octet-stream"),
-        raw("DeadLetter", "The message as it came; headers say what was wrong with it.", "application/octet-stream"),
+        raw(
+            "DeadLetter",
+            "The message as it came; headers say what was wrong with it.",
+            "application/octet-stream",
+        ),
     ])
 }
 
@@ -147,11 +152,21 @@ fn raw_messages() -> Map<String, Value> {
 fn headers(message: &str) -> Option<Value> {
     let known: &[(&str, &str, bool)] = match message {
         "Submit" | "RunRequest" => &[
-            (header::IDEMPOTENCY_KEY, "The same key and body have one answer, however often they are sent.", false),
-            (header::REPLY_TO, "Where the answer goes: below `emboflow.reply.<project>.`, or an inbox.", false),
+            (
+                header::IDEMPOTENCY_KEY,
+                "The same key and body have one answer, however often they are sent.",
+                false,
+            ),
+            (
+                header::REPLY_TO,
+                "Where the answer goes: below `emboflow.reply.<project>.`, or an inbox.",
+                false,
+            ),
             (header::TRACEPARENT, "W3C trace context that the run goes on with.", false),
         ],
-        "Event" => &[(header::MESSAGE_ID, "`<run>/<number>`: the same when an event is published again.", true)],
+        "Event" => {
+            &[(header::MESSAGE_ID, "`<run>/<number>`: the same when an event is published again.", true)]
+        }
         "LogFrame" => &[(header::LOG_OFFSET, "Offset of the first byte in the attempt's log.", true)],
         "DeadLetter" => &[
             (header::DEAD_REASON, "Why it is a dead letter.", true),

@@ -4,7 +4,8 @@ use serde_json::{Map, Value};
 
 /// The document with sorted keys and a line break at the end.
 pub(super) fn text(document: Value) -> String {
-    let mut text = serde_json::to_string_pretty(&sorted(document)).expect("a JSON value can always be written");
+    let mut text =
+        serde_json::to_string_pretty(&sorted(document)).expect("a JSON value can always be written");
     text.push('\n');
     text
 }

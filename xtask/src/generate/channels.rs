@@ -4,12 +4,12 @@ use emboflow_protocol::call::{Claim, Explain};
 use emboflow_protocol::command::Commands;
 use emboflow_protocol::dead_letter::dead_subject;
 use emboflow_protocol::event::Event;
+use emboflow_protocol::header;
 use emboflow_protocol::log::live_subject;
 use emboflow_protocol::message::Message;
 use emboflow_protocol::report::Reports;
 use emboflow_protocol::request::{Verb, reply_subject, request_subject};
 use emboflow_protocol::stream::EXECUTORS_BUCKET;
-use emboflow_protocol::header;
 
 use super::address::Sample;
 
@@ -216,8 +216,11 @@ mod tests {
     #[test]
     fn every_stream_has_a_channel() {
         let channels = channels();
-        let stored: BTreeSet<_> =
-            channels.iter().filter_map(|channel| stream_of(&channel.address)).map(|stream| stream.name).collect();
+        let stored: BTreeSet<_> = channels
+            .iter()
+            .filter_map(|channel| stream_of(&channel.address))
+            .map(|stream| stream.name)
+            .collect();
         assert_eq!(stored, STREAMS.iter().map(|stream| stream.name).collect());
     }
 

@@ -38,11 +38,17 @@ impl Get {
         let task = self.task.to_string();
         let place = ["runs", &run, "artifacts", &task, &self.name];
         let manifest: ArtifactManifest = client.get(client.in_project(&place)).await?;
-        let wanted: Vec<&ArtifactFile> =
-            manifest.files.iter().filter(|file| self.path.as_ref().is_none_or(|path| *path == file.path)).collect();
+        let wanted: Vec<&ArtifactFile> = manifest
+            .files
+            .iter()
+            .filter(|file| self.path.as_ref().is_none_or(|path| *path == file.path))
+            .collect();
         if wanted.is_empty() {
             let named = self.path.as_deref().unwrap_or_default();
-            return Err(Failure::Other(anyhow::anyhow!("the artifact '{}' has no file '{named}'", self.name)));
+            return Err(Failure::Other(anyhow::anyhow!(
+                "the artifact '{}' has no file '{named}'",
+                self.name
+            )));
         }
         if self.output_dir == Path::new("-") {
             return to_standard_output(&client, &place, &wanted, output).await;
@@ -67,7 +73,9 @@ async fn to_standard_output(
     output: &mut Output,
 ) -> Result<(), Failure> {
     let [file] = wanted else {
-        return Err(Failure::usage("the artifact has several files: name the one to write to standard output"));
+        return Err(Failure::usage(
+            "the artifact has several files: name the one to write to standard output",
+        ));
     };
     download(client, place, file, |piece| output.bytes(piece)).await
 }
@@ -79,7 +87,10 @@ fn inside(path: &str) -> Result<PathBuf, Failure> {
     if stays && path.file_name().is_some() {
         return Ok(path);
     }
-    Err(Failure::Other(anyhow::anyhow!("the artifact has a file '{}', which leaves the folder", path.display())))
+    Err(Failure::Other(anyhow::anyhow!(
+        "the artifact has a file '{}', which leaves the folder",
+        path.display()
+    )))
 }
 
 async fn fetch(client: &Client, place: &[&str], file: &ArtifactFile, path: &Path) -> Result<(), Failure> {

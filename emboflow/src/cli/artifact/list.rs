@@ -52,8 +52,12 @@ impl List {
             if is_wide { &header } else { &header[..4] },
             |row| format!("{} {} {}", row.task, row.artifact, row.path),
             |row, _| {
-                let mut cells =
-                    vec![row.task.clone(), row.artifact.clone(), row.path.clone(), text::size(row.size_bytes)];
+                let mut cells = vec![
+                    row.task.clone(),
+                    row.artifact.clone(),
+                    row.path.clone(),
+                    text::size(row.size_bytes),
+                ];
                 if is_wide {
                     cells.extend([row.sha256.clone(), row.url.clone()]);
                 }

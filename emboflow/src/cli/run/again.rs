@@ -45,7 +45,8 @@ impl Again {
             Wrong::Usage(failure) => failure,
             Wrong::Problems(problems) => print_problems(named, &problems, output),
         })?;
-        let body = SubmitBody { source: Some(source), inputs, labels: before.labels, ..SubmitBody::default() };
+        let body =
+            SubmitBody { source: Some(source), inputs, labels: before.labels, ..SubmitBody::default() };
         let new = submit::send(&client, client.in_project(&["runs"]), &body, None).await?;
         submit::finish(client, new, self.watch.then_some(&self.how), output).await
     }

@@ -40,7 +40,11 @@ fn show(client: &Client, run: &RunSummary, tasks: &[Task], output: &mut Output) 
     let why = run.reason.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
     output.line(&format!("{} {} {}{why}", output.paint(colour, mark), run.id, run.state))?;
     output.line(&format!("workflow  {}", run.workflow))?;
-    output.line(&format!("created   {} ({}), took {took}", run.created_at, text::ago(run.created_at, now)))?;
+    output.line(&format!(
+        "created   {} ({}), took {took}",
+        run.created_at,
+        text::ago(run.created_at, now)
+    ))?;
     if let Some(from) = run.recovered_from {
         output.line(&format!("repeats   {from}"))?;
     }

@@ -22,9 +22,9 @@ pub(super) fn read_inputs(
     for pair in given {
         let (name, text) = split("--input", pair).map_err(Wrong::Usage)?;
         let value = match workflow.file.inputs.get(name) {
-            Some(input) => input.read(text).map_err(|message| {
-                Wrong::Usage(Failure::usage(format!("the input `{name}` {message}")))
-            })?,
+            Some(input) => input
+                .read(text)
+                .map_err(|message| Wrong::Usage(Failure::usage(format!("the input `{name}` {message}"))))?,
             // It is refused below, with what it was perhaps meant to be.
             None => Value::from(text),
         };
@@ -41,7 +41,10 @@ pub(super) fn read_inputs(
 
 /// Labels of a run.
 pub(super) fn read_labels(given: &[String]) -> Result<IndexMap<String, String>, Failure> {
-    given.iter().map(|pair| split("--label", pair).map(|(name, value)| (name.to_owned(), value.to_owned()))).collect()
+    given
+        .iter()
+        .map(|pair| split("--label", pair).map(|(name, value)| (name.to_owned(), value.to_owned())))
+        .collect()
 }
 
 fn split<'p>(flag: &str, pair: &'p str) -> Result<(&'p str, &'p str), Failure> {

@@ -146,7 +146,8 @@ impl Logs {
 
     fn is_over(&self, view: &RunView) -> bool {
         let task_is_over = self.task.as_ref().and_then(|key| view.tasks.get(key)).is_some_and(|task| {
-            task.state.is_terminal() || self.attempt.is_some_and(|number| task.attempts.len() >= number as usize)
+            task.state.is_terminal()
+                || self.attempt.is_some_and(|number| task.attempts.len() >= number as usize)
         });
         task_is_over || view.summary.state.is_terminal()
     }

@@ -51,7 +51,9 @@ pub(crate) struct Submit {
 impl Submit {
     pub(super) async fn carry_out(&self, shared: &Shared, output: &mut Output) -> Result<(), Failure> {
         let Some(target) = &self.target else {
-            return Err(Failure::usage("give a workflow FILE, or one of the commands list, get, watch, logs, cancel …"));
+            return Err(Failure::usage(
+                "give a workflow FILE, or one of the commands list, get, watch, logs, cancel …",
+            ));
         };
         let labels = read_labels(&self.label)?;
         let file = file(target);
@@ -61,7 +63,10 @@ impl Submit {
                 let parsed = workflow::parse(&source);
                 let parsed = parsed.map_err(|problems| print_problems(file, &problems, output))?;
                 let inputs = self.inputs(&parsed, file, output)?;
-                (SubmitBody { source: Some(source), inputs, labels, ..SubmitBody::default() }, shared.client()?)
+                (
+                    SubmitBody { source: Some(source), inputs, labels, ..SubmitBody::default() },
+                    shared.client()?,
+                )
             }
             None => {
                 let client = shared.client()?;
@@ -70,7 +75,10 @@ impl Submit {
                 let named = Path::new(target);
                 let parsed = parsed.map_err(|problems| print_problems(named, &problems, output))?;
                 let inputs = self.inputs(&parsed, named, output)?;
-                (SubmitBody { workflow: Some(target.clone()), inputs, labels, ..SubmitBody::default() }, client)
+                (
+                    SubmitBody { workflow: Some(target.clone()), inputs, labels, ..SubmitBody::default() },
+                    client,
+                )
             }
         };
         let run = send(&client, client.in_project(&["runs"]), &body, self.key.clone()).await?;
@@ -95,7 +103,9 @@ fn file(target: &str) -> Option<PathBuf> {
     let path = Path::new(target);
     let looks_like_one = target == "-"
         || target.contains(['/', '\\'])
-        || path.extension().is_some_and(|extension| ["yaml", "yml", "json"].iter().any(|known| extension == *known));
+        || path
+            .extension()
+            .is_some_and(|extension| ["yaml", "yml", "json"].iter().any(|known| extension == *known));
     (looks_like_one || path.is_file()).then(|| path.to_owned())
 }
 
@@ -159,7 +169,9 @@ async fn decision(client: &Client, key: &str) -> Result<RunSummary, Failure> {
             RequestStatus::Rejected { errors } => {
                 let read = |error| serde_json::from_value::<FieldError>(error).unwrap_or_default();
                 let problem = Problem::new(emboflow_protocol::ErrorCode::WorkflowInvalid, "it was rejected");
-                return Err(Failure::Refused(Box::new(problem.with_errors(errors.into_iter().map(read).collect()))));
+                return Err(Failure::Refused(Box::new(
+                    problem.with_errors(errors.into_iter().map(read).collect()),
+                )));
             }
             RequestStatus::Pending => tokio::time::sleep(PAUSE / 2).await,
         }

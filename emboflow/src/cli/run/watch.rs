@@ -10,7 +10,7 @@ use crate::cli::Shared;
 use crate::client::Client;
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::watch::{Progress, RunWatch, outcome, report};
+use crate::watch::{Progress, RunView, RunWatch, outcome, report};
 
 /// Follow a run to its end.
 #[derive(Debug, clap::Args)]
@@ -54,7 +54,7 @@ pub(super) async fn watch(client: Client, run: RunId, how: &How, output: &mut Ou
         () = over(how.timeout) => Err(Failure::Ended(format!("the time is over; {}", goes_on(run)))),
         _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted(goes_on(run))),
     };
-    progress.end();
+    progress.end(output);
     followed?;
     report(watch.client(), watch.view(), output).await?;
     if output.is_for_programs() {
@@ -69,7 +69,8 @@ async fn follow(
     how: &How,
     output: &mut Output,
 ) -> Result<(), Failure> {
-    while !watch.view().summary.state.is_terminal() && !(how.fail_fast && watch.view().failed().next().is_some()) {
+    let has_failed = |view: &RunView| how.fail_fast && view.failed().next().is_some();
+    while !watch.view().summary.state.is_terminal() && !has_failed(watch.view()) {
         let changed = watch.next().await?;
         progress.show(watch.view(), &changed, output)?;
     }

@@ -32,7 +32,8 @@ pub(super) fn forget(dir: &Path) {
 /// and may be ended.
 pub(super) async fn wait_until_gone(dir: &Path) -> anyhow::Result<()> {
     let noted = std::fs::read(file(dir)).ok();
-    let Some(Some(left)) = noted.and_then(|text| serde_json::from_slice::<Option<Identity>>(&text).ok()) else {
+    let Some(Some(left)) = noted.and_then(|text| serde_json::from_slice::<Option<Identity>>(&text).ok())
+    else {
         return Ok(());
     };
     for (signal, patience) in PATIENCE {
@@ -46,7 +47,11 @@ pub(super) async fn wait_until_gone(dir: &Path) -> anyhow::Result<()> {
         }
     }
     if left.runs() {
-        bail!("the nats-server of before (process {}) does not end; its directory is {}", left.pid, dir.display());
+        bail!(
+            "the nats-server of before (process {}) does not end; its directory is {}",
+            left.pid,
+            dir.display()
+        );
     }
     forget(dir);
     Ok(())

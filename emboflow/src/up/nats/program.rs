@@ -26,7 +26,7 @@ impl fmt::Display for Version {
 impl Version {
     /// The version in what `nats-server --version` says: `nats-server: v2.15.1`.
     fn read(said: &str) -> Option<Self> {
-        let text = said.trim().rsplit_once('v')?.1;
+        let text = said.split_whitespace().last()?.strip_prefix('v')?;
         let mut numbers = text.split(['.', '-']).map(|number| number.parse().ok());
         Some(Self(numbers.next()??, numbers.next()??, numbers.next()??))
     }
@@ -73,7 +73,10 @@ mod tests {
     fn versions_are_read_and_compared_by_number() {
         let read = |text| Version::read(text).unwrap();
         assert_eq!(read("nats-server: v2.15.1\n"), MIN_VERSION);
-        assert!(read("nats-server: v2.9.30") < MIN_VERSION && read("nats-server: v2.16.0-preview.1") > MIN_VERSION);
+        assert!(
+            read("nats-server: v2.9.30") < MIN_VERSION
+                && read("nats-server: v2.16.0-preview.1") > MIN_VERSION
+        );
         assert_eq!(Version::read("busybox"), None);
         assert_eq!(Version::read("nats-server: v2"), None);
     }

@@ -103,9 +103,13 @@ fn every_crate_uses_only_those_of_ours_that_it_may() {
         if TOOLS.contains(&name.as_str()) {
             continue;
         }
-        let may = arrows.get(name.as_str()).unwrap_or_else(|| panic!("{name} has no row in the table of arrows"));
+        let may =
+            arrows.get(name.as_str()).unwrap_or_else(|| panic!("{name} has no row in the table of arrows"));
         for used in uses.iter().filter(|used| dependencies.contains_key(*used)) {
-            assert!(may.contains(used.as_str()), "{name} may not use {used}: a new arrow needs a decision record");
+            assert!(
+                may.contains(used.as_str()),
+                "{name} may not use {used}: a new arrow needs a decision record"
+            );
         }
     }
 }
@@ -122,7 +126,11 @@ fn no_service_imports_another() {
 fn crates_with_one_owner_are_used_by_nobody_else() {
     for (name, uses) in dependencies().iter().filter(|(name, _)| !TOOLS.contains(&name.as_str())) {
         for (owned, owners) in OWNERS.iter().filter(|(owned, _)| uses.contains(*owned)) {
-            assert!(owners.contains(&name.as_str()), "{name} uses {owned}, which belongs to {}", owners.join(", "));
+            assert!(
+                owners.contains(&name.as_str()),
+                "{name} uses {owned}, which belongs to {}",
+                owners.join(", ")
+            );
         }
     }
 }

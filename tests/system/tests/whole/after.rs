@@ -25,8 +25,19 @@ pub(crate) async fn all_is_there_once(stack: &Stack, client: &Client, run: &str,
     .await;
 }
 
-/// Numbers of attempts that tasks have, the largest.
-pub(crate) async fn most_attempts(client: &Client, run: &str) -> usize {
-    let count = |task: &Value| task["attempts"].as_array().map_or(0, Vec::len);
-    client.tasks(run).await.iter().map(count).max().unwrap_or(0)
+/// No task needed a second attempt: nothing that was under way got lost.
+pub(crate) async fn nothing_was_repeated(client: &Client, run: &str) {
+    for task in client.tasks(run).await {
+        assert_eq!(task["attempts"].as_array().unwrap().len(), 1, "{task:#}");
+    }
+}
+
+/// Waits until an attempt of the task is in this state.
+pub(crate) async fn attempt_is(client: &Client, run: &str, task: &str, state: &str) {
+    eventually(&format!("an attempt of {task} is {state}"), || async {
+        let answer = client.try_get(&format!("/runs/{run}/tasks/{task}")).await.ok()?;
+        let task: Value = answer.json().await.ok()?;
+        task["attempts"].as_array()?.iter().any(|attempt| attempt["state"] == state).then_some(())
+    })
+    .await;
 }

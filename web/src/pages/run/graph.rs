@@ -8,7 +8,7 @@ use super::RunView;
 use crate::graph::{Graph, Node};
 use crate::look::{self, TASK_STATES};
 use crate::parts::pill::TaskPill;
-use crate::place::{Link, PLACE, go};
+use crate::place::{Link, PLACE, go, here};
 
 /// Tasks of an opened fan-out that are listed.
 const LISTED: usize = 200;
@@ -48,7 +48,7 @@ pub(super) fn RunGraph() -> Element {
     let nodes = nodes(view, &opened);
     let folded: Vec<String> = nodes.iter().filter(|node| node.folds).map(|node| node.name.clone()).collect();
     let choose = use_callback(move |name: String| {
-        let place = PLACE.peek().clone();
+        let place = here();
         // A fan-out opens its list; a single task opens the panel.
         go(if folded.contains(&name) {
             place.with("task", "").with("spec", &name)

@@ -16,7 +16,7 @@ use crate::icon::{Drawn, Icon};
 use crate::live;
 use crate::parts::banner::Empty;
 use crate::parts::pill::{AttemptPill, TaskPill};
-use crate::place::{PLACE, adjust};
+use crate::place::{PLACE, adjust, here};
 use crate::route::encode;
 use reading::{Reading, use_reading};
 
@@ -115,7 +115,7 @@ fn Choice(keys: Vec<String>, task: Task, attempt: u32) -> Element {
                 span { class: "dim", "Task" }
                 select {
                     class: "input mono",
-                    onchange: move |event| adjust(PLACE.peek().with("task", &event.value()).with("attempt", "").with("find", "")),
+                    onchange: move |event| adjust(here().with("task", &event.value()).with("attempt", "").with("find", "")),
                     if !known {
                         option { value: "{key}", selected: true, "{key}" }
                     }
@@ -129,7 +129,7 @@ fn Choice(keys: Vec<String>, task: Task, attempt: u32) -> Element {
                     span { class: "dim", "Attempt" }
                     select {
                         class: "input",
-                        onchange: move |event| adjust(PLACE.peek().with("attempt", &event.value())),
+                        onchange: move |event| adjust(here().with("attempt", &event.value())),
                         for each in &task.attempts {
                             option { key: "{each.number}", value: "{each.number}", selected: each.number == attempt, "{each.number}" }
                         }

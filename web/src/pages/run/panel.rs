@@ -3,9 +3,12 @@
 use dioxus::prelude::*;
 use emboflow_model::{Attempt, Task};
 
+use super::RunView;
 use super::failure::in_words;
+use crate::api;
 use crate::format;
 use crate::icon::{Drawn, Icon};
+use crate::parts::definition;
 use crate::parts::pill::{AttemptPill, TaskPill};
 use crate::parts::text::{Ago, Took};
 use crate::place::{Link, PLACE};
@@ -25,6 +28,9 @@ pub(super) fn Panel(task: Task) -> Element {
                 }
             }
             div { class: "card-body stack",
+                if task.key.index.is_some() {
+                    Matrix { run: task.run.to_string(), task: task.key.to_string() }
+                }
                 if let Some(reason) = task.reason {
                     p { "Why: {in_words(reason)}." }
                 }
@@ -64,6 +70,28 @@ pub(super) fn Panel(task: Task) -> Element {
                 if task.attempts.is_empty() && task.taken_over_from.is_none() {
                     p { class: "dim", "No attempt yet." }
                 }
+            }
+        }
+    }
+}
+
+/// The values of a fan-out's task on each axis, from the file and the inputs of the run.
+#[component]
+fn Matrix(run: String, task: String) -> Element {
+    let view = use_context::<RunView>();
+    let source =
+        use_resource(use_reactive!(|run| async move { api::get_text(&api::of_run(&run, "source")).await }));
+    let values = use_memo(use_reactive!(|task| {
+        let inputs = view.summary.read().as_ref().map(|run| run.inputs.clone()).unwrap_or_default();
+        match &*source.read() {
+            Some(Ok(source)) => definition::matrix(source, &inputs, &task),
+            _ => Vec::new(),
+        }
+    }));
+    rsx! {
+        div { class: "row-flex wrap",
+            for (axis , value) in values() {
+                span { key: "{axis}", class: "tag", "{axis} = {value}" }
             }
         }
     }

@@ -22,7 +22,7 @@ const ROW_PX: f64 = 32.0;
 const LEGEND: [(Phase, &str); 7] = [
     (Phase::Queue, "Queue"),
     (Phase::Image, "Image"),
-    (Phase::Inputs, "Inputs"),
+    (Phase::Inputs, "Inputs and container"),
     (Phase::Running, "Running"),
     (Phase::Ended, "Ran"),
     (Phase::Failed, "Ran and failed"),

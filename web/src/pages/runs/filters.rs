@@ -7,7 +7,7 @@ use super::feed::{Census, Filter};
 use crate::format;
 use crate::icon::{Drawn, Icon};
 use crate::look;
-use crate::place::{Link, PLACE, adjust};
+use crate::place::{Link, PLACE, adjust, here};
 
 /// A pause in typing after which the server is asked.
 const TYPING_MS: i32 = 250;
@@ -102,7 +102,7 @@ fn Search(text: String) -> Element {
                     spawn(async move {
                         crate::browser::sleep_ms(TYPING_MS).await;
                         if *strokes.peek() == stroke {
-                            let place = PLACE.peek().with("search", typed.peek().trim());
+                            let place = here().with("search", typed.peek().trim());
                             adjust(place);
                         }
                     });

@@ -9,11 +9,11 @@ use crate::api;
 use crate::format;
 use crate::icon::{Drawn, Icon};
 use crate::parts::banner::Problem;
-use crate::place::{PLACE, adjust};
+use crate::place::{PLACE, adjust, here};
 
 #[component]
 pub(super) fn SearchBox(which: Which, reading: Reading) -> Element {
-    let mut typed = use_signal(|| PLACE.peek().get("find").unwrap_or_default().to_owned());
+    let mut typed = use_signal(|| here().get("find").unwrap_or_default().to_owned());
     let wanted = PLACE.read().get("find").unwrap_or_default().to_owned();
     rsx! {
         form {
@@ -21,7 +21,7 @@ pub(super) fn SearchBox(which: Which, reading: Reading) -> Element {
             role: "search",
             onsubmit: move |event| {
                 event.prevent_default();
-                adjust(PLACE.peek().with("find", typed.peek().trim()).with("line", ""));
+                adjust(here().with("find", typed.peek().trim()).with("line", ""));
             },
             Drawn { icon: Icon::Search }
             input {
@@ -49,7 +49,7 @@ fn Matches(pattern: String, which: Which, reading: Reading) -> Element {
         api::get::<LogMatches>(&which.address(&format!("/search{}", api::query(&query)))).await
     }));
     let answer = asked.read().clone();
-    let close = move |_| adjust(PLACE.peek().with("find", "").with("line", ""));
+    let close = move |_| adjust(here().with("find", "").with("line", ""));
     rsx! {
         div { class: "matches",
             match answer {
@@ -92,7 +92,7 @@ fn Hit(offset: u64, line: u64, text: String, which: Which, reading: Reading) -> 
             class: "finding",
             r#type: "button",
             onclick: move |_| {
-                adjust(PLACE.peek().with("line", &line.to_string()));
+                adjust(here().with("line", &line.to_string()));
                 spawn(reading.jump(which.clone(), offset, line));
             },
             span { class: "where", {format::thousands(line)} }
