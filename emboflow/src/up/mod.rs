@@ -116,6 +116,7 @@ async fn serve(
             let outcome = announce(options, data, &up, output).await;
             if outcome.is_ok() {
                 services.until_the_end(shutdown).await;
+                output.message("stopping; what runs in containers goes on");
             }
             UpJson::remove(data.path())?;
             outcome

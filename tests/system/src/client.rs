@@ -1,9 +1,11 @@
 //! A caller of the HTTP API.
 
+use std::time::{Duration, Instant};
+
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 
-use crate::waiting::{eventually, look_again};
+use crate::waiting::{DEADLINE, eventually, look_again};
 
 /// A caller in the project `default`.
 #[derive(Clone, Debug)]
@@ -95,9 +97,14 @@ impl Client {
 
     /// Waits until the run has this state.
     pub async fn reaches(&self, run: &str, state: &str) -> Value {
+        self.reaches_within(DEADLINE, run, state).await
+    }
+
+    /// [`Client::reaches`] with a deadline of its own.
+    pub async fn reaches_within(&self, deadline: Duration, run: &str, state: &str) -> Value {
         let mut last = Value::Null;
         let last = &mut last;
-        let until = tokio::time::Instant::now() + crate::DEADLINE;
+        let until = Instant::now() + deadline;
         loop {
             if let Some(seen) = self.run(run).await {
                 if seen["state"] == state {
@@ -113,7 +120,7 @@ impl Client {
                 *last = seen;
             }
             assert!(
-                tokio::time::Instant::now() < until,
+                Instant::now() < until,
                 "{run} was to be {state}, and is {last:#}\n{:#}",
                 self.tasks_or_null(run).await
             );

@@ -1,6 +1,5 @@
 //! The whole system under test: every service as a process of its own, on real NATS, real records and a real engine.
-// A test's tool says what is wrong by panicking.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod cell;
 mod client;
@@ -8,6 +7,7 @@ mod containers;
 mod programs;
 mod service;
 mod stack;
+mod up;
 mod waiting;
 mod workflows;
 
@@ -16,6 +16,7 @@ pub use client::{Client, Submitted};
 pub use containers::Containers;
 pub use service::Service;
 pub use stack::{Part, Stack};
+pub use up::Up;
 pub use waiting::{DEADLINE, eventually, within};
 pub use workflows::{fan_out, long_task, one_task, pair};
 

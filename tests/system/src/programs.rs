@@ -1,10 +1,10 @@
-//! The services' programs, built as users build them.
+//! The programs, built as users build them.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-const PROGRAMS: [&str; 4] = ["svc-scheduler", "svc-executor", "svc-storage-gw", "svc-api"];
+const PROGRAMS: [&str; 5] = ["svc-scheduler", "svc-executor", "svc-storage-gw", "svc-api", "emboflow"];
 
 /// The folder with the programs, which are brought up to date first.
 pub(crate) fn folder() -> &'static Path {
@@ -19,7 +19,7 @@ pub(crate) fn folder() -> &'static Path {
         let said = build.output().expect("cargo can be started");
         assert!(
             said.status.success(),
-            "the services do not build:\n{}",
+            "the programs do not build:\n{}",
             String::from_utf8_lossy(&said.stderr)
         );
         // target/debug/deps/<this test> → target/debug

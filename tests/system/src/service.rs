@@ -32,6 +32,14 @@ impl Service {
         service
     }
 
+    /// Another one of its kind with the same settings, not started yet.
+    pub(crate) fn twin(&self, log: PathBuf) -> Self {
+        let mut twin = Self::new(self.program, self.listens_by, log);
+        let others = self.settings.iter().filter(|(key, _)| *key != self.listens_by);
+        twin.settings.extend(others.map(|(key, value)| (key.clone(), value.clone())));
+        twin
+    }
+
     /// Changes a setting (`section.key`), for the next start.
     pub fn set(&mut self, key: &str, value: impl ToString) {
         self.settings.insert(key.to_owned(), value.to_string());

@@ -47,7 +47,7 @@ pub struct Stack {
     pub containers: Containers,
     /// What the test is doing, for its failure.
     pub doing: String,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Stack {
@@ -80,7 +80,7 @@ impl Stack {
             containers: Containers::of(cell, &instance),
             doing: String::new(),
             nats,
-            _dir: dir,
+            dir,
         };
         stack.settle(&instance, mongo).await;
         change(&mut stack);
@@ -96,7 +96,7 @@ impl Stack {
     }
 
     async fn settle(&mut self, instance: &str, mongo: Option<&MongoServer>) {
-        let dir = self._dir.path().to_owned();
+        let dir = self.dir.path().to_owned();
         let records = records_settings(self.cell.records, &dir, mongo).await;
         for (key, value) in &records {
             self.scheduler.set(key, value);
@@ -114,7 +114,7 @@ impl Stack {
         self.api.set("instance", instance);
         self.executor.set("instance", instance);
         self.executor.set("executor", "exec-1");
-        self.executor.set("data_dir", dir.join("executor").display());
+        self.executor.set("data_dir", dir.join("exec-1").display());
         self.executor.set("slots", 64);
         // What is lost is to be noticed within a test's patience.
         self.executor.set("heartbeat_ms", 250);
@@ -127,6 +127,21 @@ impl Stack {
             self.executor.set("capacity.cpu_millis", 1_000_000);
             self.executor.set("capacity.memory_bytes", 1_u64 << 40);
         }
+    }
+
+    /// One more executor on this machine, not started yet.
+    pub fn another_executor(&self, id: &str) -> Service {
+        let mut executor = self.executor.twin(self.dir.path().join(format!("{id}.log")));
+        executor.set("executor", id);
+        executor.set("data_dir", self.dir.path().join(id).display());
+        executor
+    }
+
+    /// Throws away all that the executor, which must not run, has on its disk.
+    pub fn wipe_executor(&mut self) {
+        assert!(!self.executor.runs(), "a running executor's disk is not wiped");
+        std::fs::remove_dir_all(self.dir.path().join("exec-1"))
+            .expect("the executor's folder can be removed");
     }
 
     /// A service.

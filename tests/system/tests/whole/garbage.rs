@@ -1,0 +1,52 @@
+//! What nobody can read ends as a visible dead letter, and other runs go on.
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use system_tests::{Cell, Stack, on_cells, one_task};
+
+/// One of each family of subjects that a service reads. Live logs are not among them: any bytes are a log.
+const CONSUMED: &[&str] = &[
+    "emboflow.request.default.submit",
+    "emboflow.request.default.sumbit",
+    "emboflow.request.default.cancel",
+    "emboflow.request.nowhere",
+    "emboflow.command.default.exec-1",
+    "emboflow.report.default.exec-1",
+    "emboflow.report.default.nobody",
+    "emboflow.event.default.run-1",
+    "emboflow.call.scheduler.claim.default.exec-1",
+    "emboflow.call.scheduler.explain",
+    "$KV.emboflow_executors.garbage",
+];
+const GARBAGE: &[u8] = b"\x00\xff{\"not json\xfe";
+
+async fn garbage_on_any_consumed_subject_becomes_a_dead_letter(cell: Cell) {
+    let mut stack = Stack::start(cell).await;
+    let client = stack.client();
+    let outsider = stack.outsider().await;
+    let mut dead = outsider.subscribe("emboflow.dead.>").await.unwrap();
+    for subject in CONSUMED {
+        stack.doing = format!("publishing garbage to {subject}");
+        outsider.publish_with_reply(*subject, outsider.new_inbox(), GARBAGE.into()).await.unwrap();
+        let found = async {
+            loop {
+                let letter = dead.next().await.unwrap();
+                let headers = letter.headers.clone().unwrap_or_default();
+                if headers.get("Emboflow-Dead-Subject").is_some_and(|told| told.as_str() == *subject) {
+                    return (letter, headers);
+                }
+            }
+        };
+        let (letter, headers) = tokio::time::timeout(Duration::from_secs(10), found)
+            .await
+            .unwrap_or_else(|_| panic!("garbage on {subject} became no dead letter"));
+        assert_eq!(letter.payload, GARBAGE, "{subject}");
+        for header in ["Emboflow-Dead-Reason", "Emboflow-Dead-Error"] {
+            assert!(headers.get(header).is_some_and(|text| !text.as_str().is_empty()), "{subject}: {header}");
+        }
+    }
+    let run = client.submit("after", &one_task()).await;
+    client.reaches(&run, "succeeded").await;
+}
+on_cells!(garbage_on_any_consumed_subject_becomes_a_dead_letter: SQLITE_SIMULATED, MONGO_SIMULATED);
