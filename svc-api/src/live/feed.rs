@@ -121,7 +121,9 @@ impl Follower {
 
     async fn bury(&self, message: emboflow_bus::Frame) {
         let (why, subject) = ("it is no event", &message.subject);
-        if let Err(error) = self.bus.dead_letter(None, "unreadable_event", subject, message.payload, why).await {
+        if let Err(error) =
+            self.bus.dead_letter(None, "unreadable_event", subject, message.payload, why).await
+        {
             tracing::warn!(%error, subject, "a message that is no event could not be buried; passed over");
         }
     }

@@ -306,8 +306,8 @@ fn misdirected(delivery: &Delivery, why: String) -> Read {
 }
 
 fn identify(delivery: &Delivery) -> Result<Request, Unidentified> {
-    let (project, verb) =
-        parse_request_subject(&delivery.subject).map_err(|error| Unidentified::NoSubject(error.to_string()))?;
+    let (project, verb) = parse_request_subject(&delivery.subject)
+        .map_err(|error| Unidentified::NoSubject(error.to_string()))?;
     let body_sha256 = hex(&Sha256::digest(&delivery.payload));
     let given_key = delivery.headers.idempotency_key();
     // Without a key of the caller the message is its own: a redelivery finds the same one.

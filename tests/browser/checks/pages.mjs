@@ -43,6 +43,7 @@ export async function every_page_is_drawn_in_both_themes_without_a_complaint(ses
     ['runs-filtered', 'runs?state=failed', '[data-state="failed"]'],
     ['run-failed', `runs/${badly}`, '.failure .tail'],
     ['run-timeline', `runs/${well}?task=say`, '.timeline .bar'],
+    ['run-task', `runs/${well}?task=repeat%5B1%5D`, 'text=voice = quiet'],
     ['run-graph', `runs/${well}/graph`, '[data-node="repeat"]'],
     ['run-logs', `runs/${well}/logs?task=say`, '.log-line .fg-2'],
     ['run-artifacts', `runs/${well}/artifacts`, '.file'],

@@ -26,7 +26,7 @@ fn sorted(value: Value) -> Value {
     }
 }
 
-/// Links between Rust items mean nothing to other readers: "[`crate::a::B`]" becomes "`B`".
+/// Links between Rust items mean nothing to other readers: `[a::B]` in brackets becomes `B`.
 fn without_links(text: &str) -> String {
     let mut plain = String::new();
     let mut rest = text;

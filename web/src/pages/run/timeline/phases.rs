@@ -90,7 +90,10 @@ fn of_attempt(bars: &mut Vec<Bar>, attempt: &Attempt, now: Timestamp) {
     };
     let number = attempt.number;
     let image_until = times.pulled_at.or(times.started_at).or(closed);
-    push(bars, Phase::Image, attempt.dispatched_at, image_until, number, now);
+    // While an attempt is open nobody says when its image was there: most of the time went into what came after.
+    let unsplit = times.pulled_at.is_none() && times.started_at.is_some();
+    let first = if unsplit { Phase::Inputs } else { Phase::Image };
+    push(bars, first, attempt.dispatched_at, image_until, number, now);
     if let Some(pulled) = times.pulled_at {
         push(bars, Phase::Inputs, pulled, times.started_at.or(closed), number, now);
     }
