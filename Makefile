@@ -46,14 +46,14 @@ verify: ## Check format, lints, docs and generated files; changes nothing
 	cargo clippy --quiet --package emboflow-web --package emboflow-model --package emboflow-protocol $(WASM) -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --quiet --workspace --exclude emboflow-web --no-deps
 	cargo test --quiet --package system-tests --test architecture
-	cargo run --quiet --bin xtask -- generate --check
+	cargo run --quiet --bin xtask --features xtask/generate -- generate --check
 	shellcheck -x .ci/run ops/demo ops/test ops/setup/setup ops/images/build examples/nats/submit.sh tests/shell/*
 	shellcheck -x -s bash -e SC2034,SC2154 ops/up ops/setup/tools ops/setup/parts/* ops/images/debian ops/images/digits ops/images/hello
 
 fix: ## Format, apply what the lints suggest, generate files anew
 	cargo fmt --all
 	cargo clippy --quiet --workspace --exclude emboflow-web --all-targets --fix --allow-dirty --allow-staged
-	cargo run --quiet --bin xtask -- generate
+	cargo run --quiet --bin xtask --features xtask/generate -- generate
 
 bench: build images ## Measure, each figure beside a bare floor program
 	@ops/setup/setup

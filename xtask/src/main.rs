@@ -1,4 +1,6 @@
-//! Chores of the repository that need code: `cargo run --bin xtask -- page`, `… -- generate [--check]`.
+//! Chores of the repository that need code: `cargo run --bin xtask -- page`, and with `--features xtask/generate`
+//! `… -- generate [--check]`.
+#[cfg(feature = "generate")]
 mod generate;
 mod page;
 
@@ -9,9 +11,13 @@ fn main() -> ExitCode {
     let words: Vec<_> = arguments.iter().map(String::as_str).collect();
     let outcome = match words.as_slice() {
         ["page"] => page::pack(),
+        #[cfg(feature = "generate")]
         ["generate"] => generate::generate(false),
+        #[cfg(feature = "generate")]
         ["generate", "--check"] => generate::generate(true),
-        _ => Err(anyhow::anyhow!("which chore? usage: cargo run --bin xtask -- page | generate [--check]")),
+        _ => Err(anyhow::anyhow!(
+            "which chore? usage: cargo run --bin xtask [--features xtask/generate] -- page | generate [--check]"
+        )),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,0 +1,170 @@
+//! The real `emboflow up` as a child process, and its public interfaces.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+use reqwest::header::AUTHORIZATION;
+use rustix::process::{Pid, Signal, kill_process};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+
+use crate::events::{HttpEvents, NatsEvents};
+use crate::intake::Intake;
+use crate::nats_server;
+use crate::place::Place;
+
+const READY_WITHIN: Duration = Duration::from_secs(60);
+const STOP_WITHIN: Duration = Duration::from_secs(30);
+
+/// What carries out tasks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Runtime {
+    Simulated,
+    Docker,
+}
+
+/// A running platform on a data directory of its own.
+pub(crate) struct Platform {
+    process: Child,
+    pid: u32,
+    up: Up,
+    http: reqwest::Client,
+    _folder: TempDir,
+}
+
+#[derive(Deserialize)]
+struct Up {
+    api_url: String,
+    nats_url: String,
+    nats_user: String,
+    nats_password: String,
+    token: String,
+    pid: u32,
+}
+
+impl Platform {
+    /// Starts one on an empty data directory, and waits until an executor takes work.
+    pub(crate) async fn start(place: &Place, runtime: Runtime) -> anyhow::Result<Self> {
+        Self::start_on(place, runtime, place.scratch()?).await
+    }
+
+    /// Starts one whose data directory is `data` in the folder.
+    pub(crate) async fn start_on(place: &Place, runtime: Runtime, folder: TempDir) -> anyhow::Result<Self> {
+        let data = folder.path().join("data");
+        let log =
+            std::fs::File::create(folder.path().join("up.log")).context("making the log of emboflow up")?;
+        let mut command = Command::new(place.programs.emboflow());
+        command.arg("up").arg("--data-dir").arg(&data).args(["--listen", "127.0.0.1:0", "--runtime"]);
+        command.arg(match runtime {
+            Runtime::Simulated => "simulated",
+            Runtime::Docker => "docker",
+        });
+        command.arg("--nats-bin").arg(place.programs.nats_server()).stdin(Stdio::null()).kill_on_drop(true);
+        command.stdout(log.try_clone().context("sharing the log")?).stderr(log);
+        let mut process = command.spawn().context("starting emboflow up")?;
+        let up = ready(&mut process, &data, &folder.path().join("up.log")).await?;
+        let http = reqwest::Client::builder()
+            .pool_max_idle_per_host(256)
+            .build()
+            .context("making an HTTP client")?;
+        let platform = Self { pid: up.pid, process, up, http, _folder: folder };
+        platform.warm_up(runtime).await?;
+        Ok(platform)
+    }
+
+    /// Waits for a first run to end: afterwards the executor is known, and what is made once has been made.
+    async fn warm_up(&self, runtime: Runtime) -> anyhow::Result<()> {
+        let mut events = self.events(None).await?;
+        let source = match runtime {
+            Runtime::Simulated => crate::workflow::noop(),
+            Runtime::Docker => crate::workflow::command("noop", "[\"/bin/busybox\", \"true\"]"),
+        };
+        let run = self.submit(&source).await?;
+        tokio::time::timeout(READY_WITHIN, events.end_of(&run)).await.context("the first run does not end")?
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}/api/v1/{path}", self.up.api_url)
+    }
+
+    pub(crate) fn authority(&self) -> &str {
+        self.up.api_url.trim_start_matches("http://")
+    }
+
+    pub(crate) fn token(&self) -> &str {
+        &self.up.token
+    }
+
+    pub(crate) fn get(&self, path: &str) -> reqwest::RequestBuilder {
+        self.http.get(self.url(path)).header(AUTHORIZATION, format!("Bearer {}", self.up.token))
+    }
+
+    /// Submits a run over HTTP; gives its id.
+    pub(crate) async fn submit(&self, source: &str) -> anyhow::Result<String> {
+        let request = self.http.post(self.url("projects/default/runs"));
+        let request = request.header(AUTHORIZATION, format!("Bearer {}", self.up.token));
+        let answer = request.json(&json!({ "source": source })).send().await.context("submitting a run")?;
+        let (status, body) = (answer.status(), answer.bytes().await.context("reading the new run")?);
+        ensure!(status.as_u16() == 201, "a run was answered {status}: {}", String::from_utf8_lossy(&body));
+        let run: Value = serde_json::from_slice(&body).context("reading the new run")?;
+        Ok(run["id"].as_str().context("the new run has no id")?.to_owned())
+    }
+
+    /// Follows the events over HTTP: of one run, or all.
+    pub(crate) async fn events(&self, run: Option<&str>) -> anyhow::Result<HttpEvents> {
+        let path = run.map_or("events".to_owned(), |run| format!("events?run={run}"));
+        let answer = self.get(&path).send().await.context("opening the event stream")?;
+        Ok(HttpEvents::new(answer.error_for_status().context("opening the event stream")?))
+    }
+
+    async fn nats(&self) -> anyhow::Result<async_nats::Client> {
+        let options = nats_server::options()
+            .user_and_password(self.up.nats_user.clone(), self.up.nats_password.clone());
+        options.connect(&self.up.nats_url).await.context("connecting to the platform's NATS")
+    }
+
+    /// Follows the events over NATS.
+    pub(crate) async fn nats_events(&self) -> anyhow::Result<NatsEvents> {
+        NatsEvents::open(self.nats().await?).await
+    }
+
+    /// The intake over NATS.
+    pub(crate) async fn intake(&self) -> anyhow::Result<Intake> {
+        Ok(Intake::new(self.nats().await?))
+    }
+
+    /// Stops it as Ctrl-C does.
+    pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
+        if let Some(pid) = i32::try_from(self.pid).ok().and_then(Pid::from_raw) {
+            kill_process(pid, Signal::TERM).context("stopping emboflow up")?;
+        }
+        tokio::time::timeout(STOP_WITHIN, self.process.wait())
+            .await
+            .context("emboflow up does not stop")??;
+        Ok(())
+    }
+}
+
+async fn ready(process: &mut Child, data: &Path, log: &PathBuf) -> anyhow::Result<Up> {
+    let until = Instant::now() + READY_WITHIN;
+    loop {
+        if let Ok(text) = std::fs::read(data.join("up.json"))
+            && let Ok(up) = serde_json::from_slice::<Up>(&text)
+        {
+            return Ok(up);
+        }
+        let ended = process.try_wait().context("looking at emboflow up")?;
+        if ended.is_some() || Instant::now() > until {
+            bail!("emboflow up is not ready:\n{}", std::fs::read_to_string(log).unwrap_or_default());
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

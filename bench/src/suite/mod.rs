@@ -1,0 +1,32 @@
+//! Every benchmark there is.
+
+mod chain;
+mod docker;
+mod fan;
+mod fanout;
+mod gateway;
+mod idle;
+mod list;
+mod logs;
+mod noop;
+mod page;
+mod submit;
+
+use crate::benchmark::Benchmark;
+
+/// In the order in which they are run.
+pub(crate) const ALL: &[&Benchmark] = &[
+    &submit::BENCHMARK,
+    &noop::ALONE,
+    &noop::BURST,
+    &chain::BENCHMARK,
+    &fan::BENCHMARK,
+    &docker::BENCHMARK,
+    &logs::WRITE,
+    &logs::DOWNLOAD,
+    &gateway::BENCHMARK,
+    &fanout::BENCHMARK,
+    &list::BENCHMARK,
+    &idle::BENCHMARK,
+    &page::BENCHMARK,
+];

@@ -1,0 +1,106 @@
+//! `noop-alone` and `noop-burst`: runs of one task that does nothing, one at a time and many in flight.
+
+use std::time::{Duration, Instant};
+
+use futures::FutureExt;
+
+use crate::benchmark::{Benchmark, POWER_SAFE};
+use crate::figure::{Figure, Unit, milliseconds, percentiles};
+use crate::floor::pipeline::{self, Pipeline};
+use crate::place::Place;
+use crate::platform::{Platform, Runtime};
+use crate::{process, workflow};
+
+pub(crate) const ALONE: Benchmark = Benchmark {
+    name: "noop-alone",
+    about: "POST …/runs until its terminal event is at a watcher over HTTP, one run at a time; floor: bare pipeline",
+    durability: POWER_SAFE,
+    aims: &[("p50", "≤ 10 ms")],
+    ours: |place| alone(place).boxed_local(),
+    floor: Some(|place| alone_floor(place).boxed_local()),
+};
+
+pub(crate) const BURST: Benchmark = Benchmark {
+    name: "noop-burst",
+    about: "runs published to the intake over NATS until all are terminal at a watcher over NATS; floor: bare pipeline",
+    durability: POWER_SAFE,
+    aims: &[("runs", "≥ 2,000 1/s")],
+    ours: |place| burst(place).boxed_local(),
+    floor: Some(|place| burst_floor(place).boxed_local()),
+};
+
+const ALONE_RUNS: usize = 300;
+const BURST_RUNS: usize = 10_000;
+
+async fn alone(place: &Place) -> anyhow::Result<Vec<Figure>> {
+    let platform = Platform::start(place, Runtime::Simulated).await?;
+    let source = workflow::noop();
+    let mut events = platform.events(None).await?;
+    let mut times: Vec<Duration> = Vec::new();
+    for _ in 0..place.amount(ALONE_RUNS) {
+        let began = Instant::now();
+        let run = platform.submit(&source).await?;
+        events.end_of(&run).await?;
+        times.push(began.elapsed());
+    }
+    platform.stop().await?;
+    Ok(percentiles("", &mut times))
+}
+
+async fn alone_floor(place: &Place) -> anyhow::Result<Vec<Figure>> {
+    let pipeline = Pipeline::start(place).await?;
+    let mut events = pipeline.events().await?;
+    let mut times: Vec<Duration> = Vec::new();
+    for _ in 0..place.amount(ALONE_RUNS) {
+        let began = Instant::now();
+        pipeline.request(1).await?;
+        pipeline::ends(&mut events, 1).await?;
+        times.push(began.elapsed());
+    }
+    pipeline.stop().await?;
+    Ok(percentiles("", &mut times))
+}
+
+async fn burst(place: &Place) -> anyhow::Result<Vec<Figure>> {
+    let platform = Platform::start(place, Runtime::Simulated).await?;
+    let (intake, mut events) = (platform.intake().await?, platform.nats_events().await?);
+    let (source, count) = (workflow::noop(), place.amount(BURST_RUNS));
+    let cpu_before = cpu(&platform)?;
+    let began = Instant::now();
+    let stored = async {
+        intake.publish(&source, count).await?;
+        Ok::<_, anyhow::Error>(began.elapsed())
+    };
+    let (stored, ()) = tokio::try_join!(stored, events.ends(count))?;
+    let took = began.elapsed();
+    let cpu_after = cpu(&platform)?;
+    platform.stop().await?;
+    let each = |spent: Duration| milliseconds(spent) / count as f64;
+    Ok(vec![
+        Figure::rate("runs", count, took),
+        Figure::rate("stored by the intake", count, stored),
+        Figure::new("processor a run, emboflow", Unit::Milliseconds, each(cpu_after.0 - cpu_before.0)),
+        Figure::new("processor a run, nats-server", Unit::Milliseconds, each(cpu_after.1 - cpu_before.1)),
+    ])
+}
+
+async fn burst_floor(place: &Place) -> anyhow::Result<Vec<Figure>> {
+    let pipeline = Pipeline::start(place).await?;
+    let mut events = pipeline.events().await?;
+    let count = place.amount(BURST_RUNS);
+    let began = Instant::now();
+    let stored = async {
+        pipeline.request(count).await?;
+        Ok::<_, anyhow::Error>(began.elapsed())
+    };
+    let (stored, ()) = tokio::try_join!(stored, pipeline::ends(&mut events, count))?;
+    let took = began.elapsed();
+    pipeline.stop().await?;
+    Ok(vec![Figure::rate("runs", count, took), Figure::rate("stored by the intake", count, stored)])
+}
+
+/// Processor time of the platform and of its nats-server.
+fn cpu(platform: &Platform) -> anyhow::Result<(Duration, Duration)> {
+    let servers = process::children(platform.pid()).into_iter().map(process::cpu_time);
+    Ok((process::cpu_time(platform.pid())?, servers.sum::<anyhow::Result<Duration>>()?))
+}
