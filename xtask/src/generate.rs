@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::page::say;
 
 /// Mends whatever `generate --check` complains about.
-const MENDED_BY: &str = "cargo run --bin xtask -- generate";
+const MENDED_BY: &str = "make fix";
 /// Everything in this folder is generated.
 const FOLDER: &str = "docs/api";
 

@@ -8,7 +8,7 @@ use emboflow_protocol::ErrorCode;
 const HEAD: &str = "\
 # Errors
 
-This file is generated from the code (`cargo run --bin xtask -- generate`).
+This file is generated from the code (`make fix`).
 
 Every error of the HTTP API is `application/problem+json` (RFC 9457) with a `code` from the first table; a rejected
 NATS request carries the same codes in `errors`. Codes are stable: programs may rely on them, and never on a message.
