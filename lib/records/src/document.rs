@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use emboflow_model::{ProjectName, RunId, RunSummary, Task, Timestamp, WorkflowName};
+use emboflow_model::run::accepted;
+use emboflow_model::{LogEntry, ProjectName, RunId, RunSummary, Task, Timestamp, WorkflowName};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -55,6 +56,33 @@ pub struct RequestRecord {
     pub at: Timestamp,
     /// Place of the decision in the shard's log; a key that was decided again later keeps the later one.
     pub seq: u64,
+}
+
+impl RequestRecord {
+    /// The request that an entry of the log decided; none for a later transition of a run.
+    pub fn of(entry: &LogEntry) -> Option<Self> {
+        Some(match entry {
+            LogEntry::Rejection(rejection) => Self {
+                project: rejection.project.clone(),
+                key: rejection.key.clone(),
+                body_sha256: rejection.body_sha256.clone(),
+                outcome: RequestOutcome::Rejected(rejection.errors.clone()),
+                at: rejection.at,
+                seq: rejection.seq,
+            },
+            LogEntry::Transition(transition) => {
+                let accepted = accepted(transition)?;
+                Self {
+                    project: transition.project.clone(),
+                    key: accepted.key.clone(),
+                    body_sha256: accepted.body_sha256.clone(),
+                    outcome: RequestOutcome::Accepted(transition.run),
+                    at: transition.at,
+                    seq: transition.seq,
+                }
+            }
+        })
+    }
 }
 
 /// What a request became.

@@ -5,11 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use emboflow_model::run::{BrokenHistory, accepted, waiting_tasks};
-use emboflow_model::transition::Accepted;
-use emboflow_model::{LogEntry, Rejection, RunId, RunSummary, Task, TaskKey, Transition};
+use emboflow_model::{LogEntry, RunId, RunSummary, Task, TaskKey, Transition};
 
 use crate::contract::Records;
-use crate::document::{Derived, RequestOutcome, RequestRecord};
+use crate::document::{Derived, RequestRecord};
 use crate::error::RecordsError;
 
 /// Documents as they are after the entries projected so far, for the runs and tasks that later entries may change.
@@ -38,9 +37,9 @@ impl Documents {
     pub fn project(&mut self, shard: u32, entries: &[Arc<LogEntry>]) -> Result<Derived, BrokenHistory> {
         let mut changed = Changed::default();
         for entry in entries {
-            match entry.as_ref() {
-                LogEntry::Transition(transition) => self.fold(transition, &mut changed)?,
-                LogEntry::Rejection(rejection) => changed.requests.push(rejected(rejection)),
+            changed.requests.extend(RequestRecord::of(entry));
+            if let LogEntry::Transition(transition) = entry.as_ref() {
+                self.fold(transition, &mut changed)?;
             }
         }
         let through_seq = entries.last().map_or(0, |entry| entry.seq());
@@ -86,8 +85,7 @@ impl Documents {
     }
 
     fn fold(&mut self, transition: &Transition, changed: &mut Changed) -> Result<(), BrokenHistory> {
-        if let Some(accepted) = accepted(transition) {
-            changed.requests.push(accepted_request(transition, accepted));
+        if accepted(transition).is_some() {
             self.begin(transition, changed)?;
         }
         let missing = BrokenHistory { run: transition.run, found: transition.number, after: 0 };
@@ -155,27 +153,5 @@ fn as_transition(entry: &LogEntry) -> Option<&Transition> {
     match entry {
         LogEntry::Transition(transition) => Some(transition),
         LogEntry::Rejection(_) => None,
-    }
-}
-
-fn accepted_request(first: &Transition, accepted: &Accepted) -> RequestRecord {
-    RequestRecord {
-        project: first.project.clone(),
-        key: accepted.key.clone(),
-        body_sha256: accepted.body_sha256.clone(),
-        outcome: RequestOutcome::Accepted(first.run),
-        at: first.at,
-        seq: first.seq,
-    }
-}
-
-fn rejected(rejection: &Rejection) -> RequestRecord {
-    RequestRecord {
-        project: rejection.project.clone(),
-        key: rejection.key.clone(),
-        body_sha256: rejection.body_sha256.clone(),
-        outcome: RequestOutcome::Rejected(rejection.errors.clone()),
-        at: rejection.at,
-        seq: rejection.seq,
     }
 }

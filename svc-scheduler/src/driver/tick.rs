@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use emboflow_bus::Delivery;
-use emboflow_model::{LogEntry, RunId, RunSummary, run};
+use emboflow_model::{LogEntry, RunId, RunSummary};
 use emboflow_protocol::report::Reports;
 use emboflow_protocol::request::Answer;
-use emboflow_records::{Cursor, RequestOutcome, RequestRecord};
+use emboflow_records::{Cursor, RequestRecord};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -183,7 +183,7 @@ impl Driver {
         let Decisions { entries, effects, unlogged, runs, tasks } = decisions;
         let through_seq = self.planner.last_seq();
         if !entries.is_empty() {
-            let requests = entries.iter().filter_map(request_of).collect();
+            let requests = entries.iter().filter_map(RequestRecord::of).collect();
             // The receivers live as long as this driver.
             let _ = self.changes.send(Changed { through_seq, runs, tasks, requests });
         }
@@ -246,30 +246,6 @@ async fn bury(delivery: Delivery, reason: &str, why: &str) {
     if let Err(error) = delivery.bury(reason, why).await {
         tracing::warn!(%error, reason, "a message could not be buried; it comes again");
     }
-}
-
-fn request_of(entry: &LogEntry) -> Option<RequestRecord> {
-    Some(match entry {
-        LogEntry::Rejection(rejection) => RequestRecord {
-            project: rejection.project.clone(),
-            key: rejection.key.clone(),
-            body_sha256: rejection.body_sha256.clone(),
-            outcome: RequestOutcome::Rejected(rejection.errors.clone()),
-            at: rejection.at,
-            seq: rejection.seq,
-        },
-        LogEntry::Transition(transition) => {
-            let accepted = run::accepted(transition)?;
-            RequestRecord {
-                project: transition.project.clone(),
-                key: accepted.key.clone(),
-                body_sha256: accepted.body_sha256.clone(),
-                outcome: RequestOutcome::Accepted(transition.run),
-                at: transition.at,
-                seq: transition.seq,
-            }
-        }
-    })
 }
 
 /// Keeps the effects cursor near the place up to which everything has been told.

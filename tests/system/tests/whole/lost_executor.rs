@@ -23,8 +23,8 @@ async fn attempts(client: &Client, run: &str, task: &str) -> Vec<(String, String
 
 async fn a_lost_executors_task_goes_to_another_and_its_return_changes_nothing(cell: Cell) {
     let mut stack = Stack::start_changed(cell, |stack| {
-        stack.scheduler.set("policy.suspect_after_ms", 800);
-        stack.scheduler.set("policy.lost_after_ms", 1_500);
+        stack.scheduler.set("policy.suspect_after_ms", 1_500);
+        stack.scheduler.set("policy.lost_after_ms", 3_000);
     })
     .await;
     let client = stack.client();

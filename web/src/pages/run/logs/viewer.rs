@@ -21,7 +21,7 @@ const NEAR_PX: f64 = 24.0;
 #[component]
 pub(super) fn Viewer(reading: Reading, which: Which, wrapped: bool) -> Element {
     let mut scroll = use_signal(|| (0.0, 700.0));
-    let mut follows = use_signal(|| true);
+    let follows = use_signal(|| true);
     // Lines that had come when somebody last stood at the end.
     let mut seen = use_signal(|| 0_u64);
     let mut reading = reading;
@@ -42,35 +42,17 @@ pub(super) fn Viewer(reading: Reading, which: Which, wrapped: bool) -> Element {
     let Some(book) = book.as_ref() else { return rsx! { div { class: "card-body", Loading { rows: 6 } } } };
     let total = book.len();
     let (top, height) = scroll();
-    let Frame { first, last, above_px, below_px } = if wrapped {
-        Frame { first: total.saturating_sub(MOST_WRAPPED), last: total, above_px: 0.0, below_px: 0.0 }
-    } else {
-        virtual_rows::frame(top, height, LINE_PX, total)
-    };
+    let Frame { first, last, above_px, below_px } = frame(wrapped, top, height, total);
     let rows = book.rows(first, last);
     let marked: Option<u64> = PLACE.read().get("line").and_then(|line| line.parse().ok());
     let fresh = book.arrived().saturating_sub(seen());
     let earlier = book.before();
     let class = if wrapped { "log wrapped" } else { "log" };
-    let (to_front, live) = (which.clone(), which.open);
+    let live = which.open;
     rsx! {
         div { class,
             if let Some(before) = earlier {
-                div { class: "more",
-                    button {
-                        class: "button small",
-                        r#type: "button",
-                        onclick: move |_| {
-                            let which = to_front.clone();
-                            spawn(async move {
-                                let added = reading.earlier(which).await;
-                                keep_place(added).await;
-                            });
-                        },
-                        "Load earlier lines"
-                    }
-                    span { class: "dim", {format!("{} lie before", format::bytes(before))} }
-                }
+                Earlier { reading, which: which.clone(), before }
             }
             div {
                 id: "log-lines",
@@ -82,12 +64,7 @@ pub(super) fn Viewer(reading: Reading, which: Which, wrapped: bool) -> Element {
                 onscroll: move |event| {
                     let (top, height) = (event.scroll_top(), f64::from(event.client_height()));
                     let at_end = top + height >= f64::from(event.scroll_height()) - NEAR_PX;
-                    if at_end && let Some(book) = reading.book.peek().as_ref() {
-                        seen.set(book.arrived());
-                    }
-                    if *follows.peek() != at_end {
-                        follows.set(at_end);
-                    }
+                    note_place(at_end, reading, seen, follows);
                     scroll.set((top, height));
                 },
                 div { class: "log-rows",
@@ -108,16 +85,67 @@ pub(super) fn Viewer(reading: Reading, which: Which, wrapped: bool) -> Element {
                 }
             }
             if !follows() && fresh > 0 {
-                button {
-                    class: "button small primary log-pill",
-                    r#type: "button",
-                    onclick: move |_| {
-                        follows.set(true);
-                        spawn(to_end());
-                    },
-                    {format!("{} ↓", format::count(fresh, "new line"))}
-                }
+                NewLines { fresh, follows }
             }
+        }
+    }
+}
+
+fn frame(wrapped: bool, top: f64, height: f64, total: usize) -> Frame {
+    if wrapped {
+        return Frame {
+            first: total.saturating_sub(MOST_WRAPPED),
+            last: total,
+            above_px: 0.0,
+            below_px: 0.0,
+        };
+    }
+    virtual_rows::frame(top, height, LINE_PX, total)
+}
+
+/// Whether somebody stands at the end decides whether the view follows, and which lines count as seen.
+fn note_place(at_end: bool, reading: Reading, mut seen: Signal<u64>, mut follows: Signal<bool>) {
+    if at_end && let Some(book) = reading.book.peek().as_ref() {
+        seen.set(book.arrived());
+    }
+    if *follows.peek() != at_end {
+        follows.set(at_end);
+    }
+}
+
+#[component]
+fn Earlier(reading: Reading, which: Which, before: u64) -> Element {
+    rsx! {
+        div { class: "more",
+            button {
+                class: "button small",
+                r#type: "button",
+                onclick: move |_| {
+                    let which = which.clone();
+                    spawn(async move {
+                        let added = reading.earlier(which).await;
+                        keep_place(added).await;
+                    });
+                },
+                "Load earlier lines"
+            }
+            span { class: "dim", {format!("{} lie before", format::bytes(before))} }
+        }
+    }
+}
+
+#[component]
+fn NewLines(fresh: u64, follows: Signal<bool>) -> Element {
+    let mut follows = follows;
+    rsx! {
+        button {
+            class: "button small primary log-pill",
+            r#type: "button",
+            onclick: move |_| {
+                follows.set(true);
+                spawn(to_end());
+            },
+            {format!("{} ↓", format::count(fresh, "new line"))}
         }
     }
 }
