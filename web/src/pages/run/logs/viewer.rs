@@ -46,12 +46,11 @@ pub(super) fn Viewer(reading: Reading, which: Which, wrapped: bool) -> Element {
     let rows = book.rows(first, last);
     let marked: Option<u64> = PLACE.read().get("line").and_then(|line| line.parse().ok());
     let fresh = book.arrived().saturating_sub(seen());
-    let earlier = book.before();
     let class = if wrapped { "log wrapped" } else { "log" };
     let live = which.open;
     rsx! {
         div { class,
-            if let Some(before) = earlier {
+            if let Some(before) = book.before() {
                 Earlier { reading, which: which.clone(), before }
             }
             div {
