@@ -28,14 +28,22 @@ pub(super) struct Parcel {
     pub(super) effects: Vec<Effect>,
     pub(super) replies: Vec<(String, Answer)>,
     pub(super) settle: Vec<Delivery>,
+    /// Requests that nobody could read, and why.
+    pub(super) bury: Vec<(Delivery, String)>,
 }
 
 impl Parcel {
+    pub(super) fn is_empty(&self) -> bool {
+        let Self { through_seq: _, effects, replies, settle, bury } = self;
+        effects.is_empty() && replies.is_empty() && settle.is_empty() && bury.is_empty()
+    }
+
     fn merge(&mut self, other: Parcel) {
         self.through_seq = self.through_seq.max(other.through_seq);
         self.effects.extend(other.effects);
         self.replies.extend(other.replies);
         self.settle.extend(other.settle);
+        self.bury.extend(other.bury);
     }
 }
 
@@ -74,11 +82,21 @@ async fn tell(bus: &Bus, fail_points: &FailPoints, parcel: Parcel) {
     }
     until_sent("commands", || bus.publish_all(&commands)).await;
     until_sent("events", || bus.publish_all(&events)).await;
+    for (delivery, why) in parcel.bury {
+        bury(delivery, "unreadable_request", &why).await;
+    }
     if !parcel.settle.is_empty() {
         fail_points.visit(FailPoint::BeforeSettle);
         if let Err(error) = ack_all(parcel.settle).await {
             tracing::debug!(%error, "a message could not be settled; it comes again and is recognised");
         }
+    }
+}
+
+/// Puts a message among the dead letters. When that fails it comes again, and is buried then.
+pub(super) async fn bury(delivery: Delivery, reason: &str, why: &str) {
+    if let Err(error) = delivery.bury(reason, why).await {
+        tracing::warn!(%error, reason, "a message could not be buried; it comes again");
     }
 }
 

@@ -53,6 +53,8 @@ struct Batch {
     inputs: Vec<Input>,
     replies: Vec<(String, Reply)>,
     settle: Vec<Delivery>,
+    /// Messages that nobody could read, and why. They are buried once the refusal is in the records.
+    bury: Vec<(Delivery, String)>,
     messages: usize,
 }
 
@@ -164,13 +166,13 @@ impl Driver {
         batch.replies.extend(read.reply);
         match read.unreadable {
             None => batch.settle.push(delivery),
-            Some(why) => bury(delivery, "unreadable_request", &why).await,
+            Some(why) => batch.bury.push((delivery, why)),
         }
     }
 
     /// Lets the planner decide, commits, and hands over what follows. Errors: the shard is lost.
     async fn decide(&mut self, batch: Batch) -> anyhow::Result<()> {
-        let Batch { inputs, replies, settle, .. } = batch;
+        let Batch { inputs, replies, settle, bury, .. } = batch;
         let timing = measure::DECISION.start_timer();
         let decisions = self.planner.step(inputs, self.clock.now());
         timing.observe_duration();
@@ -188,7 +190,7 @@ impl Driver {
             let _ = self.changes.send(Changed { through_seq, runs, tasks, requests });
         }
         let effects: Vec<Effect> = effects.into_iter().map(|(_, effect)| effect).chain(unlogged).collect();
-        self.hand_over(Parcel { through_seq, effects, replies, settle });
+        self.hand_over(Parcel { through_seq, effects, replies, settle, bury });
         Ok(())
     }
 
@@ -208,7 +210,7 @@ impl Driver {
     }
 
     fn hand_over(&self, parcel: Parcel) {
-        if !(parcel.effects.is_empty() && parcel.replies.is_empty() && parcel.settle.is_empty()) {
+        if !parcel.is_empty() {
             // The receiver lives as long as this driver.
             let _ = self.parcels.send(parcel);
         }
@@ -238,13 +240,7 @@ async fn take_reports(delivery: Delivery, batch: &mut Batch) {
             batch.inputs.extend(inputs);
             batch.settle.push(delivery);
         }
-        Err(error) => bury(delivery, "unreadable_report", &error.to_string()).await,
-    }
-}
-
-async fn bury(delivery: Delivery, reason: &str, why: &str) {
-    if let Err(error) = delivery.bury(reason, why).await {
-        tracing::warn!(%error, reason, "a message could not be buried; it comes again");
+        Err(error) => outbox::bury(delivery, "unreadable_report", &error.to_string()).await,
     }
 }
 
