@@ -3,10 +3,11 @@
 use std::sync::LazyLock;
 
 use emboflow_model::transition::Change;
-use emboflow_model::{LogEntry, Transition};
+use emboflow_model::{LogEntry, RunSummary, Task, Timestamp, Transition};
 use prometheus::{
-    Histogram, IntCounterVec, IntGauge, register_histogram_with_registry,
-    register_int_counter_vec_with_registry, register_int_gauge_with_registry,
+    Histogram, HistogramVec, IntCounterVec, IntGauge, register_histogram_vec_with_registry,
+    register_histogram_with_registry, register_int_counter_vec_with_registry,
+    register_int_gauge_with_registry,
 };
 
 use emboflow_service::metrics::registry;
@@ -61,6 +62,38 @@ pub(crate) static COMMIT_ENTRIES: LazyLock<Histogram> = LazyLock::new(|| {
     )
     .expect(REGISTERED)
 });
+
+static RUN_DURATION: LazyLock<HistogramVec> = LazyLock::new(|| {
+    let buckets = prometheus::exponential_buckets(0.01, 4.0, 12).expect("the buckets grow");
+    register_histogram_vec_with_registry!(
+        "emboflow_run_duration_seconds",
+        "Time from a run's acceptance to its end.",
+        &["result"],
+        buckets,
+        registry()
+    )
+    .expect(REGISTERED)
+});
+static QUEUE_WAIT: LazyLock<Histogram> = LazyLock::new(|| {
+    histogram("emboflow_task_queue_wait_seconds", "Time from a task's readiness to its first attempt.")
+});
+
+/// Measures the runs that ended and the tasks that got their first attempt at `now`.
+pub(crate) fn observe(runs: &[RunSummary], tasks: &[Task], now: Timestamp) {
+    for run in runs {
+        if let Some(finished_at) = run.finished_at {
+            let seconds = finished_at.ms_since(run.created_at) as f64 / 1000.0;
+            RUN_DURATION.with_label_values(&[run.state.word()]).observe(seconds);
+        }
+    }
+    for task in tasks {
+        if let ([first], Some(queued_at)) = (task.attempts.as_slice(), task.queued_at)
+            && first.dispatched_at == now
+        {
+            QUEUE_WAIT.observe(now.ms_since(queued_at) as f64 / 1000.0);
+        }
+    }
+}
 
 fn histogram(name: &str, help: &str) -> Histogram {
     let buckets = prometheus::exponential_buckets(0.0001, 2.5, 12).expect("the buckets grow");

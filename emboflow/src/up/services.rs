@@ -77,7 +77,10 @@ impl Services {
 impl Plan<'_> {
     fn gateway(&self) -> anyhow::Result<svc_storage_gw::Config> {
         let backend = Backend::Directory(DirectoryBackend::new(self.data.folder("objects")?));
-        Ok(svc_storage_gw::Config::new(LOOPBACK.into(), backend, self.storage_key()))
+        Ok(svc_storage_gw::Config {
+            nats: Some(self.bus("emboflow-storage-gw")),
+            ..svc_storage_gw::Config::new(LOOPBACK.into(), backend, self.storage_key())
+        })
     }
 
     fn scheduler(&self) -> anyhow::Result<svc_scheduler::Config> {

@@ -174,9 +174,11 @@ impl Driver {
     async fn decide(&mut self, batch: Batch) -> anyhow::Result<()> {
         let Batch { inputs, replies, settle, bury, .. } = batch;
         let timing = measure::DECISION.start_timer();
-        let decisions = self.planner.step(inputs, self.clock.now());
+        let now = self.clock.now();
+        let decisions = self.planner.step(inputs, now);
         timing.observe_duration();
         self.commit(&decisions.entries).await?;
+        measure::observe(&decisions.runs, &decisions.tasks, now);
         self.known.place(&decisions.entries);
         self.known.forget_through(*self.written.borrow());
         measure::OPEN_RUNS.set(self.planner.open_runs() as i64);
