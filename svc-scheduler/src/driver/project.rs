@@ -7,6 +7,11 @@ use emboflow_model::{RunId, RunSummary, Task, TaskKey};
 use emboflow_records::{Derived, RequestRecord, SharedRecords};
 use tokio::sync::{mpsc, watch};
 
+/// From so many runs in one write on, more is gathered before the next one: a short run has passed all its states by
+/// then and is written once. The writes share their thread with the commits, which then wait less.
+const MANY_RUNS: usize = 64;
+const GATHER: Duration = Duration::from_millis(100);
+
 /// The documents that one tick changed, each in its newest form.
 #[derive(Default)]
 pub(super) struct Changed {
@@ -57,7 +62,7 @@ pub(super) async fn write_behind(
             pending.take_in(next);
         }
         let derived = pending.into_derived(shard);
-        let through_seq = derived.through_seq;
+        let (through_seq, runs) = (derived.through_seq, derived.runs.len());
         let mut pause = Duration::from_millis(50);
         while let Err(error) = records.put_derived(derived.clone()).await {
             tracing::warn!(%error, through_seq, "documents cannot be written yet; reads fold the log meanwhile");
@@ -65,5 +70,8 @@ pub(super) async fn write_behind(
             pause = (pause * 2).min(Duration::from_secs(5));
         }
         written.send_replace(through_seq);
+        if runs >= MANY_RUNS {
+            tokio::time::sleep(GATHER).await;
+        }
     }
 }
