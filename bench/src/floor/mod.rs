@@ -3,5 +3,6 @@
 pub(crate) mod containers;
 pub(crate) mod files;
 pub(crate) mod log;
+pub(crate) mod object_server;
 pub(crate) mod pipeline;
 pub(crate) mod sockets;

@@ -1,5 +1,6 @@
 //! `gateway`: objects through the storage gateway on a directory, beside bare files on the same disk.
 
+use std::cell::RefCell;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -13,13 +14,13 @@ use tokio::process::{Child, Command};
 
 use crate::benchmark::{Benchmark, FILE_SYNCED};
 use crate::figure::{Figure, Unit, percentile};
-use crate::floor::files;
+use crate::floor::object_server::Client;
 use crate::place::Place;
 use crate::process;
 
 pub(crate) const BENCHMARK: Benchmark = Benchmark {
     name: "gateway",
-    about: "put and get of one 256 MiB object and of 4 KiB objects, one at a time; floor: files, fsynced with their folder",
+    about: "put and get of one 256 MiB object and of 4 KiB objects, one at a time; floor: a bare socket into files that are fsynced with their folder",
     durability: FILE_SYNCED,
     aims: &[
         ("put 256 MiB", "≥ 0.8 × floor"),
@@ -70,18 +71,18 @@ impl Gateway {
         Ok(Self { process, pid, url: format!("http://{address}/objects/bench"), token: token()?, http })
     }
 
-    async fn put(&self, name: &str, bytes: usize) -> anyhow::Result<()> {
+    async fn put(&self, number: u64, bytes: usize) -> anyhow::Result<()> {
         let piece = Bytes::from(vec![7u8; PIECE.min(bytes)]);
         let pieces = (0..bytes / piece.len()).map(move |_| Ok::<_, std::io::Error>(piece.clone()));
-        let request = self.http.put(format!("{}/{name}", self.url)).bearer_auth(&self.token);
+        let request = self.http.put(format!("{}/{number}", self.url)).bearer_auth(&self.token);
         let request = request.header("content-length", bytes);
         let answer = request.body(reqwest::Body::wrap_stream(stream::iter(pieces))).send().await;
         answer.and_then(reqwest::Response::error_for_status).context("putting an object")?;
         Ok(())
     }
 
-    async fn get(&self, name: &str) -> anyhow::Result<()> {
-        let request = self.http.get(format!("{}/{name}", self.url)).bearer_auth(&self.token);
+    async fn get(&self, number: u64) -> anyhow::Result<()> {
+        let request = self.http.get(format!("{}/{number}", self.url)).bearer_auth(&self.token);
         let answer = request.send().await.and_then(reqwest::Response::error_for_status);
         let mut answer = answer.context("getting an object")?;
         while answer.chunk().await.context("reading an object")?.is_some() {}
@@ -106,12 +107,12 @@ async fn ours(place: &Place) -> anyhow::Result<Vec<Figure>> {
     let folder = place.scratch()?;
     let mut gateway = Gateway::start(place, &folder.path().join("objects")).await?;
     let large = place.amount(LARGE) / PIECE * PIECE;
-    gateway.put("warm", SMALL).await?;
+    gateway.put(u64::MAX, SMALL).await?;
     let mut figures = figures(
         large,
         place.amount(SMALL_OBJECTS),
-        async |name, bytes| gateway.put(name, bytes).await,
-        async |name| gateway.get(name).await,
+        async |number, bytes| gateway.put(number, bytes).await,
+        async |number| gateway.get(number).await,
     )
     .await?;
     let peak = process::peak_memory_bytes(gateway.pid)?;
@@ -122,13 +123,13 @@ async fn ours(place: &Place) -> anyhow::Result<Vec<Figure>> {
 
 async fn floor(place: &Place) -> anyhow::Result<Vec<Figure>> {
     let folder = place.scratch()?;
+    let client = RefCell::new(Client::connect(folder.path())?);
     let large = place.amount(LARGE) / PIECE * PIECE;
-    let file = |name: &str| folder.path().join(name);
     figures(
         large,
         place.amount(SMALL_OBJECTS),
-        async |name, bytes| files::put(&file(name), bytes),
-        async |name| files::get(&file(name)).map(drop),
+        async |number, bytes| client.borrow_mut().put(number, bytes),
+        async |number| client.borrow_mut().get(number),
     )
     .await
 }
@@ -136,26 +137,26 @@ async fn floor(place: &Place) -> anyhow::Result<Vec<Figure>> {
 async fn figures(
     large: usize,
     small_objects: usize,
-    put: impl AsyncFn(&str, usize) -> anyhow::Result<()>,
-    get: impl AsyncFn(&str) -> anyhow::Result<()>,
+    put: impl AsyncFn(u64, usize) -> anyhow::Result<()>,
+    get: impl AsyncFn(u64) -> anyhow::Result<()>,
 ) -> anyhow::Result<Vec<Figure>> {
     let began = Instant::now();
-    put("large", large).await?;
+    put(0, large).await?;
     let putting = began.elapsed();
     let began = Instant::now();
-    get("large").await?;
+    get(0).await?;
     let getting = began.elapsed();
     let mut figures = vec![
         Figure::throughput("put 256 MiB", large as u64, putting),
         Figure::throughput("get 256 MiB", large as u64, getting),
     ];
     let (mut puts, mut gets) = (Vec::new(), Vec::new());
-    for number in 0..small_objects {
-        let (name, began) = (format!("small-{number}"), Instant::now());
-        put(&name, SMALL).await?;
+    for number in 1..=small_objects as u64 {
+        let began = Instant::now();
+        put(number, SMALL).await?;
         puts.push(began.elapsed());
         let began = Instant::now();
-        get(&name).await?;
+        get(number).await?;
         gets.push(began.elapsed());
     }
     for (name, mut times) in [("put 4 KiB", puts), ("get 4 KiB", gets)] {
