@@ -22,5 +22,11 @@ use clap::Parser;
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     emboflow_service::tls::install();
-    session::run(options::Options::parse()).await
+    let options = options::Options::parse();
+    let shutdown = emboflow_service::Shutdown::on_signals()?;
+    tokio::select! {
+        outcome = session::run(options) => outcome,
+        // What was started ends with the session that is dropped here.
+        () = shutdown.cancelled() => anyhow::bail!("stopped by a signal"),
+    }
 }
