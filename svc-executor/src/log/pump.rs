@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use emboflow_bus::Bus;
 use emboflow_model::{AttemptId, ProjectName};
 use futures::StreamExt;
@@ -15,11 +15,13 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::Spool;
 use crate::metrics;
-use crate::runtime::Runtime;
+use crate::runtime::{Runtime, RuntimeError};
 
 /// How long a follower may go on after the container's end before the log is read anew.
 const DRAIN: Duration = Duration::from_secs(3);
 const PAUSE: Duration = Duration::from_millis(500);
+/// Pieces taken together at most; the engine sends none above 16 KiB, so this bounds what is held in memory.
+const PIECES_AT_ONCE: usize = 256;
 /// Times that the last reading is tried when the engine does not answer.
 const LAST_TRIES: u32 = 60;
 /// Bytes a second of one attempt that are shown live; watchers read the rest from storage.
@@ -105,13 +107,12 @@ impl Work {
     /// Reads the engine's log from its first byte to the end of the stream. False: the stream broke.
     async fn read(&mut self, follow: bool) -> bool {
         let source = self.source.clone();
-        let mut pieces = source.runtime.logs(&source.attempt, follow);
+        // A piece is about a line; what has already arrived is written, shown and sent together.
+        let mut pieces = source.runtime.logs(&source.attempt, follow).ready_chunks(PIECES_AT_ONCE);
         let mut offset = 0;
-        while let Some(piece) = pieces.next().await {
-            let taken = match piece {
-                Ok(bytes) => self.take(&mut offset, &bytes).await,
-                Err(error) => Err(error.to_string()),
-            };
+        while let Some(arrived) = pieces.next().await {
+            let (bytes, broken) = join(arrived);
+            let taken = self.take(&mut offset, &bytes).await.and(broken.map_or(Ok(()), Err));
             if let Err(error) = taken {
                 tracing::warn!(attempt = %source.attempt, error, "reading a log broke off; it is read again");
                 return false;
@@ -139,6 +140,18 @@ impl Work {
         }
         Ok(())
     }
+}
+
+/// The bytes up to the first error, and that error.
+fn join(arrived: Vec<Result<Bytes, RuntimeError>>) -> (Bytes, Option<String>) {
+    let mut joined = BytesMut::new();
+    for piece in arrived {
+        match piece {
+            Ok(bytes) => joined.extend_from_slice(&bytes),
+            Err(error) => return (joined.freeze(), Some(error.to_string())),
+        }
+    }
+    (joined.freeze(), None)
 }
 
 /// So many bytes a second are shown live.
