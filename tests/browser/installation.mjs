@@ -1,10 +1,13 @@
 // The `emboflow up` that the checks look at: one that runs already, or one of our own on a free port.
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
 
 const READY_MS = 60_000;
 
@@ -22,6 +25,7 @@ export async function installation() {
   const stop = async () => {
     up.kill('SIGTERM');
     await ended;
+    await removeContainers(folder);
     await rm(folder, { recursive: true, force: true });
   };
   const end = Date.now() + READY_MS;
@@ -35,4 +39,12 @@ export async function installation() {
   const { page_url, api_url, token } = JSON.parse(await readFile(join(folder, 'up.json'), 'utf8'));
   Object.assign(process.env, { PAGE_URL: page_url, API_URL: api_url, TOKEN: token });
   return { stop };
+}
+
+/** A stop leaves containers to the next start of the same installation; this one has none. */
+async function removeContainers(folder) {
+  const { instance } = JSON.parse(await readFile(join(folder, 'secrets.json'), 'utf8'));
+  const { stdout } = await run('docker', ['ps', '-aq', '--filter', `label=io.emboflow.instance=${instance}`]);
+  const left = stdout.split('\n').filter(Boolean);
+  if (left.length > 0) await run('docker', ['rm', '-f', ...left]);
 }
