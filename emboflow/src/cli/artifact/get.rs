@@ -20,7 +20,7 @@ use crate::text;
 pub(crate) struct Get {
     /// The run, or latest
     run: String,
-    /// The task, such as train or train[3]
+    /// The task, such as `train` or `train[3]`
     task: TaskKey,
     /// The artifact
     name: String,

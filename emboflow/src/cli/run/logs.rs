@@ -23,7 +23,7 @@ const LINE_MAX_BYTES: usize = 1 << 20;
 pub(crate) struct Logs {
     /// The run, or latest
     run: String,
-    /// The task, such as train or train[3]; all of them when none is given
+    /// The task, such as `train` or `train[3]`; all of them when none is given
     task: Option<TaskKey>,
     /// Go on until the task, or the run, has ended
     #[arg(long, short)]
