@@ -74,7 +74,7 @@ tasks:
     command: ${{ inputs.words }}
     args: ["--n=${{ inputs.n }}", 5, true, 1.5, "${{ matrix.k }}", "${{ inputs.n * 2 }}"]
     env: { BOTH: task, N: "${{ inputs.n }}", NAME: "${{ matrix.k.name }}", T: "${{ tasks.first.state }}" }
-    workdir: /work/${{ matrix.k.name }}
+    workdir: /srv/${{ matrix.k.name }}
     resources: { cpu: "${{ inputs.n }}", memory: "${{ matrix.k.size }}Gi", shm: 64Mi, disk: 5G }
     timeout: ${{ inputs.n }}m
     outputs: { o: { path: "out/${{ matrix.k.name }}.bin", optional: true } }
@@ -92,7 +92,7 @@ tasks:
     assert_eq!(task.args, ["--n=2", "5", "true", "1.5", "{\"name\":\"x\",\"size\":3}", "4"]);
     let env = [("BOTH", "task"), ("N", "2"), ("NAME", "x"), ("SHARED", "w/run-1"), ("T", "succeeded")];
     assert_eq!(task.env, env.map(|(k, v)| (k.to_owned(), v.to_owned())).into());
-    assert_eq!((task.workdir.as_deref(), task.user.as_deref()), (Some("/work/x"), Some("1000")));
+    assert_eq!((task.workdir.as_deref(), task.user.as_deref()), (Some("/srv/x"), Some("1000")));
     assert_eq!((task.resources.cpu_millis, task.resources.memory_bytes), (2000, 3 << 30));
     assert_eq!(
         (task.resources.disk_bytes, task.shm_bytes, task.pids),
