@@ -90,7 +90,6 @@ impl Step<'_> {
             });
         if due {
             self.queue_task(run, task.clone());
-            self.settle();
         }
     }
 

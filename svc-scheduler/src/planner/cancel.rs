@@ -46,7 +46,6 @@ impl Step<'_> {
         let reason = format!("the run's time limit of {limit_s} s passed");
         self.emit(run, Change::RunEnding { to: RunState::TimedOut, reason });
         self.stop_everything(run, RunState::TimedOut);
-        self.settle();
     }
 
     /// Whether the run only waits for its open attempts to stop.

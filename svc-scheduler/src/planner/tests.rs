@@ -202,6 +202,21 @@ fn a_silent_executor_loses_its_attempts_and_others_take_over() {
 }
 
 #[test]
+fn what_follows_a_lost_executor_is_placed_in_the_same_step() {
+    let mut paper = Paper::with_executor();
+    let run = paper.submit(&workflow("  a: {}\n  tidy: { needs: [a], if: '${{ always() }}' }\n"));
+    for _ in 0..3 {
+        paper.end(run, "a", ended(Outcome::Failed, Cause::Infra, Some(Reason::ImageUnavailable)));
+        paper.pass_ms(10_000);
+        paper.beat("one", 4);
+    }
+    paper.pass_ms(59_000);
+    paper.beat("two", 4);
+    paper.pass_ms(2_000);
+    assert_eq!(paper.states(run), "a=failed tidy=active");
+}
+
+#[test]
 fn a_late_report_of_a_lost_attempt_changes_nothing_and_is_released() {
     let mut paper = Paper::with_executor();
     let run = paper.submit(&workflow("  a: {}\n"));

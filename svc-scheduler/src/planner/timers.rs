@@ -47,6 +47,8 @@ impl Step<'_> {
                 Timer::RunTimeout(run) => self.time_out_run(run),
                 Timer::ExecutorSilent(executor) => self.judge_silence(&executor),
             }
+            // What follows from it must be ready before the step's placement.
+            self.settle();
         }
     }
 }
