@@ -32,8 +32,8 @@ pub struct Config {
     pub labels: BTreeMap<String, String>,
     /// Milliseconds between heartbeats. Default 5,000.
     pub heartbeat_ms: u64,
-    /// Takes no more work when so much of the disk is used. Default 95.
-    pub disk_full_percent: u8,
+    /// Takes no more work while fewer bytes are free under `data_dir`. Default a twentieth of the disk, at most 1 GiB.
+    pub disk_reserve_bytes: Option<u64>,
     /// Stops the containers when the executor stops, instead of leaving them to its next start. Default false.
     pub stop_containers_on_exit: bool,
     /// Where `/health`, `/ready` and `/metrics` are served, as a process of its own. Default `127.0.0.1:4083`.
@@ -84,7 +84,7 @@ impl Default for Config {
             slots: None,
             labels: BTreeMap::new(),
             heartbeat_ms: emboflow_protocol::stream::HEARTBEAT_MS,
-            disk_full_percent: 95,
+            disk_reserve_bytes: None,
             stop_containers_on_exit: false,
             health_listen: ([127, 0, 0, 1], 4083).into(),
         }

@@ -20,7 +20,7 @@ pub(crate) struct Offer {
     pub(crate) slots: u32,
     pub(crate) labels: BTreeMap<String, String>,
     pub(crate) runtime: String,
-    pub(crate) disk_full_percent: u8,
+    pub(crate) disk_reserve_bytes: u64,
 }
 
 /// Sends heartbeats until the signal.
@@ -38,11 +38,16 @@ pub(crate) async fn beat(executor: Arc<Executor>, offer: Offer, every: Duration,
 /// Sends one heartbeat. A full disk turns `online` into `draining`: what runs may end, nothing new comes.
 pub(crate) async fn send(executor: &Executor, offer: &Offer, state: ExecutorState) {
     let disk = machine::disk(&executor.data_dir);
-    let full = machine::is_full(disk, offer.disk_full_percent);
+    let full = machine::is_full(disk, offer.disk_reserve_bytes);
     if executor.closed.swap(full, Ordering::Relaxed) != full {
         let free_bytes = disk.free_bytes;
         if full {
-            tracing::error!(free_bytes, "the disk is full: no new work is taken until space is free");
+            let reserve_bytes = offer.disk_reserve_bytes;
+            tracing::error!(
+                free_bytes,
+                reserve_bytes,
+                "the disk is full: no new work is taken until space is free"
+            );
         } else {
             tracing::info!(free_bytes, "there is space again: work is taken");
         }

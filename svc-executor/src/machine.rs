@@ -9,6 +9,7 @@ use crate::config::Capacity;
 use crate::runtime::Engine;
 
 const MEMORY_RESERVE_MIN: u64 = 512 << 20;
+const DISK_RESERVE_MAX: u64 = 1 << 30;
 const SLOTS_PER_CORE: u64 = 8;
 
 /// What is offered to attempts: the engine's size less a reserve, unless the configuration says otherwise.
@@ -41,10 +42,15 @@ pub(crate) fn disk(folder: &Path) -> Disk {
     }
 }
 
-/// Whether so much of the disk is used that no more work is taken.
-pub(crate) fn is_full(disk: Disk, percent: u8) -> bool {
-    let used = disk.total_bytes.saturating_sub(disk.free_bytes);
-    disk.total_bytes > 0 && u128::from(used) * 100 >= u128::from(disk.total_bytes) * u128::from(percent)
+/// Bytes to keep free when the configuration names none: a share of the disk would idle an executor with
+/// gigabytes to spare, and a fixed amount would idle one on a small disk.
+pub(crate) fn disk_reserve(disk: Disk) -> u64 {
+    (disk.total_bytes / 20).min(DISK_RESERVE_MAX)
+}
+
+/// Whether so little of the disk is left that no more work is taken.
+pub(crate) fn is_full(disk: Disk, reserve_bytes: u64) -> bool {
+    disk.total_bytes > 0 && disk.free_bytes < reserve_bytes
 }
 
 /// Tells one start of the machine from another.
@@ -70,9 +76,17 @@ mod tests {
     }
 
     #[test]
-    fn a_disk_is_full_at_the_watermark_and_an_unknown_one_never() {
+    fn a_disk_is_full_below_its_reserve_and_an_unknown_one_never() {
         let disk = |free_bytes| Disk { free_bytes, total_bytes: 100 };
-        assert!(is_full(disk(5), 95) && !is_full(disk(6), 95));
-        assert!(!is_full(Disk::default(), 95));
+        assert_eq!(disk_reserve(disk(50)), 5);
+        assert!(is_full(disk(4), 5) && !is_full(disk(5), 5));
+        assert!(!is_full(Disk::default(), 5));
+    }
+
+    #[test]
+    fn a_large_disk_takes_work_while_a_gibibyte_is_free() {
+        let disk = |free_bytes| Disk { free_bytes, total_bytes: 252 << 30 };
+        let reserve = disk_reserve(disk(0));
+        assert!(!is_full(disk(12 << 30), reserve) && is_full(disk(1 << 29), reserve));
     }
 }

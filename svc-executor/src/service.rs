@@ -170,7 +170,7 @@ async fn live(
         slots: config.slots.unwrap_or_else(|| machine::slots(&engine)),
         labels: config.labels.clone(),
         runtime: engine.version.clone(),
-        disk_full_percent: config.disk_full_percent,
+        disk_reserve_bytes: config.disk_reserve_bytes.unwrap_or_else(|| machine::disk_reserve(disk)),
     };
     tracing::info!(executor = %executor.identity.executor, runtime = engine.version, ?offer.capacity, "offering work");
     tokio::select! {
