@@ -6,9 +6,10 @@ use std::sync::Arc;
 use emboflow_model::{
     LogEntry, ProjectName, RunId, RunState, RunSummary, Task, TaskKey, Timestamp, Transition, WorkflowName,
 };
+use futures::FutureExt;
 use futures::future::BoxFuture;
 
-use crate::document::{Cursor, Derived, RequestRecord, WorkflowRow, WorkflowVersion};
+use crate::document::{Cursor, Derived, Removal, RequestRecord, WorkflowRow, WorkflowVersion};
 use crate::error::{AppendError, RecordsError};
 use crate::query::{RunFilter, RunPage, TaskFilter};
 
@@ -30,13 +31,14 @@ pub trait Records: Send + Sync {
     // ---- the decision log ----
 
     /// Appends entries with consecutive places to a shard's log, in order. A batch that tears is a prefix. Places are
-    /// unique in the shard, numbers in a run. An empty batch is done at once.
+    /// unique in the shard, numbers in a run; a place whose entry has been removed stays taken. An empty batch is done
+    /// at once.
     fn append(&self, shard: u32, entries: Vec<Arc<LogEntry>>) -> BoxFuture<'_, Result<(), AppendError>>;
 
-    /// The entries after a place, in order, at most `limit`.
+    /// The entries after a place, in order, at most `limit`. There may be gaps up to [`Cursor::Removed`].
     fn log_after(&self, shard: u32, after_seq: u64, limit: u32) -> Answer<'_, Vec<LogEntry>>;
 
-    /// The newest place of a shard's log; 0 when it is empty.
+    /// The newest place that a shard's log has ever had; 0 before the first one.
     fn last_seq(&self, shard: u32) -> Answer<'_, u64>;
 
     /// A run's transitions after a number, in order, at most `limit`.
@@ -79,8 +81,40 @@ pub trait Records: Send + Sync {
     /// A task's document.
     fn task<'a>(&'a self, run: RunId, key: &'a TaskKey) -> Answer<'a, Option<Task>>;
 
+    /// What became of the requests with these idempotency keys, in the order asked.
+    fn requests<'a>(&'a self, keys: &'a [(ProjectName, String)]) -> Answer<'a, Vec<Option<RequestRecord>>>;
+
     /// What became of the request with this idempotency key.
-    fn request<'a>(&'a self, project: &'a ProjectName, key: &'a str) -> Answer<'a, Option<RequestRecord>>;
+    fn request<'a>(&'a self, project: &'a ProjectName, key: &'a str) -> Answer<'a, Option<RequestRecord>> {
+        let one = [(project.clone(), key.to_owned())];
+        async move { Ok(self.requests(&one).await?.pop().flatten()) }.boxed()
+    }
+
+    // ---- what is no longer kept ----
+
+    /// The requests of a shard that were decided after a place of its log, in order, at most `limit`.
+    fn requests_after(&self, shard: u32, after_seq: u64, limit: u32) -> Answer<'_, Vec<RequestRecord>>;
+
+    /// Forgets decided requests, and removes the rejected ones' entries from the log.
+    fn remove_requests(&self, shard: u32, requests: Vec<RequestRecord>) -> Answer<'_, ()>;
+
+    /// The runs of a shard that ended before a moment and that no run in the records repeats, longest ago first, at
+    /// most `limit`.
+    fn runs_to_remove(&self, shard: u32, ended_before: Timestamp, limit: u32) -> Answer<'_, Vec<RunSummary>>;
+
+    /// Removes an ended run's history and documents, and notes first that its objects remain. Its request stays, with
+    /// the time of the run's end. Repeatable, and to be repeated when it fails; the cursors of projection and effects
+    /// must have passed the run.
+    fn remove_run(&self, shard: u32, removal: Removal) -> Answer<'_, ()>;
+
+    /// The note about a run that is being removed.
+    fn removal(&self, run: RunId) -> Answer<'_, Option<Removal>>;
+
+    /// The notes of a shard, at most `limit`.
+    fn removals(&self, shard: u32, limit: u32) -> Answer<'_, Vec<Removal>>;
+
+    /// Drops the note: the run's objects are gone.
+    fn end_removal(&self, run: RunId) -> Answer<'_, ()>;
 
     // ---- workflows and settings ----
 

@@ -14,6 +14,8 @@ pub enum Cursor {
     Projection,
     /// The effects of every entry up to here have been carried out.
     Effects,
+    /// Entries up to here may have been removed; none after it has.
+    Removed,
 }
 
 impl Cursor {
@@ -22,6 +24,7 @@ impl Cursor {
         match self {
             Self::Projection => "projection",
             Self::Effects => "effects",
+            Self::Removed => "removed",
         }
     }
 }
@@ -56,6 +59,9 @@ pub struct RequestRecord {
     pub at: Timestamp,
     /// Place of the decision in the shard's log; a key that was decided again later keeps the later one.
     pub seq: u64,
+    /// When its run ended; known here once the run is removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
 }
 
 impl RequestRecord {
@@ -69,6 +75,7 @@ impl RequestRecord {
                 outcome: RequestOutcome::Rejected(rejection.errors.clone()),
                 at: rejection.at,
                 seq: rejection.seq,
+                ended_at: None,
             },
             LogEntry::Transition(transition) => {
                 let accepted = accepted(transition)?;
@@ -79,6 +86,7 @@ impl RequestRecord {
                     outcome: RequestOutcome::Accepted(transition.run),
                     at: transition.at,
                     seq: transition.seq,
+                    ended_at: None,
                 }
             }
         })
@@ -93,6 +101,33 @@ pub enum RequestOutcome {
     Accepted(RunId),
     /// Nothing, because of these errors.
     Rejected(Vec<Value>),
+}
+
+/// A run that is being removed: noted until its objects are gone too.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Removal {
+    /// The run.
+    pub run: RunId,
+    /// Its project.
+    pub project: ProjectName,
+    /// The idempotency key of its request.
+    pub key: String,
+    /// Place of its last transition in the shard's log.
+    pub seq: u64,
+    /// When it ended.
+    pub ended_at: Timestamp,
+}
+
+impl From<&RunSummary> for Removal {
+    fn from(run: &RunSummary) -> Self {
+        Self {
+            run: run.id,
+            project: run.project.clone(),
+            key: run.key.clone(),
+            seq: run.seq,
+            ended_at: run.finished_at.unwrap_or(run.created_at),
+        }
+    }
 }
 
 /// A version of a workflow without its text.

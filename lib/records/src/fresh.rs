@@ -1,12 +1,13 @@
-//! Reads of one run that are never behind its history: the document with newer transitions folded on top.
+//! Reads of one run, or one request, that are never behind the log: the document with what is newer on top.
 
 use std::collections::{BTreeSet, HashMap};
 
 use emboflow_model::run::BrokenHistory;
-use emboflow_model::{Run, RunId, RunSummary, Task, TaskKey, Transition};
+use emboflow_model::{ProjectName, Run, RunId, RunSummary, Task, TaskKey, Transition};
 use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::contract::Records;
+use crate::document::{Cursor, RequestRecord};
 use crate::error::RecordsError;
 use crate::project::apply_to_tasks;
 use crate::query::TaskFilter;
@@ -53,6 +54,28 @@ pub async fn fresh_task(
         apply_to_tasks(&mut tasks, transition, &mut BTreeSet::new());
     }
     Ok(tasks.remove(key))
+}
+
+/// What became of a request, also when its document is not written yet; none when the shard has not decided on it.
+pub async fn fresh_request(
+    records: &dyn Records,
+    shard: u32,
+    project: &ProjectName,
+    key: &str,
+) -> Result<Option<RequestRecord>, RecordsError> {
+    // The cursor first: everything up to it has its document.
+    let mut after = records.cursor(shard, Cursor::Projection).await?;
+    let mut found = records.request(project, key).await?;
+    loop {
+        let newer = records.log_after(shard, after, BATCH).await?;
+        // A key that was decided again keeps the later decision.
+        let mut decided = newer.iter().rev().filter_map(RequestRecord::of);
+        found = decided.find(|one| one.key == key && one.project == *project).or(found);
+        match newer.last() {
+            Some(last) if newer.len() == BATCH as usize => after = last.seq(),
+            _ => return Ok(found),
+        }
+    }
 }
 
 /// A run's tasks as they are now, in the order of their positions; none when there is no such run.

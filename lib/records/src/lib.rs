@@ -19,9 +19,9 @@ mod sqlite;
 pub mod testing;
 
 pub use contract::{Answer, Records, SharedRecords};
-pub use document::{Cursor, Derived, RequestOutcome, RequestRecord, WorkflowRow, WorkflowVersion};
+pub use document::{Cursor, Derived, Removal, RequestOutcome, RequestRecord, WorkflowRow, WorkflowVersion};
 pub use error::{AppendError, RecordsError, Unavailability};
-pub use fresh::{fresh_run, fresh_task, fresh_tasks};
+pub use fresh::{fresh_request, fresh_run, fresh_task, fresh_tasks};
 pub use open::{Config, open};
 pub use project::Documents;
 pub use query::{RunFilter, RunPage, RunSort, RunSortKey, TaskFilter};

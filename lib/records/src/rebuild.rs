@@ -13,6 +13,10 @@ const BATCH: u32 = 1_000;
 /// Removes a shard's derived documents and folds its whole log again. Nobody else may project meanwhile; reads of one
 /// run stay right, lists are incomplete until it is done. Gives the place it has come to.
 pub async fn rebuild(records: &dyn Records, shard: u32) -> Result<u64, RecordsError> {
+    // What is half removed cannot be folded any more.
+    for removal in records.removals(shard, u32::MAX).await? {
+        records.remove_run(shard, removal).await?;
+    }
     records.clear_derived(shard).await?;
     catch_up(records, shard, &mut Documents::default()).await
 }

@@ -1,5 +1,7 @@
 //! Documents derived from the log: version-guarded writes, and reads of single ones.
 
+use std::collections::HashMap;
+
 use emboflow_model::{ProjectName, RunId, RunSummary, Task, TaskKey};
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::{Collection, Database};
@@ -17,6 +19,8 @@ use crate::query::{SortValues, TaskFilter};
 /// A command carries so many statements or bytes at most; the server's limits are far above.
 const STATEMENTS: usize = 500;
 const STATEMENT_BYTES: usize = 8 << 20;
+/// Keys that one query looks for at most.
+const KEYS: usize = 1_000;
 
 pub(super) async fn put(database: Database, derived: Derived) -> Result<(), RecordsError> {
     let Derived { shard, runs, tasks, requests, through_seq } = derived;
@@ -105,6 +109,9 @@ fn run_document(shard: u32, run: &RunSummary) -> Versioned {
         "duration": sorted.duration,
         "labels": labels,
     });
+    if let Some(repeated) = run.recovered_from {
+        document.insert("recovered_from", repeated.to_string());
+    }
     Ok(document)
 }
 
@@ -127,15 +134,18 @@ fn task_id(run: RunId, key: &TaskKey) -> String {
     format!("{run}/{key}")
 }
 
-fn request_id(project: &ProjectName, key: &str) -> String {
+pub(super) fn request_id(project: &ProjectName, key: &str) -> String {
     format!("{project}/{key}")
 }
 
 /// Runs first: whoever reads a run's document finds its tasks' too.
 pub(super) async fn clear(database: Database, shard: u32) -> Result<(), RecordsError> {
-    for collection in [RUNS, TASKS, REQUESTS] {
+    for collection in [RUNS, TASKS] {
         database.collection::<Document>(collection).delete_many(doc! { "shard": i64::from(shard) }).await?;
     }
+    // Those of removed runs derive from nothing any more.
+    let derived = doc! { "shard": i64::from(shard), "ended": { "$exists": false } };
+    database.collection::<Document>(REQUESTS).delete_many(derived).await?;
     reset_projection(&database.collection(CURSORS), shard).await
 }
 
@@ -156,12 +166,19 @@ pub(super) async fn task(
     body(tasks.find_one(doc! { "_id": task_id(run, &key) }).await?, "a task")
 }
 
-pub(super) async fn request(
+pub(super) async fn requests(
     requests: Collection<Document>,
-    project: ProjectName,
-    key: String,
-) -> Result<Option<RequestRecord>, RecordsError> {
-    body(requests.find_one(doc! { "_id": request_id(&project, &key) }).await?, "a request")
+    keys: Vec<(ProjectName, String)>,
+) -> Result<Vec<Option<RequestRecord>>, RecordsError> {
+    let ids: Vec<_> = keys.iter().map(|(project, key)| request_id(project, key)).collect();
+    let mut found = HashMap::with_capacity(ids.len());
+    for some in ids.chunks(KEYS) {
+        let cursor = requests.find(doc! { "_id": { "$in": some } }).projection(doc! { "body": 1 }).await?;
+        let read = |body: &str| from_json::<RequestRecord>(body, "a request");
+        let known = read_all(cursor, "body", read).await?.into_iter();
+        found.extend(known.map(|one| (request_id(&one.project, &one.key), one)));
+    }
+    Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
 }
 
 pub(super) async fn tasks(

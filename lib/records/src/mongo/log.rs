@@ -15,17 +15,37 @@ use crate::error::{AppendError, RecordsError};
 /// earlier write: the mark of the batch tells.
 pub(super) async fn append(
     log: Collection<Document>,
+    cursors: Collection<Document>,
     shard: u32,
     entries: Vec<StoredEntry>,
 ) -> Result<(), AppendError> {
     let batch = ObjectId::new();
-    let mut rest = entries.as_slice();
+    insert(&log, shard, batch, &entries).await?;
+    // Looked at afterwards: the place may have become free because its entry was removed, which nothing told us.
+    match entries.first() {
+        Some(first) if first.seq <= cursor(cursors, shard, Cursor::Removed).await? => {
+            log.delete_many(doc! { "batch": batch, "_id": { "$gte": place(shard, first.seq) } })
+                .await
+                .map_err(RecordsError::from)?;
+            Err(AppendError::Conflict { seq: first.seq })
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn insert(
+    log: &Collection<Document>,
+    shard: u32,
+    batch: ObjectId,
+    entries: &[StoredEntry],
+) -> Result<(), AppendError> {
+    let mut rest = entries;
     while !rest.is_empty() {
         let documents = rest.iter().map(|entry| stored(shard, batch, entry));
         let Err(error) = log.insert_many(documents).ordered(true).await else { return Ok(()) };
         let Some(index) = taken_index(&error) else { return Err(RecordsError::from(error).into()) };
         let taken = rest.get(index).ok_or_else(|| RecordsError::corrupt("an answer to an insert", &error))?;
-        if !is_ours(&log, shard, batch, taken).await? {
+        if !is_ours(log, shard, batch, taken).await? {
             return Err(AppendError::Conflict { seq: taken.seq });
         }
         rest = &rest[index + 1..];
@@ -54,7 +74,7 @@ fn stored(shard: u32, batch: ObjectId, entry: &StoredEntry) -> Document {
 }
 
 /// Sorts as the numbers do.
-fn place(shard: u32, seq: u64) -> String {
+pub(super) fn place(shard: u32, seq: u64) -> String {
     format!("{shard:010}/{seq:020}")
 }
 
@@ -77,10 +97,15 @@ pub(super) async fn after(
     read_all(found.projection(doc! { "body": 1 }).await?, "body", decode).await
 }
 
-pub(super) async fn last_seq(log: Collection<Document>, shard: u32) -> Result<u64, RecordsError> {
+pub(super) async fn last_seq(
+    log: Collection<Document>,
+    cursors: Collection<Document>,
+    shard: u32,
+) -> Result<u64, RecordsError> {
     let newest =
         log.find_one(places_after(shard, 0)).sort(doc! { "_id": -1 }).projection(doc! { "seq": 1 }).await?;
-    newest.as_ref().map_or(Ok(0), seq_of)
+    let stored = newest.as_ref().map_or(Ok(0), seq_of)?;
+    Ok(stored.max(cursor(cursors, shard, Cursor::Removed).await?))
 }
 
 pub(super) async fn history(

@@ -5,6 +5,7 @@ mod derived;
 mod error;
 mod log;
 mod records;
+mod retention;
 mod runs;
 mod schema;
 mod workflows;

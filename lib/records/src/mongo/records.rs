@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use emboflow_model::{
-    LogEntry, ProjectName, RunId, RunState, RunSummary, Task, TaskKey, Transition, WorkflowName,
+    LogEntry, ProjectName, RunId, RunState, RunSummary, Task, TaskKey, Timestamp, Transition, WorkflowName,
 };
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 
-use super::schema::{CURSORS, LOG, REQUESTS, RUNS, SETTINGS, TASKS, WORKFLOWS};
-use super::{Mongo, NAME, derived, in_time, log, runs, workflows};
+use super::schema::{CURSORS, LOG, REMOVALS, REQUESTS, RUNS, SETTINGS, TASKS, WORKFLOWS};
+use super::{Mongo, NAME, derived, in_time, log, retention, runs, workflows};
 use crate::contract::{Answer, Records};
-use crate::document::{Cursor, Derived, RequestRecord, WorkflowRow, WorkflowVersion};
+use crate::document::{Cursor, Derived, Removal, RequestRecord, WorkflowRow, WorkflowVersion};
 use crate::entry::encode;
 use crate::error::AppendError;
 use crate::query::{RunFilter, RunPage, TaskFilter};
@@ -33,7 +33,8 @@ impl Records for Mongo {
     fn append(&self, shard: u32, entries: Vec<Arc<LogEntry>>) -> BoxFuture<'_, Result<(), AppendError>> {
         async move {
             let stored = encode(shard, &entries)?;
-            self.run("append", log::append(self.collection(LOG), shard, stored)).await
+            let (log, cursors) = (self.collection(LOG), self.collection(CURSORS));
+            self.run("append", log::append(log, cursors, shard, stored)).await
         }
         .boxed()
     }
@@ -43,7 +44,8 @@ impl Records for Mongo {
     }
 
     fn last_seq(&self, shard: u32) -> Answer<'_, u64> {
-        self.run("last_seq", log::last_seq(self.collection(LOG), shard)).boxed()
+        let (log, cursors) = (self.collection(LOG), self.collection(CURSORS));
+        self.run("last_seq", log::last_seq(log, cursors, shard)).boxed()
     }
 
     fn history(&self, run: RunId, after_number: u64, limit: u32) -> Answer<'_, Vec<Transition>> {
@@ -98,9 +100,39 @@ impl Records for Mongo {
         self.run("task", derived::task(self.collection(TASKS), run, key.clone())).boxed()
     }
 
-    fn request<'a>(&'a self, project: &'a ProjectName, key: &'a str) -> Answer<'a, Option<RequestRecord>> {
-        self.run("request", derived::request(self.collection(REQUESTS), project.clone(), key.to_owned()))
-            .boxed()
+    fn requests<'a>(&'a self, keys: &'a [(ProjectName, String)]) -> Answer<'a, Vec<Option<RequestRecord>>> {
+        self.run("requests", derived::requests(self.collection(REQUESTS), keys.to_vec())).boxed()
+    }
+
+    fn requests_after(&self, shard: u32, after_seq: u64, limit: u32) -> Answer<'_, Vec<RequestRecord>> {
+        let requests = self.collection(REQUESTS);
+        self.run("requests_after", retention::requests_after(requests, shard, after_seq, limit)).boxed()
+    }
+
+    fn remove_requests(&self, shard: u32, requests: Vec<RequestRecord>) -> Answer<'_, ()> {
+        let database = self.database.clone();
+        self.run("remove_requests", retention::remove_requests(database, shard, requests)).boxed()
+    }
+
+    fn runs_to_remove(&self, shard: u32, ended_before: Timestamp, limit: u32) -> Answer<'_, Vec<RunSummary>> {
+        let runs = self.collection(RUNS);
+        self.run("runs_to_remove", retention::runs_to_remove(runs, shard, ended_before, limit)).boxed()
+    }
+
+    fn remove_run(&self, shard: u32, removal: Removal) -> Answer<'_, ()> {
+        self.run_long("remove_run", retention::remove_run(self.database.clone(), shard, removal)).boxed()
+    }
+
+    fn removal(&self, run: RunId) -> Answer<'_, Option<Removal>> {
+        self.run("removal", retention::removal(self.collection(REMOVALS), run)).boxed()
+    }
+
+    fn removals(&self, shard: u32, limit: u32) -> Answer<'_, Vec<Removal>> {
+        self.run("removals", retention::removals(self.collection(REMOVALS), shard, limit)).boxed()
+    }
+
+    fn end_removal(&self, run: RunId) -> Answer<'_, ()> {
+        self.run("end_removal", retention::end_removal(self.collection(REMOVALS), run)).boxed()
     }
 
     fn put_workflow(&self, workflow: WorkflowVersion) -> Answer<'_, WorkflowVersion> {

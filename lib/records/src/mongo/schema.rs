@@ -1,9 +1,13 @@
 //! Collections and indexes of the MongoDB records.
 
+use futures::TryStreamExt;
 use mongodb::bson::{Document, doc};
 use mongodb::options::IndexOptions;
 use mongodb::{Database, IndexModel};
+use serde_json::Value;
 
+use super::text;
+use crate::entry::from_json;
 use crate::error::RecordsError;
 
 pub(super) const LOG: &str = "log";
@@ -11,12 +15,13 @@ pub(super) const CURSORS: &str = "cursors";
 pub(super) const RUNS: &str = "runs";
 pub(super) const TASKS: &str = "tasks";
 pub(super) const REQUESTS: &str = "requests";
+pub(super) const REMOVALS: &str = "removals";
 pub(super) const WORKFLOWS: &str = "workflows";
 pub(super) const SETTINGS: &str = "settings";
 const SCHEMA: &str = "schema";
 
 /// Version of the collections' form; grows with every change that an older program would not understand.
-const KNOWN: u32 = 1;
+const KNOWN: u32 = 2;
 
 /// Makes the indexes that are missing. Errors: [`RecordsError::NewerSchema`].
 pub(super) async fn migrate(database: &Database) -> Result<(), RecordsError> {
@@ -29,10 +34,28 @@ pub(super) async fn migrate(database: &Database) -> Result<(), RecordsError> {
         if version > KNOWN {
             return Err(RecordsError::NewerSchema { found: version, known: KNOWN });
         }
+        if version < 2 {
+            name_repeated_runs(database).await?;
+        }
     }
     make_indexes(database).await?;
     let number = KNOWN as i32;
     schema.update_one(doc! { "_id": "version" }, doc! { "$set": { "number": number } }).upsert(true).await?;
+    Ok(())
+}
+
+/// In version 1 only a run's text says which run it repeats.
+async fn name_repeated_runs(database: &Database) -> Result<(), RecordsError> {
+    let runs = database.collection::<Document>(RUNS);
+    let repeating = doc! { "body": { "$regex": "\"recovered_from\":\"" } };
+    let mut found = runs.find(repeating).projection(doc! { "body": 1 }).await?;
+    while let Some(document) = found.try_next().await? {
+        let run: Value = from_json(text(&document, "body")?, "a run")?;
+        if let Some(repeated) = run["recovered_from"].as_str() {
+            let named = doc! { "$set": { "recovered_from": repeated } };
+            runs.update_one(doc! { "_id": text(&document, "_id")? }, named).await?;
+        }
+    }
     Ok(())
 }
 
@@ -49,11 +72,17 @@ async fn make_indexes(database: &Database) -> Result<(), RecordsError> {
         doc! { "project": 1, "state": 1 },
         doc! { "project": 1, "labels": 1, "created": 1, "_id": 1 },
         doc! { "shard": 1, "open": 1, "_id": 1 },
+        doc! { "shard": 1, "finished": 1, "_id": 1 },
     ];
     database.collection::<Document>(RUNS).create_indexes(runs.map(plain)).await?;
+    let sparse = IndexOptions::builder().sparse(true).build();
+    let repeated = IndexModel::builder().keys(doc! { "recovered_from": 1 }).options(sparse).build();
+    database.collection::<Document>(RUNS).create_index(repeated).await?;
     let tasks = [doc! { "run": 1, "position": 1, "state": 1, "name": 1 }, doc! { "shard": 1 }];
     database.collection::<Document>(TASKS).create_indexes(tasks.map(plain)).await?;
-    database.collection::<Document>(REQUESTS).create_index(plain(doc! { "shard": 1 })).await?;
+    let by_place = plain(doc! { "shard": 1, "version": 1 });
+    database.collection::<Document>(REQUESTS).create_index(by_place).await?;
+    database.collection::<Document>(REMOVALS).create_index(plain(doc! { "shard": 1, "_id": 1 })).await?;
     let newest = plain(doc! { "project": 1, "name": 1, "version": -1 });
     database.collection::<Document>(WORKFLOWS).create_index(newest).await?;
     Ok(())

@@ -21,8 +21,8 @@ pub(super) fn put_run(
     run: &Encoded<RunSummary>,
 ) -> Result<(), RecordsError> {
     let sql = "INSERT INTO runs (id, shard, version, project, workflow, state, open, created_ms, finished_ms,
-                                 duration_ms, body)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+                                 duration_ms, recovered_from, body)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
                ON CONFLICT (id) DO UPDATE SET version = excluded.version, state = excluded.state,
                  open = excluded.open, finished_ms = excluded.finished_ms, duration_ms = excluded.duration_ms,
                  body = excluded.body
@@ -40,6 +40,7 @@ pub(super) fn put_run(
         sorted.created,
         sorted.finished,
         sorted.duration,
+        document.recovered_from.map(|run| run.to_string()),
         body,
     ])?;
     let sql = "INSERT OR IGNORE INTO run_labels (project, label, run) VALUES (?1, ?2, ?3)";
@@ -98,9 +99,12 @@ pub(super) fn put_request(
 
 /// Runs first: whoever reads a run's document finds its tasks' too.
 pub(super) fn clear(connection: &Connection, shard: u32) -> Result<(), RecordsError> {
-    for table in ["runs", "tasks", "requests"] {
+    for table in ["runs", "tasks"] {
         connection.execute(&format!("DELETE FROM {table} WHERE shard = ?1"), params![shard])?;
     }
+    // Those of removed runs derive from nothing any more.
+    let derived = "DELETE FROM requests WHERE shard = ?1 AND instr(body, '\"ended_at\":') = 0";
+    connection.execute(derived, params![shard])?;
     connection.execute("DELETE FROM cursors WHERE shard = ?1 AND name = 'projection'", params![shard])?;
     Ok(())
 }
@@ -130,16 +134,19 @@ pub(super) fn task(connection: &Connection, run: RunId, key: &TaskKey) -> Result
     body.map(|body| from_json(&body, "a task")).transpose()
 }
 
-pub(super) fn request(
+pub(super) fn requests(
     connection: &Connection,
-    project: &ProjectName,
-    key: &str,
-) -> Result<Option<RequestRecord>, RecordsError> {
+    keys: &[(ProjectName, String)],
+) -> Result<Vec<Option<RequestRecord>>, RecordsError> {
     let mut select =
         connection.prepare_cached("SELECT body FROM requests WHERE project = ?1 AND key = ?2")?;
-    let body: Option<String> =
-        select.query_row(params![project.as_str(), key], |row| row.get(0)).optional()?;
-    body.map(|body| from_json(&body, "a request")).transpose()
+    let mut found = Vec::with_capacity(keys.len());
+    for (project, key) in keys {
+        let body: Option<String> =
+            select.query_row(params![project.as_str(), key], |row| row.get(0)).optional()?;
+        found.push(body.map(|body| from_json(&body, "a request")).transpose()?);
+    }
+    Ok(found)
 }
 
 pub(super) fn tasks(

@@ -13,6 +13,11 @@ pub(super) fn append(
     shard: u32,
     entries: &[StoredEntry],
 ) -> Result<(), AppendError> {
+    if let Some(first) = entries.first()
+        && first.seq <= cursor(connection, shard, Cursor::Removed)?
+    {
+        return Err(AppendError::Conflict { seq: first.seq });
+    }
     let sql = "INSERT INTO log (shard, seq, run, number, body) VALUES (?1, ?2, ?3, ?4, ?5)";
     let mut insert = connection.prepare_cached(sql).map_err(RecordsError::from)?;
     for entry in entries {
@@ -46,7 +51,8 @@ pub(super) fn after(
 
 pub(super) fn last_seq(connection: &Connection, shard: u32) -> Result<u64, RecordsError> {
     let mut select = connection.prepare_cached("SELECT coalesce(max(seq), 0) FROM log WHERE shard = ?1")?;
-    Ok(select.query_row(params![shard], |row| row.get(0))?)
+    let stored: u64 = select.query_row(params![shard], |row| row.get(0))?;
+    Ok(stored.max(cursor(connection, shard, Cursor::Removed)?))
 }
 
 pub(super) fn history(

@@ -6,6 +6,7 @@ mod error;
 mod log;
 mod readers;
 mod records;
+mod retention;
 mod runs;
 mod schema;
 mod workflows;
@@ -23,7 +24,8 @@ use crate::metrics::timed;
 
 /// How long a write waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-const READERS: usize = 3;
+/// Several services of one process share them: long lists of one must not keep all of them from the other.
+const READERS: usize = 6;
 const NAME: &str = "sqlite";
 
 /// Records in a file.
@@ -132,6 +134,34 @@ mod tests {
             Ok::<_, RecordsError>(())
         };
         records.writer.run(Durability::Behind, limit).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn reads_go_on_while_a_write_is_under_way() {
+        let directory = tempfile::TempDir::new().unwrap();
+        let records = Arc::new(Sqlite::open(&directory.path().join("records.db")).await.unwrap());
+        records.append(0, vec![large_entry(1)]).await.unwrap();
+        let (go_on, waits) = std::sync::mpsc::channel::<()>();
+        let (begun, has_begun) = tokio::sync::oneshot::channel();
+        let writing = tokio::spawn({
+            let records = Arc::clone(&records);
+            async move {
+                let work = move |connection: &Connection| {
+                    connection.execute("DELETE FROM log", [])?;
+                    begun.send(()).unwrap();
+                    waits.recv().unwrap();
+                    Ok::<_, RecordsError>(())
+                };
+                records.writer.run(Durability::OnDisk, work).await
+            }
+        });
+        has_begun.await.unwrap();
+        for _ in 0..2 * READERS {
+            assert_eq!(records.log_after(0, 0, 10).await.unwrap().len(), 1, "as it was before the write");
+        }
+        go_on.send(()).unwrap();
+        writing.await.unwrap().unwrap();
+        assert_eq!(records.log_after(0, 0, 10).await.unwrap().len(), 0);
     }
 
     #[tokio::test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use emboflow_model::{
-    LogEntry, ProjectName, RunId, RunState, RunSummary, Task, TaskKey, Transition, WorkflowName,
+    LogEntry, ProjectName, RunId, RunState, RunSummary, Task, TaskKey, Timestamp, Transition, WorkflowName,
 };
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -12,9 +12,9 @@ use serde::Serialize;
 
 use super::derived::Encoded;
 use super::writer::Durability::{Behind, OnDisk};
-use super::{NAME, Sqlite, derived, log, runs, workflows};
+use super::{NAME, Sqlite, derived, log, retention, runs, workflows};
 use crate::contract::{Answer, Records};
-use crate::document::{Cursor, Derived, RequestRecord, WorkflowRow, WorkflowVersion};
+use crate::document::{Cursor, Derived, Removal, RequestRecord, WorkflowRow, WorkflowVersion};
 use crate::entry::{encode, to_json};
 use crate::error::{AppendError, RecordsError};
 use crate::metrics::timed;
@@ -107,9 +107,40 @@ impl Records for Sqlite {
         self.read("task", move |connection| derived::task(connection, run, &key)).boxed()
     }
 
-    fn request<'a>(&'a self, project: &'a ProjectName, key: &'a str) -> Answer<'a, Option<RequestRecord>> {
-        let (project, key) = (project.clone(), key.to_owned());
-        self.read("request", move |connection| derived::request(connection, &project, &key)).boxed()
+    fn requests<'a>(&'a self, keys: &'a [(ProjectName, String)]) -> Answer<'a, Vec<Option<RequestRecord>>> {
+        let keys = keys.to_vec();
+        self.read("requests", move |connection| derived::requests(connection, &keys)).boxed()
+    }
+
+    fn requests_after(&self, shard: u32, after_seq: u64, limit: u32) -> Answer<'_, Vec<RequestRecord>> {
+        let find = move |connection: &_| retention::requests_after(connection, shard, after_seq, limit);
+        self.read("requests_after", find).boxed()
+    }
+
+    fn remove_requests(&self, shard: u32, requests: Vec<RequestRecord>) -> Answer<'_, ()> {
+        let remove = move |connection: &_| retention::remove_requests(connection, shard, &requests);
+        self.write("remove_requests", OnDisk, remove).boxed()
+    }
+
+    fn runs_to_remove(&self, shard: u32, ended_before: Timestamp, limit: u32) -> Answer<'_, Vec<RunSummary>> {
+        let find = move |connection: &_| retention::runs_to_remove(connection, shard, ended_before, limit);
+        self.read("runs_to_remove", find).boxed()
+    }
+
+    fn remove_run(&self, shard: u32, removal: Removal) -> Answer<'_, ()> {
+        timed(NAME, "remove_run", self.remove_in_pieces(shard, removal)).boxed()
+    }
+
+    fn removal(&self, run: RunId) -> Answer<'_, Option<Removal>> {
+        self.read("removal", move |connection| retention::removal(connection, run)).boxed()
+    }
+
+    fn removals(&self, shard: u32, limit: u32) -> Answer<'_, Vec<Removal>> {
+        self.read("removals", move |connection| retention::removals(connection, shard, limit)).boxed()
+    }
+
+    fn end_removal(&self, run: RunId) -> Answer<'_, ()> {
+        self.write("end_removal", OnDisk, move |connection| retention::end_removal(connection, run)).boxed()
     }
 
     fn put_workflow(&self, workflow: WorkflowVersion) -> Answer<'_, WorkflowVersion> {

@@ -10,8 +10,11 @@ use crate::entry::from_json;
 use crate::error::RecordsError;
 use crate::query::{RunFilter, RunPage, RunSortKey};
 
+/// With so many runs of a label one is soon met on the way through the index.
+const FEW: u32 = 5_000;
+
 pub(super) fn page(connection: &Connection, filter: &RunFilter) -> Result<RunPage, RecordsError> {
-    let (sql, values) = statement(filter)?;
+    let (sql, values) = statement(filter, has_few(connection, filter)?)?;
     let values: Vec<&dyn ToSql> = values.iter().map(AsRef::as_ref).collect();
     let mut select = connection.prepare_cached(&sql)?;
     let mut rows = select.query(values.as_slice())?;
@@ -22,8 +25,18 @@ pub(super) fn page(connection: &Connection, filter: &RunFilter) -> Result<RunPag
     Ok(RunPage::cut(runs, filter))
 }
 
+/// Whether so few runs have the wanted label that it is better to begin with them.
+fn has_few(connection: &Connection, filter: &RunFilter) -> Result<bool, RecordsError> {
+    let Some((key, value)) = &filter.label else { return Ok(false) };
+    let sql = "SELECT count(*) FROM (SELECT 1 FROM run_labels WHERE project = ?1 AND label = ?2 LIMIT ?3)";
+    let label = format!("{key}={value}");
+    let mut select = connection.prepare_cached(sql)?;
+    let count: u32 = select.query_row(params![filter.project.as_str(), label, FEW], |row| row.get(0))?;
+    Ok(count < FEW)
+}
+
 /// The text depends only on which filters there are, so that few statements are prepared.
-fn statement(filter: &RunFilter) -> Result<(String, Vec<Box<dyn ToSql>>), RecordsError> {
+fn statement(filter: &RunFilter, has_few: bool) -> Result<(String, Vec<Box<dyn ToSql>>), RecordsError> {
     let (index, column) = match filter.sort.by {
         RunSortKey::Created => ("runs_by_created", "created_ms"),
         RunSortKey::Finished => ("runs_by_finished", "finished_ms"),
@@ -53,9 +66,12 @@ fn statement(filter: &RunFilter) -> Result<(String, Vec<Box<dyn ToSql>>), Record
         values.push(Box::new(search));
     }
     if let Some((key, value)) = &filter.label {
-        sql.push_str(
-            " AND EXISTS (SELECT 1 FROM run_labels l WHERE l.project = runs.project AND l.label = ? AND l.run = id)",
-        );
+        sql.push_str(if has_few {
+            " AND id IN (SELECT l.run FROM run_labels l WHERE l.project = ? AND l.label = ?)"
+        } else {
+            " AND EXISTS (SELECT 1 FROM run_labels l WHERE l.project = ? AND l.label = ? AND l.run = id)"
+        });
+        values.push(Box::new(filter.project.to_string()));
         values.push(Box::new(format!("{key}={value}")));
     }
     sql.push_str(&format!(" ORDER BY {column} {direction}, id {direction} LIMIT ?"));
@@ -77,4 +93,48 @@ pub(super) fn counts(
         counts.insert(state, row.get(1)?);
     }
     Ok(counts)
+}
+
+#[cfg(test)]
+mod tests {
+    use emboflow_model::RunId;
+
+    use super::*;
+    use crate::query::RunSort;
+
+    fn plan(connection: &Connection, filter: &RunFilter, has_few: bool) -> String {
+        let (sql, values) = statement(filter, has_few).unwrap();
+        let values: Vec<&dyn ToSql> = values.iter().map(AsRef::as_ref).collect();
+        let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let steps = explain.query_map(values.as_slice(), |row| row.get::<_, String>("detail")).unwrap();
+        steps.map(Result::unwrap).collect::<Vec<_>>().join("; ")
+    }
+
+    #[test]
+    fn every_list_walks_an_index_in_its_order_whatever_is_filtered() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        super::super::schema::migrate(&mut connection).unwrap();
+        for (by, choice) in [RunSortKey::Created, RunSortKey::Finished, RunSortKey::Duration]
+            .into_iter()
+            .flat_map(|by| (0..64_u32).map(move |choice| (by, choice)))
+        {
+            let has = |bit: u32| choice & (1 << bit) != 0;
+            let sort = RunSort { by, descending: has(0) };
+            let filter = RunFilter {
+                states: if has(1) { vec![RunState::Failed, RunState::Running] } else { Vec::new() },
+                workflow: has(2).then(|| "digits".parse().unwrap()),
+                label: has(3).then(|| ("team".to_owned(), "red".to_owned())),
+                search: has(4).then(|| "x".to_owned()),
+                cursor: has(5).then(|| format!("{sort}.7.{}", RunId::from_bits(7))),
+                sort,
+                ..RunFilter::of(ProjectName::new("default").unwrap())
+            };
+            for has_few in [false, true] {
+                let plan = plan(&connection, &filter, has_few);
+                let index = format!("SEARCH runs USING INDEX runs_by_{} (project=?", by.word());
+                assert!(plan.contains(&index), "{filter:?}: {plan}");
+                assert!(!plan.contains("SCAN") && !plan.contains("B-TREE"), "{filter:?}: {plan}");
+            }
+        }
+    }
 }

@@ -6,6 +6,7 @@ mod list;
 mod log;
 mod place;
 mod projection;
+mod retention;
 mod sample;
 mod workflows;
 
@@ -45,6 +46,8 @@ conformance! {
         an_older_document_never_replaces_a_newer_one,
         open_runs_are_those_that_have_not_ended,
         a_request_is_found_by_its_key,
+        a_request_is_found_in_the_log_before_it_has_a_document,
+        many_requests_are_found_in_the_order_asked,
         a_rebuild_makes_the_same_documents,
         following_the_log_in_pieces_makes_the_same_documents,
         a_run_of_a_thousand_tasks_is_read_in_pages,
@@ -55,6 +58,14 @@ conformance! {
         every_filter_keeps_only_what_it_names,
         counts_follow_the_states,
         a_cursor_of_another_order_is_refused;
+    retention:
+        a_removed_run_leaves_nothing_but_the_note_until_its_objects_are_gone,
+        a_run_is_not_removed_while_another_one_repeats_it,
+        runs_to_remove_are_those_that_ended_long_ago,
+        a_half_removed_run_can_be_removed_again_and_harms_no_rebuild,
+        old_requests_are_forgotten_with_the_entries_of_rejected_ones,
+        a_removed_place_stays_taken,
+        a_removed_request_of_a_newer_decision_stays;
     workflows:
         a_new_text_is_a_new_version_and_the_same_text_is_not,
         racing_texts_get_different_versions,

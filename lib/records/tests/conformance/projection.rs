@@ -5,14 +5,18 @@ use std::sync::Arc;
 use emboflow_model::run::Run;
 use emboflow_model::{LogEntry, RunId, RunState, RunSummary, Task, TaskState};
 use emboflow_records::{
-    Cursor, Documents, Records, RequestOutcome, RunFilter, TaskFilter, catch_up, fresh_run, fresh_task,
-    fresh_tasks, rebuild,
+    Cursor, Documents, Records, RequestOutcome, RunFilter, TaskFilter, catch_up, fresh_request, fresh_run,
+    fresh_task, fresh_tasks, rebuild,
 };
 
 use crate::place::Place;
 use crate::sample::{Log, Shape, key, opened, project, run_id, step, task};
 
-async fn append_and_project(records: &dyn Records, documents: &mut Documents, entries: &[Arc<LogEntry>]) {
+pub(crate) async fn append_and_project(
+    records: &dyn Records,
+    documents: &mut Documents,
+    entries: &[Arc<LogEntry>],
+) {
     records.append(0, entries.to_vec()).await.unwrap();
     records.put_derived(documents.project(0, entries).unwrap()).await.unwrap();
 }
@@ -75,6 +79,43 @@ pub(crate) async fn a_request_is_found_by_its_key(place: &Place) {
     assert_eq!(rejected.seq, 3, "the later decision on a key counts");
     assert_eq!(records.request(&default, "never sent").await.unwrap(), None);
     assert_eq!(records.request(&project("other"), "no/good").await.unwrap(), None);
+}
+
+pub(crate) async fn a_request_is_found_in_the_log_before_it_has_a_document(place: &Place) {
+    let records = place.open().await;
+    let (mut log, mut documents) = (Log::new(0), Documents::default());
+    append_and_project(&*records, &mut documents, &[log.reject("a"), log.reject("b")]).await;
+    let newer: Vec<_> = (0..1_100).map(|number| log.reject(&format!("newer {number}"))).collect();
+    records.append(0, newer).await.unwrap();
+    records.append(0, vec![log.reject("b"), log.accept(run_id(1), &Shape::default())]).await.unwrap();
+    let accepted = format!("key of {}", run_id(1));
+    let expected =
+        [("a", Some(1)), ("b", Some(1_103)), ("newer 7", Some(10)), (&accepted, Some(1_104)), ("c", None)];
+    for (key, seq) in expected {
+        let found = fresh_request(&*records, 0, &project("default"), key).await.unwrap();
+        assert_eq!(found.map(|found| found.seq), seq, "{key}");
+    }
+    assert_eq!(fresh_request(&*records, 0, &project("other"), "a").await.unwrap(), None);
+}
+
+pub(crate) async fn many_requests_are_found_in_the_order_asked(place: &Place) {
+    let records = place.open().await;
+    let (mut log, mut documents) = (Log::new(0), Documents::default());
+    let entries: Vec<_> = (0..1_200).map(|number| log.reject(&format!("key {number}"))).collect();
+    append_and_project(&*records, &mut documents, &entries).await;
+    let asked: Vec<_> = (0..2_400)
+        .rev()
+        .map(|number| (project(if number % 3 == 0 { "other" } else { "default" }), format!("key {number}")))
+        .chain([(project("default"), "key 7".to_owned()), (project("default"), "key 7".to_owned())])
+        .collect();
+    let found = records.requests(&asked).await.unwrap();
+    assert_eq!(found.len(), asked.len());
+    for ((asked_project, key), found) in asked.iter().zip(found) {
+        let number: u64 = key.strip_prefix("key ").unwrap().parse().unwrap();
+        let expected = (asked_project.as_str() == "default" && number < 1_200).then_some(number + 1);
+        assert_eq!(found.map(|found| found.seq), expected, "{key}");
+    }
+    assert_eq!(records.requests(&[]).await.unwrap(), []);
 }
 
 /// Several runs side by side in one log, some of them ended.

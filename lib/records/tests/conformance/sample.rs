@@ -31,11 +31,13 @@ pub(crate) struct Shape {
     pub(crate) labels: Vec<(&'static str, &'static str)>,
     /// Tasks of its one fan-out `train`, which follows the single task `prepare`.
     pub(crate) fan_out: u32,
+    /// The run whose tasks it repeats.
+    pub(crate) repeats: Option<RunId>,
 }
 
 impl Default for Shape {
     fn default() -> Self {
-        Self { project: "default", workflow: "digits", labels: Vec::new(), fan_out: 2 }
+        Self { project: "default", workflow: "digits", labels: Vec::new(), fan_out: 2, repeats: None }
     }
 }
 
@@ -65,7 +67,7 @@ impl Log {
             key: format!("key of {run}"),
             body_sha256: "ab".repeat(32),
             trace_id: "0af7651916cd43dd8448eb211c80319c".to_owned(),
-            recovered_from: None,
+            recovered_from: shape.repeats,
             tasks: vec![
                 PlannedSpec { name: "prepare".parse().unwrap(), fan_out: None, needs: Vec::new() },
                 PlannedSpec { name: "train".parse().unwrap(), fan_out: Some(shape.fan_out), needs },
