@@ -47,13 +47,19 @@ pub struct ArtifactFile {
 pub struct LogSeal {
     /// The object key prefix of the attempt whose log it is.
     pub prefix: String,
-    /// Bytes kept.
+    /// Bytes kept. Nobody knows them of a lost executor's log: 0, and what was archived until then can be read.
     pub size_bytes: u64,
     /// Line feeds kept, plus one when the last line has none.
     pub lines: u64,
     /// SHA-256 of the kept bytes, in hex; empty when the bytes are no longer at hand (a lost executor's log).
     pub sha256: String,
-    /// Why bytes are missing: the size limit (`log_limit`) or a lost executor (`executor_lost`).
+    /// Why bytes are missing: the size limit (`log_limit`), the executor's full disk (`disk_full`), a container
+    /// engine that did not give the rest (`engine_lost`) or a lost executor (`executor_lost`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub truncated: Option<String>,
+}
+
+impl LogSeal {
+    /// Word in `truncated` for a lost executor.
+    pub const EXECUTOR_LOST: &str = "executor_lost";
 }

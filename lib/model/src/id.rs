@@ -236,10 +236,10 @@ macro_rules! as_json_string {
 }
 
 as_json_string!(RunId, "^run-[0-7][0-9a-hjkmnp-tv-z]{25}$");
-as_json_string!(TaskKey, "^[a-z][a-z0-9-]{0,62}(\\[[0-9]+\\])?$");
+as_json_string!(TaskKey, "^[a-z][a-z0-9-]{0,62}(\\[(0|[1-9][0-9]{0,9})\\])?$");
 as_json_string!(
     AttemptId,
-    "^run-[0-7][0-9a-hjkmnp-tv-z]{25}\\.[a-z][a-z0-9-]{0,62}(_[0-9]+)?\\.[1-9][0-9]*$"
+    "^run-[0-7][0-9a-hjkmnp-tv-z]{25}\\.[a-z][a-z0-9-]{0,62}(_(0|[1-9][0-9]{0,9}))?\\.[1-9][0-9]{0,9}$"
 );
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 pub mod artifact;
 pub mod executor;
 pub mod id;
+pub mod image_pull;
 pub mod name;
 pub mod object_key;
 pub mod resources;
@@ -19,6 +20,7 @@ pub mod workflow;
 
 pub use artifact::{ArtifactSummary, LogSeal};
 pub use id::{AttemptId, RunId, TaskKey};
+pub use image_pull::ImagePull;
 pub use name::{ExecutorId, PoolName, ProjectName, WorkflowName};
 pub use resources::Resources;
 pub use run::{Run, RunSummary, TaskCounts};

@@ -31,6 +31,15 @@ pub fn is_name(text: &str) -> bool {
         && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-')
 }
 
+/// The form of a label's name, as a regular expression.
+pub const LABEL_NAME_PATTERN: &str = "^[A-Za-z0-9._/-]{1,63}$";
+
+/// Whether the text has the form of a label's name.
+pub fn is_label_name(text: &str) -> bool {
+    (1..=MAX_NAME_LENGTH).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._/-".contains(&byte))
+}
+
 macro_rules! name_type {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*

@@ -14,7 +14,7 @@ pub struct Resources {
     /// Memory in bytes.
     #[serde(default)]
     pub memory_bytes: u64,
-    /// Disk for the workspace in bytes.
+    /// Disk for the workspace in bytes; in a task 0 means the executor's own limit.
     #[serde(default)]
     pub disk_bytes: u64,
 }

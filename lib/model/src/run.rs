@@ -1,5 +1,7 @@
 //! A run, folded from its transitions: the same fold in the scheduler, in the records and in every reader.
 
+use std::sync::Arc;
+
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -30,7 +32,7 @@ pub struct RunSummary {
     pub ending: Option<RunState>,
     /// The inputs with defaults filled in.
     #[serde(default)]
-    pub inputs: Map<String, Value>,
+    pub inputs: Arc<Map<String, Value>>,
     /// The caller's labels.
     #[serde(default)]
     pub labels: IndexMap<String, String>,
@@ -42,7 +44,7 @@ pub struct RunSummary {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovered_from: Option<RunId>,
     /// The graph: one entry a TaskSpec, in topological order.
-    pub graph: Vec<PlannedSpec>,
+    pub graph: Arc<Vec<PlannedSpec>>,
     /// Tasks by state.
     pub tasks: TaskCounts,
     /// When it was accepted.
@@ -123,12 +125,12 @@ impl RunSummary {
             state: RunState::Queued,
             reason: None,
             ending: None,
-            inputs: accepted.inputs.clone(),
+            inputs: Arc::new(accepted.inputs.clone()),
             labels: accepted.labels.clone(),
             key: accepted.key.clone(),
             trace_id: accepted.trace_id.clone(),
             recovered_from: accepted.recovered_from,
-            graph: accepted.tasks.clone(),
+            graph: Arc::new(accepted.tasks.clone()),
             tasks: TaskCounts { total, by_state: IndexMap::new() },
             created_at: first.at,
             started_at: None,

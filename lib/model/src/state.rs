@@ -140,7 +140,7 @@ word_enum! {
         ExitCode = "exit_code",
         /// The memory limit was hit.
         OomKilled = "oom_killed",
-        /// The executor's disk was full.
+        /// The executor's disk was full (an infrastructure failure), or the task took more of it than it may (its own).
         DiskFull = "disk_full",
         /// No such image.
         ImageNotFound = "image_not_found",

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::state::{AttemptState, Reason, TaskState};
 use crate::transition::{AttemptEnd, AttemptTimes, Change};
 use crate::{
-    ArtifactSummary, ExecutorId, LogSeal, PoolName, ProjectName, Resources, RunId, TaskKey, Timestamp,
+    ArtifactSummary, ExecutorId, ImagePull, LogSeal, PoolName, ProjectName, Resources, RunId, TaskKey,
+    Timestamp,
 };
 
 /// A node of the graph in one run.
@@ -78,6 +79,9 @@ pub struct Attempt {
     /// When it entered each phase.
     #[serde(default)]
     pub times: AttemptTimes,
+    /// How far its image is, as the API has last heard; never in the records and never in an event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pull: Option<ImagePull>,
     /// The executor has been told to stop it, for this reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopping: Option<Reason>,
@@ -93,6 +97,11 @@ impl Attempt {
     /// Whether it still holds resources.
     pub fn is_open(&self) -> bool {
         self.state != AttemptState::Closed
+    }
+
+    /// Whether its program has yet to start.
+    pub fn is_preparing(&self) -> bool {
+        matches!(self.state, AttemptState::Dispatched | AttemptState::Preparing)
     }
 }
 
@@ -131,6 +140,27 @@ impl Task {
         own.or(self.taken_over_log.as_ref())
     }
 
+    /// Shows how far the image of an attempt is, or with none that it is there. True: something else is shown now.
+    pub fn show_pull(&mut self, number: u32, pull: Option<ImagePull>) -> bool {
+        let shown = self.attempts.iter_mut().rev().find(|attempt| attempt.number == number);
+        match shown.filter(|attempt| attempt.is_preparing() && attempt.pull != pull) {
+            Some(attempt) => {
+                attempt.pull = pull;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Goes on showing the pull that is shown of an older state of this task: events know nothing of it.
+    pub fn keep_pull_of(&mut self, older: &Task) {
+        for attempt in older.attempts.iter().filter(|attempt| attempt.pull.is_some()) {
+            if !self.attempts.iter().any(|own| own.number == attempt.number && own.pull.is_some()) {
+                self.show_pull(attempt.number, attempt.pull.clone());
+            }
+        }
+    }
+
     /// Takes in a change that names this task; changes of others are ignored. `version` is the transition's number.
     pub fn apply(&mut self, change: &Change, version: u64, at: Timestamp) {
         if change.task() != Some(&self.key) {
@@ -162,20 +192,24 @@ impl Task {
                     resources: *resources,
                     dispatched_at: at,
                     times: AttemptTimes::default(),
+                    pull: None,
                     stopping: None,
                     closed_at: None,
                     end: None,
                 })
             }
-            Change::AttemptMoved { number, to, at: moved_at, .. } => self.with_attempt(*number, |attempt| {
-                attempt.state = *to;
-                match to {
-                    AttemptState::Preparing => attempt.times.claimed_at = Some(*moved_at),
-                    AttemptState::Running => attempt.times.started_at = Some(*moved_at),
-                    AttemptState::Finishing => attempt.times.exited_at = Some(*moved_at),
-                    AttemptState::Dispatched | AttemptState::Closed => {}
-                }
-            }),
+            Change::AttemptMoved { number, to, at: moved_at, pulled_at, .. } => {
+                self.with_attempt(*number, |attempt| {
+                    attempt.state = *to;
+                    attempt.times.pulled_at = attempt.times.pulled_at.or(*pulled_at);
+                    match to {
+                        AttemptState::Preparing => attempt.times.claimed_at = Some(*moved_at),
+                        AttemptState::Running => attempt.times.started_at = Some(*moved_at),
+                        AttemptState::Finishing => attempt.times.exited_at = Some(*moved_at),
+                        AttemptState::Dispatched | AttemptState::Closed => {}
+                    }
+                })
+            }
             Change::AttemptStopping { number, reason, .. } => {
                 self.with_attempt(*number, |attempt| attempt.stopping = Some(*reason));
             }
@@ -223,5 +257,57 @@ impl Change {
             | Change::AttemptStopping { task, .. }
             | Change::AttemptClosed { task, .. } => Some(task),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dispatched() -> Task {
+        let key: TaskKey = "train".parse().unwrap();
+        let project = ProjectName::new("default").unwrap();
+        let mut task = Task::new(RunId::from_bits(1), project, key.clone(), 0);
+        let opened = Change::AttemptOpened {
+            task: key,
+            number: 1,
+            fence: 1,
+            executor: ExecutorId::new("e1").unwrap(),
+            pool: PoolName::new("default").unwrap(),
+            journal: "j".to_owned(),
+            resources: Resources::default(),
+        };
+        task.apply(&opened, 2, Timestamp(100));
+        task
+    }
+
+    fn runs(task: &mut Task) {
+        let (key, at, pulled_at) = (task.key.clone(), Timestamp(300), Some(Timestamp(200)));
+        let moved = Change::AttemptMoved { task: key, number: 1, to: AttemptState::Running, at, pulled_at };
+        task.apply(&moved, 3, Timestamp(310));
+    }
+
+    #[test]
+    fn the_moment_when_the_image_was_there_is_known_while_the_program_runs() {
+        let mut task = dispatched();
+        runs(&mut task);
+        let times = task.attempts[0].times;
+        assert_eq!((times.pulled_at, times.started_at), (Some(Timestamp(200)), Some(Timestamp(300))));
+    }
+
+    #[test]
+    fn a_pull_is_shown_of_an_attempt_that_is_prepared_and_of_no_other() {
+        let pull = Some(ImagePull::of("debian:12"));
+        let mut task = dispatched();
+        assert!(task.show_pull(1, pull.clone()) && !task.show_pull(1, pull.clone()));
+        assert!(!task.show_pull(2, pull.clone()), "an attempt that nobody knows");
+        let mut newer = dispatched();
+        newer.keep_pull_of(&task);
+        assert_eq!(newer.attempts[0].pull, pull);
+        assert!(newer.show_pull(1, None) && newer.attempts[0].pull.is_none());
+        let mut running = dispatched();
+        runs(&mut running);
+        running.keep_pull_of(&task);
+        assert!(running.attempts[0].pull.is_none() && !running.show_pull(1, pull));
     }
 }

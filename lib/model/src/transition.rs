@@ -159,6 +159,9 @@ pub enum Change {
         to: AttemptState,
         /// When, by the executor's clock.
         at: Timestamp,
+        /// When its image was there; told with `running`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pulled_at: Option<Timestamp>,
     },
     /// The executor was told to stop an attempt.
     AttemptStopping {

@@ -1,5 +1,7 @@
 //! What expressions are evaluated with while a run goes on, and the decision whether a task runs.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 
 use super::document::{Document, Node, join};
@@ -8,11 +10,11 @@ use super::render::text_of;
 use super::{Problem, Workflow, code};
 use crate::state::TaskState;
 
-/// What expressions can read of a run.
+/// What expressions can read of a run. A clone shares all but the states of tasks.
 #[derive(Clone, Debug)]
 pub struct Context {
-    inputs: Value,
-    run: Value,
+    inputs: Arc<Value>,
+    run: Arc<Value>,
     /// A map from the name of a task to `{ state }`.
     tasks: Value,
 }
@@ -21,8 +23,8 @@ impl Context {
     /// A run with its resolved inputs, and no task that has ended.
     pub fn new(run: &str, project: &str, inputs: Map<String, Value>) -> Self {
         Self {
-            inputs: Value::Object(inputs),
-            run: json!({ "id": run, "project": project }),
+            inputs: Arc::new(Value::Object(inputs)),
+            run: Arc::new(json!({ "id": run, "project": project })),
             tasks: Value::Object(Map::new()),
         }
     }
@@ -59,13 +61,13 @@ impl Workflow {
             };
         let pointer = join(&join("/tasks", spec), "if");
         let node = self.document.locate(&pointer).1;
-        if !looks_at_states(&text) && !status.success {
+        if !status.success && !looks_at_states(&text) {
             return Ok(false);
         }
         let roots = [
-            ("inputs", &context.inputs),
+            ("inputs", &*context.inputs),
             ("tasks", &context.tasks),
-            ("run", &context.run),
+            ("run", &*context.run),
             ("workflow", &*self.facts),
         ];
         let mut fuel = Fuel::default();
@@ -77,6 +79,12 @@ impl Workflow {
                 Err(self.document.at_value(code::EVALUATION_FAILED, &pointer, message))
             }
         }
+    }
+
+    /// Whether the task's `if` says itself what a need that ended badly means.
+    pub fn judges_needs(&self, spec: &str) -> bool {
+        let condition = self.task(spec).and_then(|task| task.condition.as_ref());
+        condition.is_some_and(|condition| looks_at_states(&text_of(condition.value())))
     }
 
     fn status(&self, spec: &str, context: &Context) -> Status {
@@ -102,10 +110,10 @@ impl Workflow {
         matrix: &'c Value,
     ) -> [(&'static str, &'c Value); 5] {
         [
-            ("inputs", &context.inputs),
+            ("inputs", &*context.inputs),
             ("matrix", matrix),
             ("tasks", &context.tasks),
-            ("run", &context.run),
+            ("run", &*context.run),
             ("workflow", &self.facts),
         ]
     }

@@ -147,7 +147,7 @@ pub struct Defaults {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = -1000, max = 1000))]
     pub priority: Option<i32>,
-    /// Bytes of log kept of each attempt at most, such as `64Mi`.
+    /// Bytes of log kept of each attempt at most, such as `64Mi`; 256Mi unless given.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::size")]
     pub log_limit: Option<Scalar>,

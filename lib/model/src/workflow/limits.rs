@@ -20,8 +20,10 @@ pub const MAX_EXPRESSION_DEPTH: u16 = 100;
 pub const MAX_EXPRESSION_NESTING: u16 = 32;
 /// Elements that `range` makes at most.
 pub const MAX_RANGE: i64 = 100_000;
-/// Steps of evaluation for one condition, one task or one expansion at most.
+/// Steps of evaluation for the matrices of a file, or for one condition, at most.
 pub const MAX_STEPS: u64 = 2_000_000;
+/// Steps of evaluation for the fields of one task at most: there may be many tasks.
+pub const MAX_TASK_STEPS: u64 = 200_000;
 /// Bytes of one argument, script or environment value at most: what Linux takes.
 pub const MAX_TEXT_BYTES: usize = 128 * 1024 - 1;
 /// Bytes of all texts of one task at most.

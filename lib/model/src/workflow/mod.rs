@@ -41,9 +41,10 @@ pub use not_yet::{NOT_YET, NotYet};
 pub use problem::Problem;
 pub use render::{
     DEFAULT_CPU_MILLIS, DEFAULT_MAX_RETRY_DELAY_MS, DEFAULT_MEMORY_BYTES, DEFAULT_RETRY_DELAY_MS,
-    InputReference, RenderedRetry, RenderedTask,
+    InputReference, RenderedPlacement, RenderedRetry, RenderedTask,
 };
 pub use schema::json_schema;
+pub use suggest::nearest;
 pub use task_spec::{Backoff, TaskSpec};
 
 /// A workflow file that passed every check. Cheap to clone.

@@ -13,7 +13,7 @@ use super::expression::{Fuel, Template};
 use super::field::{Scalar, Words};
 use super::limits::{MAX_TASK_BYTES, MAX_TEXT_BYTES};
 use super::quantity;
-use super::task_spec::{Backoff, ResourcesSpec};
+use super::task_spec::{Backoff, ResourcesSpec, RetrySpec};
 use super::{PlannedTask, Problem, TaskSpec, Workflow, code};
 use crate::Resources;
 use crate::name::is_name;
@@ -46,8 +46,8 @@ pub struct RenderedTask {
     pub workdir: Option<String>,
     /// `uid` or `uid:gid`.
     pub user: Option<String>,
-    /// CPU, memory and disk, with the defaults filled in.
-    pub resources: Resources,
+    /// Where it may run.
+    pub placement: RenderedPlacement,
     /// Size of /dev/shm in bytes.
     pub shm_bytes: Option<u64>,
     /// Processes and threads at most.
@@ -68,6 +68,13 @@ pub struct RenderedTask {
     pub stage_out: Vec<StageOut>,
     /// Bytes of log kept at most, if the file says so.
     pub log_limit_bytes: Option<u64>,
+}
+
+/// What says where a task may run, and when it is its turn.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RenderedPlacement {
+    /// CPU, memory and disk, with the defaults filled in.
+    pub resources: Resources,
     /// The pool of executors, if the file names one.
     pub pool: Option<String>,
     /// Labels that an executor must have.
@@ -107,6 +114,34 @@ pub struct InputReference {
 impl Workflow {
     /// Every field of one task, evaluated. Errors: an expression failed, or gave a value that the field does not take.
     pub fn render(&self, task: &PlannedTask, context: &Context) -> Result<RenderedTask, Problem> {
+        self.rendered(task, context, |render, spec| render.task(spec))
+    }
+
+    /// Only what says where the task may run. Errors: as for [`Workflow::render`].
+    pub fn render_placement(
+        &self,
+        task: &PlannedTask,
+        context: &Context,
+    ) -> Result<RenderedPlacement, Problem> {
+        self.rendered(task, context, |render, spec| render.placement(spec))
+    }
+
+    /// What happens when a task fails. Nothing in it is evaluated.
+    pub fn retry(&self, spec: &str) -> RenderedRetry {
+        retry(self.task(spec).and_then(|task| task.retry.as_ref()).or(self.file.defaults.retry.as_ref()))
+    }
+
+    /// The outputs of other tasks that a task takes in.
+    pub fn stage_in(&self, spec: &str) -> Vec<InputReference> {
+        self.task(spec).map(stage_in).unwrap_or_default()
+    }
+
+    fn rendered<T>(
+        &self,
+        task: &PlannedTask,
+        context: &Context,
+        render: impl FnOnce(&mut Render<'_>, &TaskSpec) -> Result<T, Problem>,
+    ) -> Result<T, Problem> {
         let at = join("/tasks", &task.spec_name);
         let Some(spec) = self.task(&task.spec_name) else {
             let message = format!("the workflow has no task `{}`", task.spec_name);
@@ -114,14 +149,8 @@ impl Workflow {
         };
         let matrix = Value::Object(task.matrix.clone());
         let roots = self.roots(context, &matrix);
-        let mut render = Render {
-            workflow: self,
-            scope: Scope { document: &self.document, roots: &roots, status: None },
-            fuel: Fuel::default(),
-            bytes: 0,
-            at,
-        };
-        render.task(spec)
+        let scope = Scope { document: &self.document, roots: &roots, status: None };
+        render(&mut Render { workflow: self, scope, fuel: Fuel::of_task(), bytes: 0, at }, spec)
     }
 }
 
@@ -144,10 +173,11 @@ impl Render<'_> {
         let image = self.given(spec.image.as_ref(), defaults.image.as_ref(), "image");
         let workdir = self.given(spec.workdir.as_ref(), defaults.workdir.as_ref(), "workdir");
         let user = self.given(spec.user.as_ref(), defaults.user.as_ref(), "user");
-        let pool = self.given(spec.pool.as_ref(), defaults.pool.as_ref(), "pool");
         let log_limit = self.given(spec.log_limit.as_ref(), defaults.log_limit.as_ref(), "log_limit");
         let stop = spec.stop.as_ref().or(defaults.stop.as_ref());
-        let (resources, shm_bytes, pids) = self.resources(&spec.resources, &defaults.resources)?;
+        let shm = self.given(spec.resources.shm.as_ref(), defaults.resources.shm.as_ref(), "resources/shm");
+        let pids =
+            self.given(spec.resources.pids.as_ref(), defaults.resources.pids.as_ref(), "resources/pids");
         Ok(RenderedTask {
             image: self
                 .formed(image.map(|(text, at)| (Value::from(text.as_str()), at)), check_image)?
@@ -159,9 +189,9 @@ impl Render<'_> {
             workdir: self
                 .formed(workdir.map(|(text, at)| (Value::from(text.as_str()), at)), check_workdir)?,
             user: self.formed(user.map(|(user, at)| (user.value().clone(), at)), check_user)?,
-            resources,
-            shm_bytes,
-            pids,
+            placement: self.placement(spec)?,
+            shm_bytes: self.given_amount(shm, quantity::size_bytes)?,
+            pids: self.given_amount(pids, quantity::count)?,
             network: network(spec.network.as_ref().or(defaults.network.as_ref())),
             isolation: spec.isolation.or(defaults.isolation).unwrap_or_default(),
             timeouts: self.timeouts(spec)?,
@@ -169,13 +199,22 @@ impl Render<'_> {
                 signal: stop.and_then(|stop| stop.signal.clone()).unwrap_or(Stop::default().signal),
                 grace_ms: duration_or(stop.and_then(|stop| stop.grace.as_ref()), Stop::default().grace_ms),
             },
-            retry: self.retry(spec),
+            retry: retry(spec.retry.as_ref().or(defaults.retry.as_ref())),
             stage_in: stage_in(spec),
             stage_out: self.stage_out(spec)?,
             log_limit_bytes: match log_limit {
                 Some((limit, at)) => Some(self.amount(limit, &at, quantity::size_bytes)?),
                 None => None,
             },
+        })
+    }
+
+    fn placement(&mut self, spec: &TaskSpec) -> Result<RenderedPlacement, Problem> {
+        let file = self.workflow.file.clone();
+        let defaults = &file.defaults;
+        let pool = self.given(spec.pool.as_ref(), defaults.pool.as_ref(), "pool");
+        Ok(RenderedPlacement {
+            resources: self.resources(&spec.resources, &defaults.resources)?,
             pool: self.formed(pool.map(|(text, at)| (Value::from(text.as_str()), at)), check_pool)?,
             labels: self.labels(spec)?,
             priority: spec.priority.or(defaults.priority).unwrap_or_default(),
@@ -251,26 +290,15 @@ impl Render<'_> {
         Ok(labels)
     }
 
-    fn resources(
-        &mut self,
-        task: &ResourcesSpec,
-        defaults: &ResourcesSpec,
-    ) -> Result<(Resources, Option<u64>, Option<u32>), Problem> {
+    fn resources(&mut self, task: &ResourcesSpec, defaults: &ResourcesSpec) -> Result<Resources, Problem> {
         let cpu = self.given(task.cpu.as_ref(), defaults.cpu.as_ref(), "resources/cpu");
         let memory = self.given(task.memory.as_ref(), defaults.memory.as_ref(), "resources/memory");
         let disk = self.given(task.disk.as_ref(), defaults.disk.as_ref(), "resources/disk");
-        let shm = self.given(task.shm.as_ref(), defaults.shm.as_ref(), "resources/shm");
-        let pids = self.given(task.pids.as_ref(), defaults.pids.as_ref(), "resources/pids");
-        let resources = Resources {
+        Ok(Resources {
             cpu_millis: self.given_amount(cpu, quantity::cpu_millis)?.unwrap_or(DEFAULT_CPU_MILLIS),
             memory_bytes: self.given_amount(memory, quantity::size_bytes)?.unwrap_or(DEFAULT_MEMORY_BYTES),
             disk_bytes: self.given_amount(disk, quantity::size_bytes)?.unwrap_or(0),
-        };
-        Ok((
-            resources,
-            self.given_amount(shm, quantity::size_bytes)?,
-            self.given_amount(pids, quantity::count)?,
-        ))
+        })
     }
 
     /// What the task says wins over what the defaults say, whichever way it is written.
@@ -294,20 +322,6 @@ impl Render<'_> {
                 .unwrap_or(Timeouts::default().start_ms),
             run_ms: self.given_amount(run, quantity::duration_ms)?,
         })
-    }
-
-    fn retry(&self, spec: &TaskSpec) -> RenderedRetry {
-        let retry = spec.retry.as_ref().or(self.workflow.file.defaults.retry.as_ref());
-        RenderedRetry {
-            attempts: retry.and_then(|retry| retry.attempts).unwrap_or(1),
-            backoff: retry.and_then(|retry| retry.backoff).unwrap_or_default(),
-            delay_ms: duration_or(retry.and_then(|retry| retry.delay.as_ref()), DEFAULT_RETRY_DELAY_MS),
-            max_delay_ms: duration_or(
-                retry.and_then(|retry| retry.max_delay.as_ref()),
-                DEFAULT_MAX_RETRY_DELAY_MS,
-            ),
-            on: retry.map(|retry| retry.on.clone()).unwrap_or_default(),
-        }
     }
 
     fn stage_out(&mut self, spec: &TaskSpec) -> Result<Vec<StageOut>, Problem> {
@@ -426,6 +440,19 @@ fn check_pool(value: &Value) -> Result<(), String> {
 
 fn duration_or(given: Option<&Scalar>, otherwise: u64) -> u64 {
     given.and_then(|given| quantity::duration_ms(given.value()).ok()).unwrap_or(otherwise)
+}
+
+fn retry(given: Option<&RetrySpec>) -> RenderedRetry {
+    RenderedRetry {
+        attempts: given.and_then(|retry| retry.attempts).unwrap_or(1),
+        backoff: given.and_then(|retry| retry.backoff).unwrap_or_default(),
+        delay_ms: duration_or(given.and_then(|retry| retry.delay.as_ref()), DEFAULT_RETRY_DELAY_MS),
+        max_delay_ms: duration_or(
+            given.and_then(|retry| retry.max_delay.as_ref()),
+            DEFAULT_MAX_RETRY_DELAY_MS,
+        ),
+        on: given.map(|retry| retry.on.clone()).unwrap_or_default(),
+    }
 }
 
 fn stage_in(spec: &TaskSpec) -> Vec<InputReference> {

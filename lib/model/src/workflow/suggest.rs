@@ -4,7 +4,7 @@ const MAX_CANDIDATES: usize = 1000;
 const MAX_LENGTH: usize = 64;
 
 /// The candidate that somebody who typed `given` most likely meant.
-pub(super) fn nearest<'a>(given: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(given: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if given.len() > MAX_LENGTH {
         return None;
     }

@@ -101,7 +101,7 @@ pub struct TaskSpec {
     /// How the container is asked to end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stop: Option<StopSpec>,
-    /// Bytes of log kept of each attempt at most, such as `64Mi`.
+    /// Bytes of log kept of each attempt at most, such as `64Mi`; 256Mi unless given.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::size")]
     pub log_limit: Option<Scalar>,
@@ -138,7 +138,8 @@ pub struct ResourcesSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::size")]
     pub memory: Option<Scalar>,
-    /// Disk for the workspace: `10Gi`, or bytes.
+    /// Disk for the workspace: `10Gi`, or bytes. A task that takes more is ended with `disk_full`. Without it the
+    /// placement counts none, and the executor's own limit holds: 10 GiB unless configured.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::size")]
     pub disk: Option<Scalar>,

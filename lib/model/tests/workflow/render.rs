@@ -24,7 +24,10 @@ fn the_documented_example_renders_to_what_a_runtime_needs() {
     let workflow = good(TRAJECTORY);
     let task = render(&workflow, 3);
     assert_eq!(task.command, ["record", "--seed", "3"]);
-    assert_eq!((task.resources.cpu_millis, task.resources.memory_bytes), (1000, 512 << 20));
+    assert_eq!(
+        (task.placement.resources.cpu_millis, task.placement.resources.memory_bytes),
+        (1000, 512 << 20)
+    );
     assert_eq!((task.retry.attempts, task.retry.backoff), (3, Backoff::Exponential));
     assert_eq!(task.timeouts, Timeouts { run_ms: Some(30 * 60 * 1000), ..Timeouts::default() });
     assert_eq!(task.stop, Stop::default());
@@ -93,15 +96,15 @@ tasks:
     let env = [("BOTH", "task"), ("N", "2"), ("NAME", "x"), ("SHARED", "w/run-1"), ("T", "succeeded")];
     assert_eq!(task.env, env.map(|(k, v)| (k.to_owned(), v.to_owned())).into());
     assert_eq!((task.workdir.as_deref(), task.user.as_deref()), (Some("/srv/x"), Some("1000")));
-    assert_eq!((task.resources.cpu_millis, task.resources.memory_bytes), (2000, 3 << 30));
+    assert_eq!((task.placement.resources.cpu_millis, task.placement.resources.memory_bytes), (2000, 3 << 30));
     assert_eq!(
-        (task.resources.disk_bytes, task.shm_bytes, task.pids),
+        (task.placement.resources.disk_bytes, task.shm_bytes, task.pids),
         (5_000_000_000, Some(64 << 20), Some(64))
     );
     assert_eq!(task.timeouts, Timeouts { start_ms: 60_000, run_ms: Some(120_000) });
     assert_eq!(task.stage_out[0].path, "out/x.bin");
     assert_eq!(
-        task.labels,
+        task.placement.labels,
         BTreeMap::from([("disk".to_owned(), "ssd".to_owned()), ("zone".to_owned(), "b".to_owned())])
     );
     assert_eq!(task.stop, Stop { signal: "SIGINT".to_owned(), grace_ms: 1000 });
@@ -111,7 +114,7 @@ tasks:
     );
     assert_eq!((task.network, task.pull), (Network::Full, PullPolicy::Always));
     assert_eq!(
-        (task.pool.as_deref(), task.priority, task.log_limit_bytes),
+        (task.placement.pool.as_deref(), task.placement.priority, task.log_limit_bytes),
         (Some("batch"), 5, Some(1 << 20))
     );
 }

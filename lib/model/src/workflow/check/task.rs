@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::bad_name;
 use super::path::check_output_path;
-use crate::name::is_name;
+use crate::name::{is_label_name, is_name};
 use crate::workflow::code;
 use crate::workflow::document::{Document, Problems, join};
 use crate::workflow::expression::Template;
@@ -271,10 +271,7 @@ impl Check<'_> {
 
     fn names_of_labels<'n>(&mut self, at: &str, names: impl Iterator<Item = &'n String>) {
         for name in names {
-            let is_good = !name.is_empty()
-                && name.len() <= 63
-                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._/-".contains(&byte));
-            if !is_good {
+            if !is_label_name(name) {
                 let message = format!(
                     "`{}` is not a name of a label: letters, digits, `.`, `_`, `/` and `-`, at most 63",
                     shown(name)

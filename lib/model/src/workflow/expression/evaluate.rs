@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::compare::{self, Numeric, equal, numeric};
 use super::functions;
 use super::syntax::{Expression, Kind, Loop, Operator};
-use crate::workflow::limits::MAX_STEPS;
+use crate::workflow::limits::{MAX_STEPS, MAX_TASK_STEPS};
 
 /// What is left of the work that an evaluation may do.
 #[derive(Debug)]
@@ -16,6 +16,13 @@ pub(in crate::workflow) struct Fuel(u64);
 impl Default for Fuel {
     fn default() -> Self {
         Self(MAX_STEPS)
+    }
+}
+
+impl Fuel {
+    /// For the fields of one task.
+    pub(in crate::workflow) fn of_task() -> Self {
+        Self(MAX_TASK_STEPS)
     }
 }
 
