@@ -80,7 +80,7 @@ impl Bus {
     }
 
     /// Counts how often a missing stream was made by this process. A change after the start means that NATS has
-    /// forgotten messages: what can be rebuilt from the records should be published again.
+    /// forgotten messages; another process may be the one that makes them again, see [`Bus::stream_state`].
     pub fn streams_made(&self) -> watch::Receiver<u64> {
         self.inner.streams_made.subscribe()
     }

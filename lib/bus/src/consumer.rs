@@ -1,7 +1,7 @@
 //! A durable consumer that never gives up: it makes itself anew when it is silent, deleted or stuck.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use emboflow_protocol::Subject;
@@ -13,8 +13,9 @@ use tokio_util::sync::CancellationToken;
 use crate::backoff::Backoff;
 use crate::bus::Bus;
 use crate::connection::Connection;
-use crate::delivery::{Delivery, MAX_DELIVERIES, Origin};
+use crate::delivery::{Delivery, MAX_DELIVERIES};
 use crate::error::BusError;
+use crate::keep::{Origin, Pulse, keep_alive};
 use crate::metrics;
 use crate::pull::{Pull, Pulled, backlog, is_stuck};
 
@@ -32,12 +33,17 @@ pub struct ConsumerSpec {
     pub filter: Option<Subject>,
     /// Messages in work at most: the true capacity of this process.
     pub max_ack_pending: usize,
-    /// How long a message may be in work without a sign of life before it is delivered again.
+    /// After how long a message comes again whose delivery was dropped unsettled, or whose process ended.
     pub ack_wait: Duration,
+    /// A delivery that is kept for longer, and without a beat of the pulse for as long, hangs: it comes again, and that
+    /// counts as a failed delivery.
+    pub patience: Duration,
+    /// Beaten by whoever works on the messages while it waits for something that is down.
+    pub pulse: Pulse,
 }
 
 impl ConsumerSpec {
-    /// All subjects of the stream, 512 in work at most, 15 s for each.
+    /// All subjects of the stream, 512 in work at most, 15 s until a lost one comes again, 10 min for one that hangs.
     pub fn new(stream: StreamSpec, durable: impl Into<String>) -> Self {
         Self {
             stream,
@@ -45,6 +51,8 @@ impl ConsumerSpec {
             filter: None,
             max_ack_pending: 512,
             ack_wait: Duration::from_secs(15),
+            patience: Duration::from_secs(600),
+            pulse: Pulse::default(),
         }
     }
 }
@@ -75,8 +83,16 @@ impl Bus {
         if spec.durable.is_empty() || !spec.durable.chars().all(is_plain) {
             return Err(BusError::Invalid { what: "name of a consumer", why: format!("'{}'", spec.durable) });
         }
-        let (back, held) = mpsc::unbounded_channel();
-        let origin = Arc::new(Origin { bus: self.clone(), ack_wait: spec.ack_wait, held: back });
+        let (again, held) = mpsc::unbounded_channel();
+        let origin = Arc::new(Origin {
+            bus: self.clone(),
+            ack_wait: spec.ack_wait,
+            patience: spec.patience,
+            pulse: spec.pulse.clone(),
+            again,
+            living: Mutex::default(),
+        });
+        tokio::spawn(keep_alive(Arc::downgrade(&origin)));
         let mut consumer = Consumer {
             bus: self.clone(),
             spec,
@@ -123,6 +139,15 @@ impl Consumer {
             }
             self.wait().await;
         }
+    }
+
+    /// Reads on without handing anything out, so that what has come is kept alive. Never returns, and may be dropped at
+    /// any time.
+    pub async fn read_on(&mut self) {
+        while !self.stop.is_cancelled() {
+            self.wait().await;
+        }
+        std::future::pending().await
     }
 
     /// Moves what is here already into `arrived`, without waiting.

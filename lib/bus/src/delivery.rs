@@ -9,12 +9,10 @@ use bytes::Bytes;
 use emboflow_model::Timestamp;
 use emboflow_protocol::message::Message;
 use futures::future::join_all;
-use tokio::sync::mpsc;
-use tokio::time::Instant;
 
-use crate::bus::Bus;
 use crate::error::BusError;
 use crate::headers::Headers;
+use crate::keep::{Held, Origin};
 
 /// Deliveries of a message that are handed out; one more, and the consumer buries it as `redelivered`.
 pub const MAX_DELIVERIES: u64 = 5;
@@ -22,10 +20,9 @@ pub const MAX_DELIVERIES: u64 = 5;
 const ACK: &[u8] = b"+ACK";
 const NAK: &[u8] = b"-NAK";
 const TERM: &[u8] = b"+TERM";
-const IN_PROGRESS: &[u8] = b"+WPI";
 
-/// A message from a stream. It comes again unless it is settled (acknowledged or buried) within the consumer's
-/// `ack_wait`; dropping it is no settlement.
+/// A message from a stream. It stays with whoever has it, however long the work on it waits (see
+/// [`crate::ConsumerSpec::pulse`]). When it is dropped unsettled, or its process ends, it comes again after `ack_wait`.
 #[derive(Debug)]
 pub struct Delivery {
     /// Where it was published.
@@ -41,17 +38,7 @@ pub struct Delivery {
     /// When the stream took it, by the server's clock.
     pub published_at: Timestamp,
     raw_headers: Option<HeaderMap>,
-    settle: NatsSubject,
-    origin: Arc<Origin>,
-}
-
-/// What all deliveries of one consumer share.
-#[derive(Debug)]
-pub(crate) struct Origin {
-    pub(crate) bus: Bus,
-    pub(crate) ack_wait: Duration,
-    /// Where held deliveries go back to.
-    pub(crate) held: mpsc::UnboundedSender<Delivery>,
+    held: Held,
 }
 
 impl Delivery {
@@ -75,8 +62,7 @@ impl Delivery {
             sequence,
             published_at,
             raw_headers: message.headers,
-            settle: message.reply?,
-            origin: origin.clone(),
+            held: Held::new(message.reply?, origin.clone()),
         })
     }
 
@@ -97,19 +83,16 @@ impl Delivery {
         self.settle_with(ACK).await
     }
 
-    /// Hands it out again after a while, on the same consumer. It is held here and kept alive, so that waiting for
-    /// something that is down does not count as failed deliveries.
+    /// Hands it out again after a while, on the same consumer, so that waiting for something that is down does not
+    /// count as failed deliveries.
     pub async fn retry_after(self, delay: Duration) {
-        let due = Instant::now() + delay;
         tokio::spawn(async move {
-            let back = self.origin.held.clone();
-            while Instant::now() < due {
-                let nap = due.saturating_duration_since(Instant::now()).min(self.origin.ack_wait / 3);
-                tokio::select! {
-                    () = tokio::time::sleep(nap) => self.working(),
-                    () = back.closed() => return self.give_back().await,
-                }
+            let back = self.held.origin().again.clone();
+            tokio::select! {
+                () = tokio::time::sleep(delay) => {}
+                () = back.closed() => return self.give_back().await,
             }
+            self.held.begin_anew();
             if let Err(unsent) = back.send(self) {
                 unsent.0.give_back().await;
             }
@@ -120,39 +103,38 @@ impl Delivery {
     /// token for counting, `error` says it in words. After an error it comes again and can be buried then.
     pub async fn bury(self, reason: &str, error: &str) -> Result<(), BusError> {
         let kept = self.raw_headers.clone();
-        let bus = &self.origin.bus;
+        let bus = &self.held.origin().bus;
         bus.bury_with_headers(None, reason, &self.subject, self.payload.clone(), error, kept).await?;
         self.settle_with(TERM).await
     }
 
-    /// Says that the work goes on: `ack_wait` starts anew. Call it at least each third of `ack_wait`. Must be called
-    /// inside of a tokio runtime.
-    pub fn working(&self) {
-        let (client, settle) = (self.origin.bus.inner.client.clone(), self.settle.clone());
-        tokio::spawn(async move { client.publish(settle, Bytes::from_static(IN_PROGRESS)).await });
-    }
-
     /// Lets another consumer have it at once; for messages that were fetched and not looked at.
     pub(crate) async fn give_back(self) {
-        let client = &self.origin.bus.inner.client;
-        if let Err(error) = client.publish(self.settle.clone(), Bytes::from_static(NAK)).await {
+        let client = &self.held.origin().bus.inner.client;
+        if let Err(error) = client.publish(self.settle(), Bytes::from_static(NAK)).await {
             tracing::debug!(%error, "a message could not be given back; it comes again by itself");
         }
     }
 
+    fn settle(&self) -> NatsSubject {
+        self.held.settle().clone()
+    }
+
     async fn settle_with(self, verdict: &'static [u8]) -> Result<(), BusError> {
-        let bus = &self.origin.bus;
+        let bus = &self.held.origin().bus;
         let request =
             Request::new().payload(Bytes::from_static(verdict)).timeout(Some(bus.inner.answer_wait));
         let doing = || format!("settling message {} of {}", self.sequence, self.subject);
-        let sent = bus.inner.client.send_request(self.settle.clone(), request);
+        let sent = bus.inner.client.send_request(self.settle(), request);
         // While NATS is away the request may not even find room to be sent.
         match tokio::time::timeout(bus.inner.answer_wait, sent).await {
             Err(_) => Err(bus.timeout(doing())),
             Ok(Ok(_settled)) => Ok(()),
             Ok(Err(error)) => Err(match error.kind() {
                 RequestErrorKind::TimedOut => bus.timeout(doing()),
-                RequestErrorKind::NoResponders => BusError::NoResponder { subject: self.settle.to_string() },
+                RequestErrorKind::NoResponders => {
+                    BusError::NoResponder { subject: self.settle().to_string() }
+                }
                 _ => BusError::server(doing(), &error),
             }),
         }

@@ -2,15 +2,17 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_nats::HeaderMap;
 use async_nats::jetstream::kv;
 use bytes::Bytes;
 use emboflow_model::ExecutorId;
 use emboflow_model::executor::Heartbeat;
-use emboflow_protocol::stream::EXECUTORS_BUCKET;
+use emboflow_protocol::command::Commands;
+use emboflow_protocol::stream::{COMMANDS, EXECUTORS_BUCKET};
 use futures::{Stream, StreamExt, TryStreamExt};
+use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
@@ -31,11 +33,20 @@ const OPERATION: &str = "KV-Operation";
 /// A change among the executors.
 #[derive(Clone, Debug, PartialEq)]
 pub enum HeartbeatChange {
-    /// A heartbeat; may be an old one right after the start and after a reconnect, and the same may come twice. Its
-    /// age is judged by the reader's own clock.
+    /// A heartbeat; may be one that was kept right after the start and after a reconnect, and the same may come twice.
     Seen(Box<Heartbeat>),
     /// The executor was removed by [`Bus::forget_executor`]. An executor that is only silent never shows here.
     Gone(ExecutorId),
+}
+
+/// What a watcher does with a message in the bucket that is no heartbeat. Every watcher sees it, so only one may bury
+/// it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Garbage {
+    /// Make it a dead letter: the scheduler's part.
+    Bury,
+    /// Leave it to the scheduler.
+    PassOver,
 }
 
 /// A never-ending stream of changes, first of all what is known. Dropping it stops it.
@@ -74,15 +85,34 @@ impl Bus {
         self.publish_raw(&subject, HeaderMap::new(), body).await
     }
 
-    /// Removes an executor's heartbeat; all watchers see it as gone. It appears again with its next heartbeat.
+    /// Removes an executor's heartbeat, and the commands that wait for it; all watchers see it as gone. It appears
+    /// again with its next heartbeat. Errors: NATS is away; may be repeated.
     pub async fn forget_executor(&self, executor: &ExecutorId) -> Result<(), BusError> {
         let mut headers = HeaderMap::new();
         headers.insert(OPERATION, "DEL");
-        self.publish_raw(&key_subject(executor.as_str()), headers, Bytes::new()).await
+        self.publish_raw(&key_subject(executor.as_str()), headers, Bytes::new()).await?;
+        let (stream, doing) = (COMMANDS.name, || format!("removing what is left of executor {executor}"));
+        let consumer = Commands::consumer_of(executor);
+        let deleted: Result<Value, _> =
+            self.api(&format!("CONSUMER.DELETE.{stream}.{consumer}"), &json!({}), doing()).await;
+        // One that never took a command has none.
+        if let Err(error) = deleted
+            && !error.is_not_found()
+        {
+            return Err(error);
+        }
+        let commands = json!({ "filter": Commands::subjects_of(executor).as_str() });
+        let _purged: Value = self.api(&format!("STREAM.PURGE.{stream}"), &commands, doing()).await?;
+        Ok(())
     }
 
     /// The newest heartbeat of each executor; those that cannot be read are left out.
     pub async fn heartbeats(&self) -> Result<Vec<Heartbeat>, BusError> {
+        self.heartbeats_of_last(Duration::MAX).await
+    }
+
+    /// Those of [`Bus::heartbeats`] that came not longer ago than `age`, by the time that the bucket took them.
+    pub(crate) async fn heartbeats_of_last(&self, age: Duration) -> Result<Vec<Heartbeat>, BusError> {
         self.ready().await?;
         let failed =
             |error: &(dyn std::error::Error + 'static)| BusError::server("reading the heartbeats", error);
@@ -97,24 +127,36 @@ impl Bus {
             .map_err(|error| failed(&error))?;
         let reads = futures::stream::iter(keys.into_iter().map(|key| {
             let bucket = bucket.clone();
-            async move { bucket.get(key).await }
+            async move { bucket.entry(key).await }
         }));
-        let values: Vec<Option<Bytes>> =
+        let entries: Vec<Option<kv::Entry>> =
             reads.buffered(READS).try_collect().await.map_err(|error| failed(&error))?;
-        Ok(values.into_iter().flatten().filter_map(|value| serde_json::from_slice(&value).ok()).collect())
+        // One from the future is young: the server's clock is ahead of ours.
+        let is_old = |entry: &kv::Entry| {
+            SystemTime::now().duration_since(entry.created.into()).is_ok_and(|came| came > age)
+        };
+        let young = entries.into_iter().flatten().filter(|entry| !is_old(entry));
+        Ok(young.filter_map(|entry| serde_json::from_slice(&entry.value).ok()).collect())
     }
 
     /// Watches the executors for ever: what is known first, then each heartbeat as it comes. It goes on over
-    /// reconnects and when the bucket is made anew, and then tells again what is known.
-    pub async fn watch_heartbeats(&self) -> Result<Heartbeats, BusError> {
+    /// reconnects and when the bucket is made anew, and then tells again what is known. What is known and came longer
+    /// ago than `kept` is left out.
+    pub async fn watch_heartbeats(&self, garbage: Garbage, kept: Duration) -> Result<Heartbeats, BusError> {
         let live = self.subscribe_text(&key_subject("*")).await?;
         let (sender, changes) = mpsc::channel(QUEUE);
-        let task = tokio::spawn(watch(self.clone(), live, sender)).abort_handle();
+        let task = tokio::spawn(watch(self.clone(), live, garbage, kept, sender)).abort_handle();
         Ok(Heartbeats { changes, task })
     }
 }
 
-async fn watch(bus: Bus, mut live: Subscription, changes: mpsc::Sender<HeartbeatChange>) {
+async fn watch(
+    bus: Bus,
+    mut live: Subscription,
+    garbage: Garbage,
+    kept: Duration,
+    changes: mpsc::Sender<HeartbeatChange>,
+) {
     let mut connection = bus.connection();
     let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(2));
     let mut wants_all = true;
@@ -123,7 +165,7 @@ async fn watch(bus: Bus, mut live: Subscription, changes: mpsc::Sender<Heartbeat
         let change = tokio::select! {
             () = changes.closed() => return,
             frame = live.next() => match frame {
-                Some(frame) => bus.change_of(frame).await,
+                Some(frame) => bus.change_of(frame, garbage).await,
                 None => return,
             },
             changed = connection.changed() => {
@@ -135,7 +177,7 @@ async fn watch(bus: Bus, mut live: Subscription, changes: mpsc::Sender<Heartbeat
                 None
             }
             () = tokio::time::sleep(retry), if wants_all => {
-                match bus.heartbeats().await {
+                match bus.heartbeats_of_last(kept).await {
                     Ok(known) => {
                         wants_all = false;
                         backoff.reset();
@@ -159,8 +201,8 @@ async fn watch(bus: Bus, mut live: Subscription, changes: mpsc::Sender<Heartbeat
 }
 
 impl Bus {
-    /// What a live message of the bucket says; garbage becomes a dead letter.
-    async fn change_of(&self, frame: Frame) -> Option<HeartbeatChange> {
+    /// What a live message of the bucket says.
+    async fn change_of(&self, frame: Frame, garbage: Garbage) -> Option<HeartbeatChange> {
         let key = frame.subject.rsplit('.').next().unwrap_or_default();
         if frame.headers.get(OPERATION).is_some() {
             return ExecutorId::new(key).ok().map(HeartbeatChange::Gone);
@@ -172,7 +214,9 @@ impl Bus {
             Ok(heartbeat) => format!("it is a heartbeat of {}", heartbeat.executor),
             Err(error) => error.to_string(),
         };
-        self.bury_quietly("unreadable_heartbeat", &frame.subject, frame.payload, &error).await;
+        if garbage == Garbage::Bury {
+            self.bury_quietly("unreadable_heartbeat", &frame.subject, frame.payload, &error).await;
+        }
         None
     }
 }

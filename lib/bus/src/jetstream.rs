@@ -19,6 +19,15 @@ use crate::error::BusError;
 /// Bytes of all heartbeats at most.
 pub(crate) const EXECUTORS_MAX_BYTES: i64 = 64 * 1024 * 1024;
 
+/// What a stream is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamState {
+    /// When it was made, in the server's words: another one after NATS was emptied.
+    pub made_at: String,
+    /// Messages in it.
+    pub messages: u64,
+}
+
 impl Bus {
     /// Makes every stream of `emboflow_protocol::stream::STREAMS` and the bucket of heartbeats, or brings their
     /// settings up to date; repeatable. Afterwards this process makes them again by itself when they vanish: after a
@@ -73,6 +82,27 @@ impl Bus {
                 self.inner.streams_made.send_modify(|count| *count += 1);
                 Ok(())
             }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What a stream is now. Errors: there is none, or NATS is away.
+    pub async fn stream_state(&self, stream: &StreamSpec) -> Result<StreamState, BusError> {
+        self.ready().await?;
+        let doing = format!("looking at stream {}", stream.name);
+        let info: Value = self.api(&format!("STREAM.INFO.{}", stream.name), &Value::Null, doing).await?;
+        Ok(StreamState {
+            made_at: info.get("created").and_then(Value::as_str).unwrap_or_default().to_owned(),
+            messages: info.pointer("/state/messages").and_then(Value::as_u64).unwrap_or(0),
+        })
+    }
+
+    /// Messages that a stream holds now. Errors: NATS is away.
+    pub async fn stored_messages(&self, stream: &StreamSpec) -> Result<u64, BusError> {
+        match self.stream_state(stream).await {
+            Ok(state) => Ok(state.messages),
+            // A stream that was never made holds nothing.
+            Err(error) if error.is_not_found() => Ok(0),
             Err(error) => Err(error),
         }
     }

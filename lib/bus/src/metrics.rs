@@ -63,7 +63,7 @@ pub(crate) fn announce() {
 
 /// The second token of a subject when it is one of ours: a label with few values.
 pub(crate) fn kind_of(subject: &str) -> &'static str {
-    const KINDS: [&str; 7] = ["request", "command", "report", "event", "log", "dead", "call"];
+    const KINDS: [&str; 8] = ["request", "command", "report", "event", "log", "progress", "dead", "call"];
     let second = subject.split('.').nth(1).unwrap_or_default();
     if subject.starts_with("$KV.") {
         return "heartbeat";

@@ -54,48 +54,51 @@ impl Bus {
         self.publish_raw(subject.as_str(), headers, body).await
     }
 
-    /// Publishes in order with many in flight, then waits until all are stored. After an error any of them may be
-    /// stored, and those before the failed one are.
-    pub async fn publish_all<M: Message>(&self, messages: &[M]) -> Result<(), BusError> {
+    /// Publishes in order with many in flight, then waits until all are stored. Gives the places of those that are
+    /// refused for what they are ([`BusError::TooLarge`]) or for want of room ([`BusError::Full`]); the others are
+    /// stored. After an error any of them may be stored.
+    pub async fn publish_all<M: Message>(&self, messages: &[M]) -> Result<Vec<(usize, BusError)>, BusError> {
         let mut in_flight: VecDeque<(usize, PublishAckFuture)> = VecDeque::with_capacity(WINDOW);
+        let mut refused = Vec::new();
         self.ready().await?;
         for (index, message) in messages.iter().enumerate() {
             if in_flight.len() == WINDOW {
-                self.settle_oldest(&mut in_flight, messages).await?;
+                self.settle_oldest(&mut in_flight, messages, &mut refused).await?;
             }
             let (subject, headers, body) = encoded(message)?;
             match self.send(subject.as_str(), headers, body).await {
                 Ok(ack) => in_flight.push_back((index, ack)),
                 Err(error) => {
-                    metrics::PUBLISHES
-                        .with_label_values(&[metrics::kind_of(subject.as_str()), "error"])
-                        .inc();
-                    return Err(error);
+                    let failed = Err(error);
+                    count(subject.as_str(), &failed);
+                    note_refusal(index, failed, &mut refused)?;
                 }
             }
         }
         while !in_flight.is_empty() {
-            self.settle_oldest(&mut in_flight, messages).await?;
+            self.settle_oldest(&mut in_flight, messages, &mut refused).await?;
         }
-        Ok(())
+        Ok(refused)
     }
 
     async fn settle_oldest<M: Message>(
         &self,
         in_flight: &mut VecDeque<(usize, PublishAckFuture)>,
         messages: &[M],
+        refused: &mut Vec<(usize, BusError)>,
     ) -> Result<(), BusError> {
         let Some((index, ack)) = in_flight.pop_front() else { return Ok(()) };
         let message = &messages[index];
         let subject = message.subject();
-        match self.acknowledged(subject.as_str(), 0, ack).await {
+        let stored = match self.acknowledged(subject.as_str(), 0, ack).await {
             // Alone again: this makes the stream and keeps trying for a moment.
             Err(BusError::NoStream { .. }) => self.publish(message).await,
             other => {
                 count(subject.as_str(), &other);
                 other
             }
-        }
+        };
+        note_refusal(index, stored, refused)
     }
 
     /// Publishes a request to the intake and waits until it is safely taken.
@@ -161,6 +164,16 @@ impl Bus {
             at = end;
         }
         true
+    }
+
+    /// Sends a message that no stream keeps to whoever listens. Lossy and never slow, as a live log is: false = dropped.
+    pub async fn publish_live<M: Message>(&self, message: &M) -> bool {
+        if !self.is_connected() {
+            return false;
+        }
+        let Ok((subject, _, body)) = encoded(message) else { return false };
+        let sent = self.inner.client.publish(subject.to_string(), body);
+        matches!(tokio::time::timeout(FRAME_WAIT, sent).await, Ok(Ok(())))
     }
 
     /// Publishes to a stream and waits until it is stored; makes the streams when they are missing.
@@ -251,6 +264,21 @@ fn refused(subject: &str, bytes: usize, error: &async_nats::jetstream::Error) ->
         | ErrorCode::STORAGE_RESOURCES_EXCEEDED
         | ErrorCode::MEMORY_RESOURCES_EXCEEDED => BusError::Full { subject, detail },
         _ => BusError::of_jetstream(format!("publishing on {subject}"), error),
+    }
+}
+
+/// Sets a refusal of this one message aside. Errors: anything else.
+fn note_refusal(
+    index: usize,
+    stored: Result<(), BusError>,
+    refused: &mut Vec<(usize, BusError)>,
+) -> Result<(), BusError> {
+    match stored {
+        Err(error @ (BusError::TooLarge { .. } | BusError::Full { .. })) => {
+            refused.push((index, error));
+            Ok(())
+        }
+        other => other,
     }
 }
 

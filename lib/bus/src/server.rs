@@ -34,7 +34,7 @@ pub struct ServerOptions {
     pub sync: Sync,
     /// The one user and password; none = everybody may connect.
     pub user: Option<(String, String)>,
-    /// Directory for the file that tells the ports, see [`ports_file`].
+    /// Directory for the file that tells the ports, see [`ports_of`].
     pub ports_dir: Option<PathBuf>,
     /// File for the log; none = standard error.
     pub log_file: Option<PathBuf>,
@@ -105,9 +105,15 @@ pub fn server_config(options: &ServerOptions) -> String {
     text
 }
 
-/// Where a server with `ports_dir` tells its ports, once it listens.
-pub fn ports_file(dir: &Path, pid: u32) -> PathBuf {
-    dir.join(format!("nats-server_{pid}.ports"))
+/// Ports of the server with this pid, which was started with this `ports_dir`. None until it listens.
+pub fn ports_of(dir: &Path, pid: u32) -> Option<Ports> {
+    // The server names the file after its own program, whatever that is called.
+    let end = format!("_{pid}.ports");
+    let told = std::fs::read_dir(dir)
+        .ok()?
+        .flatten()
+        .find(|file| file.file_name().to_str().is_some_and(|name| name.ends_with(&end)))?;
+    parse_ports(&std::fs::read_to_string(told.path()).ok()?)
 }
 
 /// Ports of a running server.
@@ -120,7 +126,7 @@ pub struct Ports {
 }
 
 /// Reads a ports file. None while it is not wholly written.
-pub fn parse_ports_file(text: &str) -> Option<Ports> {
+fn parse_ports(text: &str) -> Option<Ports> {
     let ports: serde_json::Value = serde_json::from_str(text).ok()?;
     let first = |list: &str| -> Option<u16> {
         ports.get(list)?.get(0)?.as_str()?.trim_end_matches('/').rsplit(':').next()?.parse().ok()
@@ -180,7 +186,11 @@ mod tests {
     #[test]
     fn the_ports_are_read_back_and_half_a_file_is_no_ports() {
         let text = r#"{"nats":["nats://127.0.0.1:41234"],"monitoring":["http://127.0.0.1:8222/"]}"#;
-        assert_eq!(parse_ports_file(text), Some(Ports { client: 41234, monitor: Some(8222) }));
-        assert_eq!(parse_ports_file(&text[..20]), None);
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("nats-server-v2.15.1_117.ports"), text).unwrap();
+        std::fs::write(dir.path().join("nats-server_17.ports"), &text[..20]).unwrap();
+        assert_eq!(ports_of(dir.path(), 117), Some(Ports { client: 41234, monitor: Some(8222) }));
+        assert_eq!(ports_of(dir.path(), 17), None);
+        assert_eq!(ports_of(dir.path(), 7), None);
     }
 }

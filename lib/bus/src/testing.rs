@@ -4,12 +4,14 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use emboflow_protocol::stream::StreamSpec;
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::bus::Bus;
 use crate::config::Config;
 use crate::connection::Connection;
-use crate::server::{Ports, ServerOptions, parse_ports_file, ports_file, server_config};
+use crate::server::{Ports, ServerOptions, ports_of, server_config};
 
 /// How long a server may take to come up, and a client to connect to it.
 const UP_WITHIN: Duration = Duration::from_secs(10);
@@ -88,6 +90,19 @@ impl TestServer {
         bus
     }
 
+    /// Lets a stream hold no more than so many bytes, until its settings are brought up to date again.
+    pub async fn limit_stream(&self, bus: &Bus, stream: &StreamSpec, max_bytes: u64) {
+        let doing = || "limiting a stream".to_owned();
+        let info: Value = bus
+            .api(&format!("STREAM.INFO.{}", stream.name), &Value::Null, doing())
+            .await
+            .expect("the stream is there");
+        let mut config = info["config"].clone();
+        config["max_bytes"] = max_bytes.into();
+        let updated = bus.api::<_, Value>(&format!("STREAM.UPDATE.{}", stream.name), &config, doing()).await;
+        updated.expect("the server takes the limit");
+    }
+
     /// Kills it (SIGKILL) and waits until it is gone. Nothing happens when it is dead already.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
@@ -114,12 +129,11 @@ impl TestServer {
         let config = self.dir.path().join("nats.conf");
         std::fs::write(&config, server_config(&self.options)).expect("the configuration can be written");
         let child = spawn(&config);
-        let ports_file = ports_file(self.dir.path(), child.id());
+        let pid = child.id();
         self.child = Some(child);
         let deadline = Instant::now() + UP_WITHIN;
         loop {
-            let ports = std::fs::read_to_string(&ports_file).ok().as_deref().and_then(parse_ports_file);
-            if let Some(ports) = ports {
+            if let Some(ports) = ports_of(self.dir.path(), pid) {
                 self.ports = ports;
                 return;
             }

@@ -1,4 +1,5 @@
-//! Questions to the scheduler that are answered at once and stored nowhere (core NATS request/reply).
+//! Questions to the scheduler, and one to the API, that are answered at once and stored nowhere (core NATS
+//! request/reply).
 
 use emboflow_model::{AttemptId, ExecutorId, PoolName, RunId, TaskKey};
 use schemars::JsonSchema;
@@ -6,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::message::{Message, Subject};
 
-/// May this attempt start? Asked before anything is created. No answer, no start.
+/// May this attempt start, or go on? Asked before anything is created (no answer, no start), and again for a fresh
+/// token whenever the old one nears its end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Claim {
     /// The asking executor's pool.
@@ -36,12 +38,14 @@ impl Claim {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "claim", rename_all = "snake_case")]
 pub enum ClaimAnswer {
-    /// Start it. The only place where credentials travel.
+    /// Start it, or go on. The only place where credentials travel.
     Granted {
         /// Token for the storage gateway: reads the declared inputs, writes below this attempt's prefix.
         storage_token: String,
+        /// Milliseconds for which the token is good, from the answer on; the claim is repeated before they are over.
+        storage_token_ms: u64,
     },
-    /// The attempt is closed, fenced or another executor's: do not start it, forget it.
+    /// The attempt is closed, fenced or another executor's: do not start it, end what runs of it, forget it.
     Refused {
         /// Why, in words.
         reason: String,
@@ -82,4 +86,70 @@ pub struct TaskWait {
     pub task: TaskKey,
     /// In words.
     pub wait_reason: String,
+}
+
+/// An executor will never come back: what it holds is given up, and it leaves the list.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ForgetExecutor {
+    /// The executor.
+    pub executor: ExecutorId,
+}
+
+impl Message for ForgetExecutor {
+    fn subject(&self) -> Subject {
+        Self::filter()
+    }
+}
+
+impl ForgetExecutor {
+    /// The subject of all such calls.
+    pub fn filter() -> Subject {
+        Subject::new(&[&"call", &"scheduler", &"forget"])
+    }
+}
+
+/// The answer to a [`ForgetExecutor`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "forget", rename_all = "snake_case")]
+pub enum ForgetAnswer {
+    /// It is forgotten; it may come back as a new one.
+    Forgotten {
+        /// Open attempts that it held and that are lost now.
+        lost_attempts: u32,
+    },
+    /// It lives.
+    Online {
+        /// Milliseconds since it was heard of.
+        age_ms: u64,
+    },
+}
+
+/// The records of a run are gone: its objects are to go too. Asked by the scheduler, answered by the API, which has the
+/// key to the storage; carried out only for a run that the records note as being removed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RemoveObjects {
+    /// The run.
+    pub run: RunId,
+}
+
+impl Message for RemoveObjects {
+    fn subject(&self) -> Subject {
+        Self::filter()
+    }
+}
+
+impl RemoveObjects {
+    /// The subject of all such calls.
+    pub fn filter() -> Subject {
+        Subject::new(&[&"call", &"api", &"remove_objects"])
+    }
+}
+
+/// The answer to a [`RemoveObjects`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ObjectsRemoved {
+    /// Objects that are gone since the call.
+    pub removed: u64,
+    /// There are no more. Otherwise call again: a call works only for some seconds.
+    pub done: bool,
 }

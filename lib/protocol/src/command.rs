@@ -28,6 +28,16 @@ impl Commands {
     pub fn subject_of(pool: &PoolName, executor: &ExecutorId) -> Subject {
         Subject::new(&[&"command", pool, executor])
     }
+
+    /// The subjects of one executor's commands, whatever its pool.
+    pub fn subjects_of(executor: &ExecutorId) -> Subject {
+        Subject::new(&[&"command", &"*", executor])
+    }
+
+    /// The name of the consumer with which an executor takes its commands.
+    pub fn consumer_of(executor: &ExecutorId) -> String {
+        format!("executor-{executor}")
+    }
 }
 
 /// One command.

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 macro_rules! catalogue {
-    ($($(#[$doc:meta])* $variant:ident = $code:literal, $status:literal, $title:literal;)+) => {
+    ($($(#[$doc:meta])* $variant:ident = $code:literal, $status:literal, $title:literal $(, $advice:literal)?;)+) => {
         /// A stable code: what went wrong, whoever asks. Codes of the workflow file's validator (`workflow.…`) are
         /// carried as [`ErrorCode::WorkflowInvalid`] with the exact code in each of the `errors`.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,93 +29,140 @@ macro_rules! catalogue {
             pub const fn title(self) -> &'static str {
                 match self { $(Self::$variant => $title,)+ }
             }
+
+            /// What to do about it, as far as that is the same every time; empty where the title says it.
+            pub const fn advice(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($advice)?),)+ }
+            }
         }
     };
 }
 
 catalogue! {
     /// The body is not the JSON that the operation takes.
-    RequestMalformed = "request.malformed", 400, "The request body cannot be read";
-    /// A path or query parameter has the wrong form.
-    RequestInvalid = "request.invalid", 400, "A parameter of the request is not valid";
+    RequestMalformed = "request.malformed", 400, "The request body cannot be read",
+        "Send one JSON object with the fields of the operation; `errors` has line, column and field.";
+    /// A parameter, or a value in the body, has the wrong form.
+    RequestInvalid = "request.invalid", 400, "A parameter of the request is not valid",
+        "`detail`, or each of `errors`, says which value and what it may be.";
+    /// The body did not come in time.
+    RequestTimeout = "request.timeout", 408, "The request body did not come in time",
+        "A body has 30 seconds to come; send it again over a better connection.";
+    /// The thing is not in the state that the caller expects.
+    RequestPrecondition = "request.precondition_failed", 412, "It is not the version that the request names",
+        "Read it again, and send the change with the new `ETag`.";
     /// The body is larger than allowed.
-    RequestTooLarge = "request.too_large", 413, "The request is too large";
+    RequestTooLarge = "request.too_large", 413, "The request is too large",
+        "Put large data into an object or the image, and pass its name as an input.";
+    /// The body is announced as something else than JSON.
+    RequestMediaType = "request.media_type", 415, "The operation does not take a body of this type",
+        "Send `Content-Type: application/json`.";
     /// The subject has no project or no known verb.
-    RequestSubject = "request.subject", 400, "The subject is not one that requests are sent to";
+    RequestSubject = "request.subject", 400, "The subject is not one that requests are sent to",
+        "Publish to `emboflow.request.<project>.<verb>`.";
     /// The reply subject is not the publisher's own.
-    RequestReplySubject = "request.reply_subject", 400, "The answer cannot be sent to that subject";
+    RequestReplySubject = "request.reply_subject", 400, "The answer cannot be sent to that subject",
+        "Take a subject below `emboflow.reply.<project>.` or your own inbox.";
     /// The key was used for another body.
-    RequestKeyReused = "request.key_reused", 409, "The idempotency key was used for another request";
+    RequestKeyReused = "request.key_reused", 409, "The idempotency key was used for another request",
+        "Use a new key for a new request; the same key is for sending the same body again.";
     /// The key has the wrong form.
-    RequestKeyInvalid = "request.key_invalid", 400, "The idempotency key is not valid";
+    RequestKeyInvalid = "request.key_invalid", 400, "The idempotency key is not valid",
+        "A key has 1 to 200 visible ASCII characters and no space.";
     /// Too many requests.
-    RequestRateLimited = "request.rate_limited", 429, "Too many requests";
+    RequestRateLimited = "request.rate_limited", 429, "Too many requests",
+        "Send it again after `Retry-After` seconds with the same idempotency key, and fewer at once.";
     /// No such route.
-    RouteNotFound = "route.not_found", 404, "There is nothing at this address";
+    RouteNotFound = "route.not_found", 404, "There is nothing at this address",
+        "The OpenAPI document at `/api/openapi.json` has every address.";
     /// The route does not know this method.
-    MethodNotAllowed = "route.method_not_allowed", 405, "The address does not take this method";
+    MethodNotAllowed = "route.method_not_allowed", 405, "The address does not take this method",
+        "The header `Allow` has the methods of the address.";
     /// No token, or a wrong one.
-    AuthRequired = "auth.required", 401, "Sign-in is required";
+    AuthRequired = "auth.required", 401, "Sign-in is required",
+        "Send `Authorization: Bearer` with the token in `up.json`, or open the sign-in link.";
     /// The one-time code is used or wrong.
-    AuthCodeInvalid = "auth.code_invalid", 401, "The sign-in link has been used or is not valid";
+    AuthCodeInvalid = "auth.code_invalid", 401, "The sign-in link has been used or is not valid",
+        "A link is good for one browser: start `emboflow up` again for a new one, or sign in with the token.";
     /// The token does not reach so far.
-    AuthForbidden = "auth.forbidden", 403, "The token does not allow this";
+    AuthForbidden = "auth.forbidden", 403, "The token does not allow this",
+        "Change things from the page itself, or with the token.";
     /// The workflow file or its inputs have errors.
-    WorkflowInvalid = "workflow.invalid", 422, "The workflow file or its inputs are not valid";
+    WorkflowInvalid = "workflow.invalid", 422, "The workflow file or its inputs are not valid",
+        "Each of the `errors` has a code of the second table with line, column and what was probably meant.";
     /// No such workflow.
-    WorkflowNotFound = "workflow.not_found", 404, "There is no such workflow";
+    WorkflowNotFound = "workflow.not_found", 404, "There is no such workflow",
+        "`emboflow workflow list` shows the names; `emboflow workflow apply` keeps a file.";
     /// No such project.
     ProjectNotFound = "project.not_found", 404, "There is no such project";
     /// No such run.
-    RunNotFound = "run.not_found", 404, "There is no such run";
+    RunNotFound = "run.not_found", 404, "There is no such run",
+        "`emboflow run list` shows the runs of the project; one that has ended long ago may have been removed.";
     /// The run's state does not allow it.
-    RunStateConflict = "run.state_conflict", 409, "The run's state does not allow this";
+    RunStateConflict = "run.state_conflict", 409, "The run's state does not allow this",
+        "A run that has ended never opens again: retry makes a new one.";
     /// Nothing of the run could be repeated.
-    RunNothingToRetry = "run.nothing_to_retry", 409, "Every task of the run ended well";
+    RunNothingToRetry = "run.nothing_to_retry", 409, "Every task of the run ended well",
+        "Name the tasks to repeat from, or submit a new run.";
     /// No such request.
-    RequestNotFound = "request.not_found", 404, "There is no request with this key";
+    RequestNotFound = "request.not_found", 404, "There is no request with this key",
+        "Nothing waits under this key: send the request; with the same key that is safe.";
     /// No such task.
     TaskNotFound = "task.not_found", 404, "The run has no such task";
     /// No such attempt.
     AttemptNotFound = "attempt.not_found", 404, "The task has no such attempt";
     /// No such artifact.
-    ArtifactNotFound = "artifact.not_found", 404, "There is no such artifact";
+    ArtifactNotFound = "artifact.not_found", 404, "There is no such artifact",
+        "Artifacts are there when their task has succeeded.";
     /// No such executor.
     ExecutorNotFound = "executor.not_found", 404, "There is no such executor";
+    /// The executor is there and cannot be forgotten.
+    ExecutorOnline = "executor.online", 409, "The executor is online",
+        "Stop the executor first; then it can be forgotten.";
     /// NATS does not answer.
-    BusUnavailable = "bus.unavailable", 503, "The message bus does not answer";
+    BusUnavailable = "bus.unavailable", 503, "The message bus does not answer",
+        "`emboflow doctor` and the page System say what is wrong with NATS. What was acknowledged is not lost.";
     /// The records do not answer.
-    RecordsUnavailable = "records.unavailable", 503, "The records do not answer";
+    RecordsUnavailable = "records.unavailable", 503, "The records do not answer",
+        "`emboflow doctor` and the page System say what is wrong with the records.";
     /// The scheduler does not answer.
-    SchedulerUnavailable = "scheduler.unavailable", 503, "The scheduler does not answer";
+    SchedulerUnavailable = "scheduler.unavailable", 503, "The scheduler does not answer",
+        "Requests that are taken wait; the page System shows when it is back.";
     /// The storage gateway or its back end does not answer.
-    StorageUnavailable = "storage.unavailable", 503, "The object storage does not answer";
+    StorageUnavailable = "storage.unavailable", 503, "The object storage does not answer",
+        "The page System shows each step of the storage's check.";
     /// The key of an object has the wrong form.
     StorageBadKey = "storage.bad_key", 400, "The object key is not valid";
     /// No such object.
     StorageNotFound = "storage.not_found", 404, "There is no such object";
     /// No storage token, or a wrong one.
-    StorageTokenInvalid = "storage.token_invalid", 401, "The storage token is missing or not valid";
+    StorageTokenInvalid = "storage.token_invalid", 401, "The storage token is missing or not valid",
+        "Tokens are signed with the key that gateway, scheduler and API have in common.";
     /// The storage token does not reach so far.
     StorageForbidden = "storage.forbidden", 403, "The storage token does not allow this";
     /// The range cannot be served.
-    StorageRange = "storage.range", 416, "The range is outside the object";
+    StorageRange = "storage.range", 416, "The range is outside the object",
+        "Ask for a range that begins before the end of the object.";
     /// The object exists.
-    StorageExists = "storage.exists", 412, "The object exists already";
+    StorageExists = "storage.exists", 412, "The object exists already",
+        "Objects of an attempt are written once.";
     /// The bytes are not the ones announced.
-    StorageChecksum = "storage.checksum", 422, "The checksum of the content does not match";
+    StorageChecksum = "storage.checksum", 422, "The checksum of the content does not match",
+        "Send it again: it was damaged on the way, or on the disk that it was read from.";
     /// The disk is full.
-    StorageDiskFull = "storage.disk_full", 507, "The storage is full";
+    StorageDiskFull = "storage.disk_full", 507, "The storage is full",
+        "Free space on the gateway's disk, or remove runs that are no longer needed.";
     /// An attempt to read a message failed.
     MessageUnreadable = "message.unreadable", 400, "The message cannot be read";
     /// A defect of the platform.
-    Internal = "internal", 500, "Something went wrong inside EmboFlow";
+    Internal = "internal", 500, "Something went wrong inside EmboFlow",
+        "The logs have the cause under the `request_id`.";
 }
 
 impl ErrorCode {
     /// Whether the same request may succeed later without a change.
     pub const fn is_retryable(self) -> bool {
-        matches!(self.status(), 429 | 503 | 507)
+        matches!(self.status(), 408 | 429 | 503 | 507)
     }
 
     /// The code with this text.
@@ -161,8 +208,9 @@ impl From<workflow::Problem> for FieldError {
             code: problem.code.to_owned(),
             message: problem.message,
             hint: problem.hint,
-            line: Some(problem.line),
-            column: Some(problem.column),
+            // A problem of the given inputs has no place in the source.
+            line: (problem.line > 0).then_some(problem.line),
+            column: (problem.column > 0).then_some(problem.column),
             pointer: Some(problem.pointer),
             snippet: problem.snippet,
         }
@@ -233,10 +281,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_problem_of_the_given_inputs_names_no_line() {
+        let source =
+            "version: 1\nname: a\ninputs: { count: { type: integer } }\ntasks: { b: { image: c } }\n";
+        let workflow = workflow::parse(source).unwrap();
+        let given = serde_json::json!({ "count": "many" });
+        let problem = workflow.resolve_inputs(given.as_object().unwrap()).unwrap_err().remove(0);
+        let error = FieldError::from(problem);
+        assert_eq!((error.line, error.column), (None, None));
+        assert_eq!(error.pointer.as_deref(), Some("/inputs/count"));
+    }
+
+    #[test]
     fn every_code_has_one_spelling() {
         for code in ErrorCode::ALL {
             assert_eq!(ErrorCode::from_code(code.code()), Some(*code));
             assert!((400..600).contains(&code.status()), "{}", code.code());
+            assert!(code.advice().matches('`').count() % 2 == 0, "{}", code.code());
         }
     }
 }

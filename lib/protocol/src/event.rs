@@ -1,11 +1,13 @@
 //! Scheduler → everyone: the public form of what a transition changed, as CloudEvents 1.0 in structured JSON mode
 //! (<https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md>).
 
-use emboflow_model::transition::Transition;
+use std::io::{self, Write};
+
+use emboflow_model::transition::{Change, Transition};
 use emboflow_model::{
     ProjectName, Run, RunId, RunState, RunSummary, Task, TaskCounts, Timestamp, WorkflowName,
 };
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +17,8 @@ use crate::message::{Message, Subject};
 pub const RUN_CHANGED: &str = "io.emboflow.run.changed.v1";
 /// Tasks in one event at most; beyond it `tasks_omitted` says so and a reader asks for the run.
 pub const MAX_TASKS_IN_EVENT: usize = 200;
+/// Bytes of the tasks and changes in one event at most, well below the server's message limit.
+const MAX_CHANGED_BYTES: usize = 512 * 1024;
 
 /// A run changed. `data` is the state after the change, so that the newest event alone is enough.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -55,12 +59,16 @@ pub struct EventData {
     /// The tasks that changed, after the change.
     #[serde(default)]
     pub tasks: Vec<Task>,
-    /// More tasks changed than fit.
+    /// More tasks changed than fit: a reader asks for the run.
     #[serde(default)]
     pub tasks_omitted: bool,
+    /// What the transition with the number `run.version` changed, in order; the history has it too. Empty for the first
+    /// one, for one with too many changes, and when the event stands for several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
 }
 
-/// A run as one row of a list: at most about a kilobyte.
+/// A run as one row of a list: about a kilobyte, and more with many labels.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunRow {
     /// The run.
@@ -120,16 +128,23 @@ impl From<&RunSummary> for RunRow {
 impl Event {
     /// The event of a transition that has just been folded into `run`.
     pub fn of(transition: &Transition, run: &Run) -> Self {
-        let mut changed: Vec<_> = transition.changes.iter().filter_map(|change| change.task()).collect();
-        changed.dedup();
-        let mut tasks: Vec<Task> = Vec::new();
-        for key in changed.iter().take(MAX_TASKS_IN_EVENT) {
-            if !tasks.iter().any(|task| task.key == **key) {
-                tasks.extend(run.tasks.get(*key).cloned());
-            }
+        let changed: IndexSet<_> = transition.changes.iter().filter_map(|change| change.task()).collect();
+        let keys = changed.iter().take(MAX_TASKS_IN_EVENT);
+        let mut tasks: Vec<Task> = keys.filter_map(|key| run.tasks.get(*key).cloned()).collect();
+        let bytes = json_bytes(&tasks);
+        let omitted = changed.len() > MAX_TASKS_IN_EVENT || bytes > MAX_CHANGED_BYTES;
+        if bytes > MAX_CHANGED_BYTES {
+            tasks.clear();
         }
-        let omitted = changed.len() > MAX_TASKS_IN_EVENT;
-        Self::of_state(&run.summary, transition.shard, transition.at, tasks, omitted)
+        let mut event = Self::of_state(&run.summary, transition.shard, transition.at, tasks, omitted);
+        // The first transition carries the whole workflow file.
+        if transition.number > 1
+            && transition.changes.len() <= MAX_TASKS_IN_EVENT
+            && bytes + json_bytes(&transition.changes) <= MAX_CHANGED_BYTES
+        {
+            event.data.changes.clone_from(&transition.changes);
+        }
+        event
     }
 
     /// The event that says what a run is now; a reader that missed some events needs only this one.
@@ -156,6 +171,7 @@ impl Event {
                 run: RunRow::from(run),
                 tasks,
                 tasks_omitted,
+                changes: Vec::new(),
             },
         }
     }
@@ -179,6 +195,23 @@ impl Message for Event {
     }
 }
 
+/// Bytes that a value has as JSON.
+fn json_bytes(value: &impl Serialize) -> usize {
+    struct Count(usize);
+    impl Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut count = Count(0);
+    // What cannot be written cannot be sent either.
+    serde_json::to_writer(&mut count, value).map_or(usize::MAX, |()| count.0)
+}
+
 /// W3C `traceparent` of a trace; its span id is the first half of the trace id, since a run is its own root span.
 pub fn traceparent(trace_id: &str) -> String {
     format!("00-{trace_id}-{}-01", trace_id.get(..16).unwrap_or("0000000000000001"))
@@ -191,4 +224,79 @@ pub fn trace_id_of(traceparent: &str) -> Option<String> {
     let is_hex =
         trace_id.len() == 32 && trace_id.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
     (is_hex && trace_id.bytes().any(|b| b != b'0')).then(|| trace_id.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use emboflow_model::TaskState;
+    use emboflow_model::transition::{Accepted, PlannedSpec};
+    use serde_json::Map;
+
+    use super::*;
+
+    /// A fan-out all of whose tasks were queued and skipped in one transition, each with a message of so many bytes.
+    fn skipped(tasks: u32, message_bytes: usize) -> (Transition, Run) {
+        let spec = PlannedSpec { name: "a".parse().unwrap(), fan_out: Some(tasks), needs: Vec::new() };
+        let accepted = Accepted {
+            workflow: "story".parse().unwrap(),
+            digest: String::new(),
+            source: Arc::from(""),
+            inputs: Map::new(),
+            labels: IndexMap::new(),
+            key: "k".to_owned(),
+            body_sha256: String::new(),
+            trace_id: "0".repeat(32),
+            recovered_from: None,
+            tasks: vec![spec.clone()],
+        };
+        let first = Transition {
+            shard: 0,
+            seq: 1,
+            run: RunId::from_bits(1),
+            project: "lab".parse().unwrap(),
+            number: 1,
+            at: Timestamp(1),
+            changes: vec![Change::Accepted(Box::new(accepted))],
+        };
+        let mut run = Run::begin(&first).unwrap();
+        let step =
+            |task, from, to, message| Change::Task { task, from, to, reason: None, message, retry_at: None };
+        let (waiting, queued, skipped) = (TaskState::Waiting, TaskState::Queued, TaskState::Skipped);
+        let mut changes: Vec<_> = spec.keys().map(|key| step(key, waiting, queued, None)).collect();
+        let message = Some("x".repeat(message_bytes));
+        changes.extend(spec.keys().map(|key| step(key, queued, skipped, message.clone())));
+        let second = Transition { seq: 2, number: 2, changes, ..first };
+        run.apply(&second).unwrap();
+        (second, run)
+    }
+
+    fn event(tasks: u32, message_bytes: usize) -> (usize, EventData) {
+        let (transition, run) = skipped(tasks, message_bytes);
+        let event = Event::of(&transition, &run);
+        (json_bytes(&event), event.data)
+    }
+
+    #[test]
+    fn a_task_that_changed_twice_is_in_the_event_once() {
+        let (_, data) = event(MAX_TASKS_IN_EVENT as u32, 1);
+        assert_eq!((data.tasks.len(), data.tasks_omitted), (MAX_TASKS_IN_EVENT, false));
+        let (_, data) = event(MAX_TASKS_IN_EVENT as u32 + 1, 1);
+        assert_eq!((data.tasks.len(), data.tasks_omitted), (MAX_TASKS_IN_EVENT, true));
+    }
+
+    #[test]
+    fn an_event_leaves_out_what_would_not_fit_a_message() {
+        let (bytes, data) = event(80, 4_000);
+        assert_eq!((data.tasks.len(), data.tasks_omitted), (80, false));
+        assert_eq!(data.changes, [], "the history has them");
+        assert!(bytes < 600 * 1024, "{bytes}");
+        let (bytes, data) = event(150, 10_000);
+        assert_eq!((data.tasks.len(), data.tasks_omitted), (0, true));
+        assert!(bytes < 4 * 1024, "{bytes}");
+        assert_eq!(data.run.tasks.in_state(TaskState::Skipped), 150);
+        let (_, data) = event(2, 10);
+        assert_eq!((data.tasks.len(), data.changes.len()), (2, 4));
+    }
 }

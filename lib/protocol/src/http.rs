@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 
 use emboflow_model::executor::Heartbeat;
-use emboflow_model::{RunId, RunState, TaskKey, Timestamp, WorkflowName};
+use emboflow_model::{ExecutorId, RunId, RunState, TaskKey, Timestamp, WorkflowName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use crate::request::MAX_REASON_CHARS;
 
 /// One page of a list.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -36,9 +38,11 @@ pub struct RunQuery {
     pub search: Option<String>,
     /// `created` (default), `finished` or `duration`; with a leading `-` the largest first (default `-created`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = "^-?(created|finished|duration)$"))]
     pub sort: Option<String>,
     /// Rows a page, 1 to 500; 50 by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 500))]
     pub limit: Option<u32>,
     /// Cursor of the page, from `next` of the one before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -58,6 +62,7 @@ pub struct RunCounts {
 pub struct ReasonBody {
     /// Why, for the history.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = MAX_REASON_CHARS))]
     pub reason: Option<String>,
 }
 
@@ -86,6 +91,23 @@ pub enum RequestStatus {
         /// What is wrong.
         errors: Vec<Value>,
     },
+}
+
+/// Answer of `POST …/runs/batch`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct BatchView {
+    /// What became of each request, in their order.
+    pub items: Vec<BatchItem>,
+}
+
+/// What became of one request of a batch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct BatchItem {
+    /// Its idempotency key.
+    pub key: String,
+    /// The decision.
+    #[serde(flatten)]
+    pub status: RequestStatus,
 }
 
 /// Body of `PUT …/workflows/{name}` and of `POST …/workflows/validate`.
@@ -125,6 +147,18 @@ pub struct ExecutorView {
     pub online: bool,
     /// Milliseconds since the API received the heartbeat.
     pub age_ms: u64,
+    /// An operator has forgotten it: it is no longer in the list. Only in events.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub forgotten: bool,
+}
+
+/// An executor that was forgotten.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ExecutorForgotten {
+    /// The executor.
+    pub executor: ExecutorId,
+    /// Its open attempts, which are lost now: their tasks try again as their policy says.
+    pub lost_attempts: u32,
 }
 
 /// An artifact of a run.
@@ -156,8 +190,9 @@ pub struct LogQuery {
     /// The attempt; the last one by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<u32>,
-    /// Only the last this many lines.
+    /// Only the last this many lines; at most 100,000, and not together with `from` and `to`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 100_000))]
     pub tail: Option<u32>,
     /// From this byte on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -174,13 +209,15 @@ pub struct LogQuery {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LogSearchQuery {
-    /// A regular expression.
+    /// A regular expression of 1 to 1,000 bytes.
+    #[schemars(length(min = 1, max = 1_000))]
     pub pattern: String,
     /// The attempt; the last one by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<u32>,
     /// Matches at most, 1 to 1,000; 100 by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000))]
     pub limit: Option<u32>,
 }
 

@@ -1,6 +1,7 @@
 //! What crosses a process boundary: messages that compute their own subject, the stream table, HTTP bodies and the
 //! error catalogue. Pure, and compiles to wasm.
 
+pub mod batch;
 pub mod call;
 pub mod command;
 pub mod dead_letter;
@@ -11,6 +12,7 @@ pub mod http;
 pub mod log;
 pub mod message;
 pub mod object;
+pub mod progress;
 pub mod report;
 pub mod request;
 #[cfg(feature = "tokens")]

@@ -48,6 +48,9 @@ pub enum Phase {
     Running {
         /// When, by the executor's clock.
         at: Timestamp,
+        /// When its image was there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pulled_at: Option<Timestamp>,
     },
     /// The container ended; log and outputs are stored.
     Finishing {

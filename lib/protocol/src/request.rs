@@ -1,13 +1,15 @@
 //! Anyone → scheduler: the one way in. The body is what people write; project and verb are in the subject, the key
 //! and the reply subject in headers.
 
+use emboflow_model::name::{LABEL_NAME_PATTERN, is_label_name};
 use emboflow_model::{ProjectName, RunId, RunSummary, TaskKey};
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
-use crate::error::FieldError;
+use crate::error::{ErrorCode, FieldError};
 use crate::message::{ROOT, Subject};
 
 /// What a request asks for: the last token of its subject.
@@ -16,6 +18,8 @@ use crate::message::{ROOT, Subject};
 pub enum Verb {
     /// A new run ([`SubmitBody`]).
     Submit,
+    /// Several new runs ([`crate::batch::BatchBody`]).
+    Batch,
     /// End a run ([`RunBody`]).
     Cancel,
     /// A new run that repeats the tasks of a finished one that did not end well ([`RunBody`]).
@@ -28,12 +32,14 @@ pub enum Verb {
 
 impl Verb {
     /// Every verb.
-    pub const ALL: &'static [Verb] = &[Verb::Submit, Verb::Cancel, Verb::Retry, Verb::Pause, Verb::Resume];
+    pub const ALL: &'static [Verb] =
+        &[Verb::Submit, Verb::Batch, Verb::Cancel, Verb::Retry, Verb::Pause, Verb::Resume];
 
     /// The token in the subject.
     pub const fn token(self) -> &'static str {
         match self {
             Self::Submit => "submit",
+            Self::Batch => "batch",
             Self::Cancel => "cancel",
             Self::Retry => "retry",
             Self::Pause => "pause",
@@ -92,6 +98,55 @@ pub fn reply_filter(listener: &str) -> Subject {
     Subject::new(&[&"reply", &"*", &listener, &"*"])
 }
 
+/// Hex SHA-256 of a request's body, white space around it left out: two requests under one key are the same when
+/// theirs are equal, in a batch or not.
+pub fn body_sha256(body: &[u8]) -> String {
+    Sha256::digest(body.trim_ascii()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Labels of a run at most, with those of its workflow file.
+pub const MAX_LABELS: usize = 64;
+/// Characters of a label's value at most.
+pub const MAX_LABEL_CHARS: usize = 256;
+/// Characters of a reason at most.
+pub const MAX_REASON_CHARS: usize = 1_000;
+
+/// What is wrong with a run's labels; they are in each row of a list, and in each event.
+pub fn check_labels(labels: &IndexMap<String, String>) -> Vec<FieldError> {
+    let mut errors = Vec::new();
+    if labels.len() > MAX_LABELS {
+        errors.push(invalid("/labels", format!("{} labels; a run has at most {MAX_LABELS}", labels.len())));
+    }
+    for (name, value) in labels {
+        let shown: String = name.chars().take(80).collect();
+        let pointer = || format!("/labels/{}", shown.replace('~', "~0").replace('/', "~1"));
+        if !is_label_name(name) {
+            let why = "letters, digits, `.`, `_`, `/` and `-`, at most 63";
+            errors.push(invalid(pointer(), format!("`{shown}` is not a name of a label: {why}")));
+        } else if value.chars().count() > MAX_LABEL_CHARS {
+            let chars = value.chars().count();
+            let message =
+                format!("label `{name}` has {chars} characters; at most {MAX_LABEL_CHARS} are kept");
+            errors.push(invalid(pointer(), message));
+        }
+        if errors.len() >= MAX_LABELS {
+            break;
+        }
+    }
+    errors
+}
+
+/// What is wrong with a reason.
+pub fn check_reason(reason: Option<&str>) -> Vec<FieldError> {
+    let chars = reason.map_or(0, |reason| reason.chars().count());
+    let error = || invalid("/reason", format!("{chars} characters; a reason has at most {MAX_REASON_CHARS}"));
+    if chars > MAX_REASON_CHARS { vec![error()] } else { Vec::new() }
+}
+
+fn invalid(pointer: impl Into<String>, message: String) -> FieldError {
+    FieldError { pointer: Some(pointer.into()), ..FieldError::new(ErrorCode::RequestInvalid, message) }
+}
+
 /// Body of `submit`: exactly one of `source` and `workflow`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -105,8 +160,13 @@ pub struct SubmitBody {
     /// Values for the workflow's inputs.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub inputs: Map<String, Value>,
-    /// Free labels, shown and filtered by.
+    /// Free labels, shown and filtered by; at most 64 with those of the workflow file.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    #[schemars(extend(
+        "maxProperties" = MAX_LABELS,
+        "propertyNames" = { "pattern": LABEL_NAME_PATTERN },
+        "additionalProperties" = { "type": "string", "maxLength": MAX_LABEL_CHARS }
+    ))]
     pub labels: IndexMap<String, String>,
 }
 
@@ -118,6 +178,7 @@ pub struct RunBody {
     pub run: RunId,
     /// Why, for the history.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = MAX_REASON_CHARS))]
     pub reason: Option<String>,
     /// With `retry`: repeat from these tasks on (and all that needs them) instead of the failed ones.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -162,6 +223,28 @@ mod tests {
     fn a_typo_in_the_verb_is_named_with_the_known_ones() {
         let error = parse_request_subject("emboflow.request.lab.sumbit").unwrap_err();
         assert!(error.why.contains("'sumbit'") && error.why.contains("submit"), "{error}");
+    }
+
+    #[test]
+    fn too_many_or_too_long_labels_are_named_one_by_one() {
+        let label = |name: &str, value: String| (name.to_owned(), value);
+        let fits = (0..MAX_LABELS).map(|i| (format!("team/part-{i}"), "ü".repeat(MAX_LABEL_CHARS)));
+        let mut labels: IndexMap<String, String> = fits.collect();
+        assert_eq!(check_labels(&labels), []);
+        labels.extend([label("a b", String::new()), label("long/er", "x".repeat(MAX_LABEL_CHARS + 1))]);
+        let errors = check_labels(&labels);
+        let places: Vec<_> = errors.iter().filter_map(|error| error.pointer.as_deref()).collect();
+        assert_eq!(places, ["/labels", "/labels/a b", "/labels/long~1er"]);
+        assert!(errors[2].message.contains("257 characters"), "{}", errors[2].message);
+        let endless = (0..10_000).map(|i| label(&format!("no name {i}"), String::new())).collect();
+        assert!(check_labels(&endless).len() <= MAX_LABELS, "the answer must fit a message");
+    }
+
+    #[test]
+    fn a_reason_has_at_most_a_thousand_characters() {
+        assert_eq!(check_reason(None), []);
+        assert_eq!(check_reason(Some(&"ü".repeat(1_000))), []);
+        assert_eq!(check_reason(Some(&"ü".repeat(1_001)))[0].code, "request.invalid");
     }
 
     #[test]

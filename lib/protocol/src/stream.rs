@@ -63,7 +63,8 @@ pub const COMMANDS: StreamSpec = StreamSpec {
     retention: Retention::WorkQueue,
     max_bytes: 256 * MIB,
     max_message_bytes: None,
-    max_age_s: None,
+    // An executor that comes back later is told again after its first heartbeat.
+    max_age_s: Some(600),
     dedup_ms: 100,
     persist_async: true,
 };

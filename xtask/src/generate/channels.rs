@@ -1,12 +1,13 @@
 //! Every family of subjects: where it is, what travels there, who sends and who receives.
 
-use emboflow_protocol::call::{Claim, Explain};
+use emboflow_protocol::call::{Claim, Explain, ForgetExecutor, RemoveObjects};
 use emboflow_protocol::command::Commands;
 use emboflow_protocol::dead_letter::dead_subject;
 use emboflow_protocol::event::Event;
 use emboflow_protocol::header;
 use emboflow_protocol::log::live_subject;
 use emboflow_protocol::message::Message;
+use emboflow_protocol::progress::Progress;
 use emboflow_protocol::report::Reports;
 use emboflow_protocol::request::{Verb, reply_subject, request_subject};
 use emboflow_protocol::stream::EXECUTORS_BUCKET;
@@ -54,12 +55,17 @@ fn requests() -> Vec<Channel> {
         address: sample.address(request_subject(&sample.project, *verb)),
         title: match verb {
             Verb::Submit => "Start a run".to_owned(),
+            Verb::Batch => "Start several runs".to_owned(),
             Verb::Retry => "Repeat tasks of an ended run as a new run".to_owned(),
             Verb::Cancel => "End a run".to_owned(),
             Verb::Pause => "Start no more attempts of a run".to_owned(),
             Verb::Resume => "Go on with a paused run".to_owned(),
         },
-        messages: if *verb == Verb::Submit { &["Submit"] } else { &["RunRequest"] },
+        messages: match verb {
+            Verb::Submit => &["Submit"],
+            Verb::Batch => &["Batch"],
+            _ => &["RunRequest"],
+        },
         senders: "anyone whom the project allows",
         receivers: "scheduler",
         reply: Some(Reply::Header(header::REPLY_TO)),
@@ -74,7 +80,7 @@ fn public() -> Vec<Channel> {
             id: "answer".to_owned(),
             address: sample.address(reply_subject(&sample.project, "token")),
             title: "Answers to requests".to_owned(),
-            messages: &["Answer"],
+            messages: &["Answer", "BatchAnswer"],
             senders: "scheduler",
             receivers: "whoever sent the request",
             reply: None,
@@ -93,6 +99,15 @@ fn public() -> Vec<Channel> {
             address: sample.address(live_subject(&sample.project, &sample.attempt)),
             title: "The newest bytes of logs, lossy: gaps are read through the API".to_owned(),
             messages: &["LogFrame"],
+            senders: "executor",
+            receivers: "API, and anyone whom the project allows",
+            reply: None,
+        },
+        Channel {
+            id: "progress".to_owned(),
+            address: sample.address(sample_progress(&sample).subject()),
+            title: "How far the preparation of an attempt is, lossy: each message says all of it".to_owned(),
+            messages: &["Progress"],
             senders: "executor",
             receivers: "API, and anyone whom the project allows",
             reply: None,
@@ -171,7 +186,29 @@ fn internal() -> Vec<Channel> {
             "scheduler",
             Some(Reply::Inbox("Explanation")),
         ),
+        channel(
+            "forget",
+            sample.address(ForgetExecutor::filter()),
+            "Gives up what an executor holds, and takes it off the list",
+            &["ForgetExecutor"],
+            "API",
+            "scheduler",
+            Some(Reply::Inbox("ForgetAnswer")),
+        ),
+        channel(
+            "removeObjects",
+            sample.address(RemoveObjects::filter()),
+            "Removes the objects of a run that is no longer kept",
+            &["RemoveObjects"],
+            "scheduler",
+            "API",
+            Some(Reply::Inbox("ObjectsRemoved")),
+        ),
     ]
+}
+
+fn sample_progress(sample: &Sample) -> Progress {
+    Progress { project: sample.project.clone(), attempt: sample.attempt.clone(), pull: None }
 }
 
 /// A whole event, also shown as the example.

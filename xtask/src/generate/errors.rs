@@ -28,11 +28,12 @@ They stand in the `errors` of `workflow.invalid`, each with line, column and JSO
 /// `docs/errors.md`.
 pub(super) fn table() -> String {
     let mut text = HEAD.to_owned();
-    text.push_str("| code | status | try again | title |\n|---|---|---|---|\n");
+    text.push_str("| code | status | try again | title | what to do |\n|---|---|---|---|---|\n");
     for error in ErrorCode::ALL {
         let (code, status, title) = (error.code(), error.status(), error.title());
         let again = if error.is_retryable() { "yes" } else { "no" };
-        let _ = writeln!(text, "| {} | {status} | {again} | {title} |", anchored(code));
+        let advice = error.advice();
+        let _ = writeln!(text, "| {} | {status} | {again} | {title} | {advice} |", anchored(code));
     }
     text.push_str(WORKFLOW);
     for known in code::ALL {
@@ -52,7 +53,9 @@ mod tests {
     #[test]
     fn every_code_has_a_row_with_a_meaning() {
         let text = table();
-        assert!(!text.contains("|  |"), "a cell is empty:\n{text}");
+        let titles = ErrorCode::ALL.iter().map(|error| error.title());
+        let meanings = code::ALL.iter().map(|known| code::meaning(known).unwrap_or_default());
+        assert!(titles.chain(meanings).all(|cell| !cell.is_empty()), "a cell is empty:\n{text}");
         let codes = ErrorCode::ALL.iter().map(|error| error.code()).chain(code::ALL.iter().copied());
         for code in codes {
             assert_eq!(text.matches(&anchored(code)).count(), 1, "{code}");

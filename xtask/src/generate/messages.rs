@@ -1,9 +1,13 @@
 //! The messages by name: their types, and one self-contained JSON Schema each.
 
 use emboflow_model::executor::Heartbeat;
-use emboflow_protocol::call::{Claim, ClaimAnswer, Explain, Explanation};
+use emboflow_protocol::batch::{BatchAnswer, BatchBody};
+use emboflow_protocol::call::{
+    Claim, ClaimAnswer, Explain, Explanation, ForgetAnswer, ForgetExecutor, ObjectsRemoved, RemoveObjects,
+};
 use emboflow_protocol::command::Commands;
 use emboflow_protocol::event::Event;
+use emboflow_protocol::progress::Progress;
 use emboflow_protocol::report::Reports;
 use emboflow_protocol::request::{Answer, RunBody, SubmitBody};
 use schemars::generate::SchemaSettings;
@@ -39,16 +43,26 @@ impl JsonMessage {
 /// Every message with a JSON payload.
 pub(super) const MESSAGES: &[JsonMessage] = &[
     JsonMessage::of::<SubmitBody>("Submit", "A new run: a workflow's text or name, inputs and labels."),
+    JsonMessage::of::<BatchBody>("Batch", "Several new runs, each with a key of its own."),
     JsonMessage::of::<RunBody>("RunRequest", "Cancel, retry, pause or resume a run."),
     JsonMessage::of::<Answer>("Answer", "What became of a request: accepted, or rejected with reasons."),
+    JsonMessage::of::<BatchAnswer>("BatchAnswer", "What became of each request of a batch."),
     JsonMessage::of::<Event>("Event", "What a run has come to, as a CloudEvent."),
     JsonMessage::of::<Commands>("Commands", "Start, stop or release attempts."),
     JsonMessage::of::<Reports>("Reports", "What became of attempts."),
+    JsonMessage::of::<Progress>("Progress", "How far the preparation of an attempt is."),
     JsonMessage::of::<Heartbeat>("Heartbeat", "What an executor says of itself, every five seconds."),
     JsonMessage::of::<Claim>("Claim", "May this attempt start?"),
     JsonMessage::of::<ClaimAnswer>("ClaimAnswer", "Granted with credentials, or refused."),
     JsonMessage::of::<Explain>("Explain", "Why do the tasks of a run wait?"),
     JsonMessage::of::<Explanation>("Explanation", "The reasons of the waiting tasks."),
+    JsonMessage::of::<ForgetExecutor>("ForgetExecutor", "An executor will never come back."),
+    JsonMessage::of::<ForgetAnswer>("ForgetAnswer", "Forgotten, or refused because it is online."),
+    JsonMessage::of::<RemoveObjects>("RemoveObjects", "The records of a run are gone: remove its objects."),
+    JsonMessage::of::<ObjectsRemoved>(
+        "ObjectsRemoved",
+        "How many objects are gone, and whether that was all.",
+    ),
 ];
 
 /// Each message's own schema by its name, with relative addresses.

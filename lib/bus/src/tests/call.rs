@@ -19,6 +19,10 @@ fn claim(executor: &str) -> Claim {
     }
 }
 
+fn granted(storage_token: String) -> ClaimAnswer {
+    ClaimAnswer::Granted { storage_token, storage_token_ms: 1_000 }
+}
+
 /// Serves claims: an executor named `bad` makes the handler panic, `down` makes it fail.
 async fn serve(bus: &Bus) -> CancellationToken {
     let stop = CancellationToken::new();
@@ -28,7 +32,7 @@ async fn serve(bus: &Bus) -> CancellationToken {
             match claim.executor.as_str() {
                 "bad" => panic!("as the test wants"),
                 "down" => Err("the records are away".to_owned()),
-                name => Ok(ClaimAnswer::Granted { storage_token: format!("{name}/{}", claim.fence) }),
+                name => Ok(granted(format!("{name}/{}", claim.fence))),
             }
         })
         .await
@@ -50,7 +54,7 @@ async fn a_call_is_answered_and_many_at_the_same_time_are_too() {
         let bus = bus.clone();
         async move {
             let answer: ClaimAnswer = bus.call(&claim(&format!("ex-{i}")), SOON).await.unwrap();
-            assert_eq!(answer, ClaimAnswer::Granted { storage_token: format!("ex-{i}/3") });
+            assert_eq!(answer, granted(format!("ex-{i}/3")));
         }
     });
     within(10, "200 answers", futures::future::join_all(calls)).await;

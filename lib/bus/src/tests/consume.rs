@@ -12,7 +12,7 @@ use crate::testing::TestServer;
 use crate::{Bus, BusError, Config, ConsumerSpec, MAX_DELIVERIES};
 
 fn hasty_spec() -> ConsumerSpec {
-    ConsumerSpec { ack_wait: Duration::from_millis(300), ..reports_spec() }
+    ConsumerSpec { ack_wait: Duration::from_millis(400), ..reports_spec() }
 }
 
 #[tokio::test]
@@ -22,25 +22,66 @@ async fn a_message_that_nobody_settles_comes_again() {
     let mut consumer = bus.consume(hasty_spec()).await.unwrap();
     bus.publish(&reports(1)).await.unwrap();
     let first = next(&mut consumer).await;
+    let (sequence, delivered) = (first.sequence, first.delivered);
+    drop(first);
     let second = next(&mut consumer).await;
-    assert_eq!((first.sequence, first.delivered), (second.sequence, 1));
+    assert_eq!((sequence, delivered), (second.sequence, 1));
     assert_eq!(second.delivered, 2);
     second.ack().await.unwrap();
 }
 
 #[tokio::test]
-async fn a_message_in_work_stays_with_its_worker() {
+async fn a_message_in_work_stays_with_its_worker_however_long_it_takes() {
     let server = TestServer::start().await;
     let bus = server.bus("bus").await;
     let mut consumer = bus.consume(hasty_spec()).await.unwrap();
     bus.publish(&reports(1)).await.unwrap();
     let delivery = next(&mut consumer).await;
-    for _ in 0..10 {
-        delivery.working();
-        let again = tokio::time::timeout(Duration::from_millis(100), consumer.next_batch(1)).await;
+    let again = tokio::time::timeout(hasty_spec().ack_wait * 8, consumer.next_batch(1)).await;
+    assert!(again.is_err(), "it came again: {again:?}");
+    // Also when the consumer is gone.
+    drop(consumer);
+    let mut other = bus.consume(hasty_spec()).await.unwrap();
+    let again = tokio::time::timeout(hasty_spec().ack_wait * 4, other.next_batch(1)).await;
+    assert!(again.is_err(), "it came again: {again:?}");
+    delivery.ack().await.unwrap();
+    assert_eq!(stream_messages(&bus, REPORTS.name).await, 0);
+}
+
+#[tokio::test]
+async fn what_is_read_ahead_while_its_reader_is_busy_is_no_failed_delivery() {
+    let server = TestServer::start().await;
+    let bus = server.bus("bus").await;
+    let mut consumer = bus.consume(hasty_spec()).await.unwrap();
+    let messages: Vec<_> = (0..20).map(reports).collect();
+    bus.publish_all(&messages).await.unwrap();
+    let first = next(&mut consumer).await;
+    let busy = tokio::time::timeout(hasty_spec().ack_wait * 8, consumer.read_on()).await;
+    assert!(busy.is_err(), "it reads on for ever");
+    first.ack().await.unwrap();
+    for _ in 1..20 {
+        let delivery = next(&mut consumer).await;
+        assert_eq!(delivery.delivered, 1);
+        delivery.ack().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_hangs_comes_again_unless_a_pulse_says_that_its_worker_only_waits() {
+    let server = TestServer::start().await;
+    let bus = server.bus("bus").await;
+    let spec = ConsumerSpec { patience: hasty_spec().ack_wait * 2, ..hasty_spec() };
+    let mut consumer = bus.consume(spec.clone()).await.unwrap();
+    bus.publish(&reports(1)).await.unwrap();
+    let hangs = next(&mut consumer).await;
+    for _ in 0..30 {
+        spec.pulse.beat();
+        let again = tokio::time::timeout(spec.ack_wait / 4, consumer.next_batch(1)).await;
         assert!(again.is_err(), "it came again: {again:?}");
     }
-    delivery.ack().await.unwrap();
+    let again = next(&mut consumer).await;
+    assert_eq!((again.sequence, again.delivered), (hangs.sequence, 2));
+    again.ack().await.unwrap();
 }
 
 #[tokio::test]
@@ -52,8 +93,8 @@ async fn waiting_for_something_that_is_down_does_not_count_as_failed_deliveries(
     for _ in 0..MAX_DELIVERIES + 2 {
         let delivery = next(&mut consumer).await;
         assert_eq!(delivery.delivered, 1);
-        // Longer than ack_wait: it must be kept alive meanwhile.
-        delivery.retry_after(Duration::from_millis(450)).await;
+        // It must be kept alive meanwhile.
+        delivery.retry_after(hasty_spec().ack_wait * 3 / 2).await;
     }
     next(&mut consumer).await.ack().await.unwrap();
     assert_eq!(stream_messages(&bus, REPORTS.name).await, 0);

@@ -1,13 +1,17 @@
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use async_nats::HeaderMap;
 use bytes::Bytes;
 use emboflow_model::executor::{Disk, ExecutorState, Heartbeat};
 use emboflow_model::{ExecutorId, PoolName, Resources, Timestamp};
+use emboflow_protocol::command::Commands;
+use emboflow_protocol::message::Message;
+use emboflow_protocol::stream::COMMANDS;
 
-use super::{eventually, within};
+use super::{eventually, next, stream_messages, within};
 use crate::testing::TestServer;
-use crate::{HeartbeatChange, Heartbeats};
+use crate::{ConsumerSpec, Garbage, HeartbeatChange, Heartbeats};
 
 pub(super) fn heartbeat(executor: &str, sent_at: i64) -> Heartbeat {
     Heartbeat {
@@ -46,7 +50,7 @@ async fn a_watch_tells_what_is_known_first_and_then_what_is_new() {
     let bus = server.bus("bus").await;
     bus.put_heartbeat(&heartbeat("old", 1)).await.unwrap();
     bus.put_heartbeat(&heartbeat("old", 2)).await.unwrap();
-    let mut watch = bus.watch_heartbeats().await.unwrap();
+    let mut watch = bus.watch_heartbeats(Garbage::Bury, Duration::MAX).await.unwrap();
     let first = within(5, "the known one", watch.next()).await.unwrap();
     assert_eq!(first, HeartbeatChange::Seen(Box::new(heartbeat("old", 2))), "only the newest is kept");
     bus.put_heartbeat(&heartbeat("new", 3)).await.unwrap();
@@ -55,10 +59,25 @@ async fn a_watch_tells_what_is_known_first_and_then_what_is_new() {
 }
 
 #[tokio::test]
+async fn what_was_kept_for_too_long_is_not_told_again() {
+    let server = TestServer::start().await;
+    let bus = server.bus("bus").await;
+    bus.put_heartbeat(&heartbeat("old", 1)).await.unwrap();
+    let kept = Duration::from_millis(200);
+    let is_old = || async { bus.heartbeats_of_last(kept).await.unwrap().is_empty() };
+    eventually(5, "the heartbeat is old", is_old).await;
+    let mut watch = bus.watch_heartbeats(Garbage::PassOver, kept).await.unwrap();
+    bus.put_heartbeat(&heartbeat("new", 2)).await.unwrap();
+    let first = within(5, "the new one", watch.next()).await.unwrap();
+    assert_eq!(first, HeartbeatChange::Seen(Box::new(heartbeat("new", 2))));
+    assert_eq!(bus.heartbeats().await.unwrap().len(), 2, "whoever asks for all gets all");
+}
+
+#[tokio::test]
 async fn a_forgotten_executor_is_gone_for_every_watcher() {
     let server = TestServer::start().await;
     let bus = server.bus("bus").await;
-    let mut watch = bus.watch_heartbeats().await.unwrap();
+    let mut watch = bus.watch_heartbeats(Garbage::Bury, Duration::MAX).await.unwrap();
     bus.put_heartbeat(&heartbeat("ex", 1)).await.unwrap();
     see(&mut watch, &heartbeat("ex", 1)).await;
     let id = ExecutorId::new("ex").unwrap();
@@ -71,15 +90,47 @@ async fn a_forgotten_executor_is_gone_for_every_watcher() {
 }
 
 #[tokio::test]
-async fn a_garbage_heartbeat_becomes_a_dead_letter_and_the_watch_goes_on() {
+async fn commands_that_wait_for_a_forgotten_executor_go_with_it() {
     let server = TestServer::start().await;
     let bus = server.bus("bus").await;
-    let mut watch = bus.watch_heartbeats().await.unwrap();
+    let pool = PoolName::new("pool").unwrap();
+    let commands = |executor: &str| Commands {
+        pool: pool.clone(),
+        executor: ExecutorId::new(executor).unwrap(),
+        commands: Vec::new(),
+    };
+    let spec = |executor: &str| ConsumerSpec {
+        filter: Some(commands(executor).subject()),
+        ..ConsumerSpec::new(COMMANDS, Commands::consumer_of(&commands(executor).executor))
+    };
+    let mut consumer = bus.consume(spec("stays")).await.unwrap();
+    drop(bus.consume(spec("goes")).await.unwrap());
+    bus.publish(&commands("goes")).await.unwrap();
+    bus.publish(&commands("stays")).await.unwrap();
+    for _ in 0..2 {
+        bus.forget_executor(&commands("goes").executor).await.unwrap();
+    }
+    assert_eq!(stream_messages(&bus, COMMANDS.name).await, 1);
+    let delivery = next(&mut consumer).await;
+    assert_eq!(delivery.decode::<Commands>().unwrap(), commands("stays"));
+    // One that comes back takes commands as before.
+    let mut back = bus.consume(spec("goes")).await.unwrap();
+    bus.publish(&commands("goes")).await.unwrap();
+    next(&mut back).await.ack().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_garbage_heartbeat_becomes_one_dead_letter_however_many_watch() {
+    let server = TestServer::start().await;
+    let bus = server.bus("bus").await;
+    let mut watch = bus.watch_heartbeats(Garbage::Bury, Duration::MAX).await.unwrap();
+    let mut other = bus.watch_heartbeats(Garbage::PassOver, Duration::MAX).await.unwrap();
     let foreign = serde_json::to_vec(&heartbeat("other", 1)).unwrap();
     for body in [b"\xfe".to_vec(), foreign] {
         bus.publish_raw("$KV.emboflow_executors.ex", HeaderMap::new(), Bytes::from(body)).await.unwrap();
     }
     bus.put_heartbeat(&heartbeat("ex", 1)).await.unwrap();
+    see(&mut other, &heartbeat("ex", 1)).await;
     see(&mut watch, &heartbeat("ex", 1)).await;
     eventually(5, "two letters", || async { bus.dead_letters(9).await.unwrap().len() == 2 }).await;
 }

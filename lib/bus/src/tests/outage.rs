@@ -66,7 +66,7 @@ async fn an_emptied_nats_gets_its_streams_back_and_everything_goes_on() {
     let mut server = TestServer::start().await;
     let bus = server.bus("bus").await;
     let mut consumer = bus.consume(reports_spec()).await.unwrap();
-    let mut watch = bus.watch_heartbeats().await.unwrap();
+    let mut watch = bus.watch_heartbeats(crate::Garbage::PassOver, Duration::MAX).await.unwrap();
     bus.put_heartbeat(&heartbeat("ex", 1)).await.unwrap();
     see(&mut watch, &heartbeat("ex", 1)).await;
     bus.publish(&reports(1)).await.unwrap();

@@ -1,9 +1,10 @@
 use bytes::Bytes;
-use emboflow_model::AttemptId;
+use emboflow_model::{AttemptId, ImagePull, Timestamp};
 use emboflow_protocol::log::live_subject;
+use emboflow_protocol::progress::Progress;
+use emboflow_protocol::report::{Phase, Report};
 use emboflow_protocol::request::Verb;
-use emboflow_protocol::stream::{INTAKE, LOGS, MAX_REQUEST_BYTES, REPORTS};
-use serde_json::Value;
+use emboflow_protocol::stream::{INTAKE, LOGS, MAX_REQUEST_BYTES, REPORTS, STREAMS};
 
 use super::{next, number, project, reports, reports_spec, stream_messages, take_all, within};
 use crate::testing::TestServer;
@@ -17,6 +18,14 @@ fn request(body: Vec<u8>) -> OutgoingRequest {
         reply_to: Some("emboflow.reply.lab.x".to_owned()),
         traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),
         body: Bytes::from(body),
+    }
+}
+
+fn preparing() -> Report {
+    Report {
+        attempt: format!("run-{}.train.1", "0".repeat(26)).parse().unwrap(),
+        fence: 1,
+        phase: Phase::Preparing { at: Timestamp(1) },
     }
 }
 
@@ -47,6 +56,35 @@ async fn many_messages_arrive_in_the_order_they_were_published() {
     }
     assert_eq!(seen, (0..700).collect::<Vec<_>>());
     assert_eq!(stream_messages(&bus, REPORTS.name).await, 0);
+}
+
+#[tokio::test]
+async fn of_many_messages_only_the_one_that_is_too_large_is_refused() {
+    let server = TestServer::start().await;
+    let bus = server.bus("bus").await;
+    let mut messages: Vec<_> = (0..5).map(reports).collect();
+    messages[2].reports = vec![preparing(); 20_000];
+    let refused = bus.publish_all(&messages).await.unwrap();
+    assert!(matches!(refused[..], [(2, BusError::TooLarge { .. })]), "{refused:?}");
+    let mut consumer = bus.consume(reports_spec()).await.unwrap();
+    for wanted in [0, 1, 3, 4] {
+        let delivery = next(&mut consumer).await;
+        assert_eq!(number(&delivery), wanted);
+        delivery.ack().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_request_is_counted_in_the_intake_until_it_is_settled() {
+    let server = TestServer::start().await;
+    let bus = server.bus("bus").await;
+    assert_eq!(bus.stored_messages(&INTAKE).await.unwrap(), 0);
+    bus.publish_request(request(b"{}".to_vec())).await.unwrap();
+    let mut consumer = bus.consume(ConsumerSpec::new(INTAKE, "scheduler")).await.unwrap();
+    let delivery = next(&mut consumer).await;
+    assert_eq!(bus.stored_messages(&INTAKE).await.unwrap(), 1, "delivered, not settled");
+    delivery.ack().await.unwrap();
+    assert_eq!(bus.stored_messages(&INTAKE).await.unwrap(), 0);
 }
 
 #[tokio::test]
@@ -88,10 +126,7 @@ async fn a_line_break_in_a_key_is_refused_before_it_is_sent() {
 async fn a_full_stream_refuses_instead_of_forgetting() {
     let server = TestServer::start().await;
     let bus = server.bus("bus").await;
-    let info: Value = bus.api("STREAM.INFO.EMBOFLOW_REPORTS", &Value::Null, "test".to_owned()).await.unwrap();
-    let mut config = info.get("config").unwrap().clone();
-    config["max_bytes"] = 2000.into();
-    let _: Value = bus.api("STREAM.UPDATE.EMBOFLOW_REPORTS", &config, "test".to_owned()).await.unwrap();
+    server.limit_stream(&bus, &REPORTS, 2000).await;
     let mut taken = 0;
     let error = loop {
         match bus.publish(&reports(taken)).await {
@@ -100,6 +135,8 @@ async fn a_full_stream_refuses_instead_of_forgetting() {
         }
     };
     assert!(matches!(error, BusError::Full { .. }), "{error}");
+    let refused = bus.publish_all(&[reports(0), reports(1)]).await.unwrap();
+    assert!(matches!(refused[..], [(0, BusError::Full { .. }), (1, BusError::Full { .. })]), "{refused:?}");
     let mut consumer = bus.consume(reports_spec()).await.unwrap();
     take_all(&mut consumer, taken).await;
     bus.publish(&reports(0)).await.unwrap();
@@ -115,6 +152,24 @@ async fn without_nats_a_publish_says_unavailable_in_bounded_time() {
     let attempt: AttemptId = format!("run-{}.train.1", "0".repeat(26)).parse().unwrap();
     super::eventually(5, "the loss is noticed", || async { !bus.is_connected() }).await;
     assert!(!bus.publish_live_log(&project("lab"), &attempt, 0, Bytes::from_static(b"x")).await);
+    assert!(!bus.publish_live(&Progress { project: project("lab"), attempt, pull: None }).await);
+}
+
+#[tokio::test]
+async fn progress_reaches_who_listens_and_is_stored_nowhere() {
+    let server = TestServer::start().await;
+    let bus = server.bus("bus").await;
+    let attempt: AttemptId = format!("run-{}.train_3.1", "0".repeat(26)).parse().unwrap();
+    bus.ensure_streams().await.unwrap();
+    let mut messages = bus.subscribe(Progress::filter()).await.unwrap();
+    let progress = Progress { project: project("lab"), attempt, pull: Some(ImagePull::of("debian:12")) };
+    assert!(bus.publish_live(&progress).await);
+    let message = within(5, "it comes", messages.next()).await.unwrap();
+    assert_eq!(message.subject, format!("emboflow.progress.lab.run-{}.train_3.1", "0".repeat(26)));
+    assert_eq!(serde_json::from_slice::<Progress>(&message.payload).unwrap(), progress);
+    for stream in STREAMS {
+        assert_eq!(stream_messages(&bus, stream.name).await, 0, "{}", stream.name);
+    }
 }
 
 #[tokio::test]
