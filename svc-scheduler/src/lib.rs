@@ -6,7 +6,7 @@ mod measure;
 mod planner;
 mod service;
 
-pub use config::Config;
+pub use config::{Config, Retention, STORAGE_TOKEN_MS};
 pub use driver::fail_points;
 pub use planner::Policy;
-pub use service::{run, start};
+pub use service::{run, start, start_on};

@@ -5,9 +5,9 @@ use std::sync::LazyLock;
 use emboflow_model::transition::Change;
 use emboflow_model::{LogEntry, RunSummary, Task, Timestamp, Transition};
 use prometheus::{
-    Histogram, HistogramVec, IntCounterVec, IntGauge, register_histogram_vec_with_registry,
+    Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, register_histogram_vec_with_registry,
     register_histogram_with_registry, register_int_counter_vec_with_registry,
-    register_int_gauge_with_registry,
+    register_int_counter_with_registry, register_int_gauge_with_registry,
 };
 
 use emboflow_service::metrics::registry;
@@ -39,6 +39,14 @@ pub(crate) static OPEN_RUNS: LazyLock<IntGauge> = LazyLock::new(|| {
 pub(crate) static QUEUED_TASKS: LazyLock<IntGauge> = LazyLock::new(|| {
     register_int_gauge_with_registry!("emboflow_tasks_queued", "Tasks without an executor.", registry())
         .expect(REGISTERED)
+});
+pub(crate) static RUNS_REMOVED: LazyLock<IntCounter> = LazyLock::new(|| {
+    register_int_counter_with_registry!(
+        "emboflow_runs_removed_total",
+        "Finished runs that were removed because their time was over.",
+        registry()
+    )
+    .expect(REGISTERED)
 });
 pub(crate) static DECISION: LazyLock<Histogram> = LazyLock::new(|| {
     histogram(

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use emboflow_bus::Bus;
+use emboflow_records::SharedRecords;
 use emboflow_service::{Health, Shutdown};
 
 use crate::config::Config;
@@ -22,9 +23,21 @@ pub async fn run(config: Config, shutdown: Shutdown) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Starts the scheduler inside this process; it ends with `shutdown`. Its checks go into `health`.
+/// Starts the scheduler with records of its own; it ends with `shutdown`. Its checks go into `health`.
 pub async fn start(config: Config, shutdown: &Shutdown, health: &Health) -> anyhow::Result<()> {
-    let records = emboflow_records::open(&config.records).await.context("opening the records")?;
+    let records = config.records.as_ref().context("the configuration says nothing of records")?;
+    let records = emboflow_records::open(records).await.context("opening the records")?;
+    start_on(config, records, shutdown, health).await
+}
+
+/// Starts the scheduler on records that are open, inside this process; it ends with `shutdown`. Its checks go into
+/// `health`.
+pub async fn start_on(
+    config: Config,
+    records: SharedRecords,
+    shutdown: &Shutdown,
+    health: &Health,
+) -> anyhow::Result<()> {
     let bus = Bus::connect(&config.nats).await.context("connecting to NATS")?;
     bus.ensure_streams().await.context("making the streams")?;
     let checked = records.clone();
@@ -51,5 +64,5 @@ pub async fn start(config: Config, shutdown: &Shutdown, health: &Health) -> anyh
         stop.cancelled().await;
         registration.stop().await;
     });
-    driver::start(config, records, bus, shutdown)
+    driver::start(config, records, bus, shutdown, health)
 }

@@ -1,36 +1,85 @@
 //! Answers that need only the planner's memory: claims and explanations.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use emboflow_model::object_key;
 use emboflow_protocol::call::{Claim, ClaimAnswer, Explain, Explanation};
-use emboflow_protocol::storage_token::{StorageClaims, TokenKey, mint};
+use emboflow_protocol::storage_token::{StorageClaims, TokenError, TokenKey, mint};
 
 use crate::planner::Planner;
 
-/// How long an attempt may use its storage token. A container that runs longer renews nothing today, so it is long.
-const TOKEN_LIFE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// A token of more prefixes would be larger than the gateway takes.
+const PREFIXES_MAX: usize = 32;
+const ATTEMPTS: &str = "/attempts/";
 
-/// Grants or refuses a claim.
-pub(super) fn answer_claim(planner: &Planner, key: &TokenKey, claim: &Claim) -> ClaimAnswer {
-    let granted = planner.claim(claim).and_then(|grant| {
-        let expires = SystemTime::now() + TOKEN_LIFE;
-        let claims = StorageClaims {
-            sub: claim.attempt.to_string(),
-            exp: expires.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
-            read: grant.read_prefixes,
-            write: vec![object_key::attempt_prefix(&grant.project, &claim.attempt)],
-            delete: false,
-        };
-        mint(key, &claims).map_err(|error| error.to_string())
-    });
-    match granted {
-        Ok(storage_token) => ClaimAnswer::Granted { storage_token },
-        Err(reason) => ClaimAnswer::Refused { reason },
+/// Grants or refuses a claim. A repeated one is granted as the first was, as long as the attempt is open: that is how an
+/// executor renews its token, which is good for `life`. Errors: there is no token; the attempt is not refused for that.
+pub(super) fn answer_claim(
+    planner: &Planner,
+    key: &TokenKey,
+    life: Duration,
+    claim: &Claim,
+) -> Result<ClaimAnswer, TokenError> {
+    let grant = match planner.claim(claim) {
+        Ok(grant) => grant,
+        Err(reason) => return Ok(ClaimAnswer::Refused { reason }),
+    };
+    let expires = SystemTime::now() + life;
+    let claims = StorageClaims {
+        sub: claim.attempt.to_string(),
+        exp: expires.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() + 1),
+        read: readable(grant.read_prefixes),
+        write: vec![object_key::attempt_prefix(&grant.project, &claim.attempt)],
+        delete: false,
+    };
+    let storage_token = mint(key, &claims)?;
+    Ok(ClaimAnswer::Granted { storage_token, storage_token_ms: life.as_millis() as u64 })
+}
+
+/// What a token lets its holder read: the declared inputs, as long as they fit into a token. A task that gathers the
+/// artifacts of many others may read all attempts of their runs instead.
+fn readable(prefixes: Vec<String>) -> Vec<String> {
+    if prefixes.len() <= PREFIXES_MAX {
+        return prefixes;
     }
+    let of_run = |prefix: String| match prefix.split_once(ATTEMPTS) {
+        Some((run, _)) => format!("{run}{ATTEMPTS}"),
+        None => prefix,
+    };
+    prefixes.into_iter().map(of_run).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// Says why the tasks of a run wait.
 pub(super) fn explain(planner: &Planner, question: &Explain, now: emboflow_model::Timestamp) -> Explanation {
     Explanation { waits: planner.explain(question.run, now) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use emboflow_model::{AttemptId, ProjectName, RunId, TaskKey};
+
+    fn prefixes(count: u32) -> Vec<String> {
+        let project = ProjectName::new("lab").unwrap();
+        let attempt = |index| {
+            let task: TaskKey = format!("record[{index}]").parse().unwrap();
+            AttemptId { run: RunId::from_bits(7), task, number: 1 }
+        };
+        (0..count).map(|index| object_key::attempt_prefix(&project, &attempt(index))).collect()
+    }
+
+    #[test]
+    fn a_task_that_gathers_thousands_of_artifacts_still_gets_a_token() {
+        let key = TokenKey::new(&[1; 32]).unwrap();
+        for count in [1, 32, 33, 10_000] {
+            let read = readable(prefixes(count));
+            let claims = StorageClaims { sub: "x".into(), exp: 1, read, ..StorageClaims::default() };
+            assert!(prefixes(count).iter().all(|prefix| claims.may_read(&format!("{prefix}artifacts/a/b"))));
+            assert!(!claims.may_read("lab/runs/other/attempts/record_1/1/artifacts/a"));
+            assert!(!claims.may_read("lab/secrets"), "{count}");
+            assert!(mint(&key, &claims).is_ok(), "{count}");
+        }
+        assert_eq!(readable(prefixes(32)), prefixes(32), "few are named one by one");
+    }
 }

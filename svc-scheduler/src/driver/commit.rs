@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::bail;
+use emboflow_bus::Pulse;
 use emboflow_model::LogEntry;
 use emboflow_records::{AppendError, Records, RecordsError};
 
@@ -11,10 +12,11 @@ use emboflow_records::{AppendError, Records, RecordsError};
 /// replica set has not made somebody's write readable yet.
 const MAX_CONFLICTS: u32 = 10;
 
-/// Appends the entries, however long the records are away. Errors: another scheduler has written to the log, so this
-/// one has lost the shard and must forget what it decided.
+/// Appends the entries, however long the records are away; `pulse` beats meanwhile. Errors: another scheduler has
+/// written to the log, so this one has lost the shard and must forget what it decided.
 pub(super) async fn commit(
     records: &dyn Records,
+    pulse: &Pulse,
     shard: u32,
     mut entries: Vec<Arc<LogEntry>>,
 ) -> anyhow::Result<()> {
@@ -34,11 +36,12 @@ pub(super) async fn commit(
             }
             Err(AppendError::Unavailable(error)) => {
                 tracing::warn!(%error, first, entries = entries.len(), "decisions cannot be stored yet");
+                pulse.beat();
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(Duration::from_secs(2));
             }
         }
-        let stored = stored_prefix(records, shard, first, &entries).await?;
+        let stored = stored_prefix(records, pulse, shard, first, &entries).await?;
         entries.drain(..stored);
     }
     Ok(())
@@ -47,11 +50,12 @@ pub(super) async fn commit(
 /// How many of the entries the log has already. Errors: it has others in their places.
 async fn stored_prefix(
     records: &dyn Records,
+    pulse: &Pulse,
     shard: u32,
     first: u64,
     entries: &[Arc<LogEntry>],
 ) -> anyhow::Result<usize> {
-    let stored = read_back(records, shard, first - 1, entries.len()).await;
+    let stored = read_back(records, pulse, shard, first - 1, entries.len()).await;
     for (ours, theirs) in entries.iter().zip(&stored) {
         if **ours != *theirs {
             bail!(
@@ -63,7 +67,13 @@ async fn stored_prefix(
     Ok(stored.len().min(entries.len()))
 }
 
-async fn read_back(records: &dyn Records, shard: u32, after: u64, count: usize) -> Vec<LogEntry> {
+async fn read_back(
+    records: &dyn Records,
+    pulse: &Pulse,
+    shard: u32,
+    after: u64,
+    count: usize,
+) -> Vec<LogEntry> {
     let mut pause = Duration::from_millis(50);
     loop {
         match records.log_after(shard, after, u32::try_from(count).unwrap_or(u32::MAX)).await {
@@ -71,6 +81,7 @@ async fn read_back(records: &dyn Records, shard: u32, after: u64, count: usize) 
             Err(error) => {
                 let error: RecordsError = error;
                 tracing::warn!(%error, "the log cannot be read back yet");
+                pulse.beat();
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(Duration::from_secs(2));
             }

@@ -1,39 +1,67 @@
 //! The sources of signals: streams, heartbeats and calls, each with its own task, all into one channel.
 
-use emboflow_bus::{Bus, ConsumerSpec, Delivery, HeartbeatChange};
+use std::time::Duration;
+
+use emboflow_bus::{Bus, ConsumerSpec, Delivery, Garbage, HeartbeatChange, Pulse, StreamState};
 use emboflow_model::executor::Heartbeat;
-use emboflow_protocol::call::{Claim, ClaimAnswer, Explain, Explanation};
-use emboflow_protocol::stream::{INTAKE, REPORTS};
+use emboflow_model::{ExecutorId, RunId};
+use emboflow_protocol::call::{Claim, ClaimAnswer, Explain, Explanation, ForgetAnswer, ForgetExecutor};
+use emboflow_protocol::report::Report;
+use emboflow_protocol::stream::{EVENTS, INTAKE, REPORTS};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// Messages taken from a stream at once at most.
 const BATCH: usize = 256;
+/// A heartbeat that NATS has kept for longer says nothing of its executor.
+const KEPT_HEARTBEAT: Duration = Duration::from_secs(60);
+/// How long to wait before NATS is asked again.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Something for the owner of the planner.
 pub(super) enum Signal {
     Requests(Vec<Delivery>),
     Reports(Vec<Delivery>),
     Heartbeat(Box<Heartbeat>),
-    Claim(Claim, oneshot::Sender<ClaimAnswer>),
+    Claim(Claim, oneshot::Sender<Result<ClaimAnswer, String>>),
     Explain(Explain, oneshot::Sender<Explanation>),
+    Forget(ForgetExecutor, oneshot::Sender<ForgetAnswer>),
+    /// Nothing may be made of these runs from now on; the answer is the place up to which something may have been.
+    Removing(Vec<RunId>, oneshot::Sender<u64>),
+    /// These runs are gone, or stay.
+    Removed(Vec<RunId>),
+    /// What an executor was to be told can never be sent: this is how its attempt ends.
+    Refused(Box<(ExecutorId, Report)>),
+    /// NATS has forgotten the events.
+    Emptied,
 }
 
 /// Opens every feed. They end with `stop`, or when nobody listens any more.
 pub(super) async fn open(
     bus: &Bus,
+    pulse: &Pulse,
     signals: mpsc::Sender<Signal>,
     stop: CancellationToken,
     tasks: &TaskTracker,
 ) -> anyhow::Result<()> {
-    let intake = ConsumerSpec { max_ack_pending: 4 * BATCH, ..ConsumerSpec::new(INTAKE, "scheduler-intake") };
-    let reports =
-        ConsumerSpec { max_ack_pending: 4 * BATCH, ..ConsumerSpec::new(REPORTS, "scheduler-reports") };
+    // Each may be a batch of hundreds: what is in work is held in memory.
+    let intake = ConsumerSpec {
+        max_ack_pending: BATCH,
+        pulse: pulse.clone(),
+        ..ConsumerSpec::new(INTAKE, "scheduler-intake")
+    };
+    let reports = ConsumerSpec {
+        max_ack_pending: 4 * BATCH,
+        pulse: pulse.clone(),
+        ..ConsumerSpec::new(REPORTS, "scheduler-reports")
+    };
     tasks.spawn(pump(bus.consume(intake).await?.until(stop.clone()), signals.clone(), Signal::Requests));
     tasks.spawn(pump(bus.consume(reports).await?.until(stop.clone()), signals.clone(), Signal::Reports));
     tasks.spawn(hear(bus.clone(), signals.clone(), stop.clone()));
+    tasks.spawn(notice_emptied(bus.clone(), signals.clone(), stop.clone()));
     tasks.spawn(serve_claims(bus.clone(), signals.clone(), stop.clone()));
+    tasks.spawn(serve_forgetting(bus.clone(), signals.clone(), stop.clone()));
     tasks.spawn(serve_explanations(bus.clone(), signals, stop));
     Ok(())
 }
@@ -45,14 +73,53 @@ async fn pump(
 ) {
     loop {
         let batch = consumer.next_batch(BATCH).await;
-        if batch.is_empty() || signals.send(signal(batch)).await.is_err() {
+        if batch.is_empty() {
             return;
+        }
+        let room = tokio::select! {
+            room = signals.reserve() => room,
+            // What has come meanwhile would otherwise look lost.
+            () = consumer.read_on() => return,
+        };
+        match room {
+            Ok(room) => room.send(signal(batch)),
+            Err(_) => return,
+        }
+    }
+}
+
+/// Says when the stream of events is another one than before, or has nothing in it at the start.
+pub(super) async fn notice_emptied(bus: Bus, signals: mpsc::Sender<Signal>, stop: CancellationToken) {
+    let (mut connection, mut made) = (bus.connection(), bus.streams_made());
+    let mut known = None;
+    while !stop.is_cancelled() {
+        connection.mark_unchanged();
+        made.mark_unchanged();
+        let pause = match bus.stream_state(&EVENTS).await {
+            Ok(StreamState { made_at, messages }) => {
+                let is_emptied = known.as_ref().map_or(messages == 0, |before| *before != made_at);
+                known = Some(made_at);
+                if is_emptied && signals.send(Signal::Emptied).await.is_err() {
+                    return;
+                }
+                Duration::MAX
+            }
+            Err(error) => {
+                tracing::debug!(%error, "the stream of events cannot be looked at yet");
+                ASK_AGAIN
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => {}
+            Ok(()) = connection.changed() => {}
+            Ok(()) = made.changed() => {}
+            () = tokio::time::sleep(pause) => {}
         }
     }
 }
 
 async fn hear(bus: Bus, signals: mpsc::Sender<Signal>, stop: CancellationToken) {
-    let mut heartbeats = match bus.watch_heartbeats().await {
+    let mut heartbeats = match bus.watch_heartbeats(Garbage::Bury, KEPT_HEARTBEAT).await {
         Ok(heartbeats) => heartbeats,
         Err(error) => return tracing::error!(%error, "heartbeats cannot be watched"),
     };
@@ -78,7 +145,7 @@ async fn serve_claims(bus: Bus, signals: mpsc::Sender<Signal>, stop: Cancellatio
     let served = bus
         .serve(Claim::filter(), stop, move |claim: Claim| {
             let signals = signals.clone();
-            async move { ask(&signals, |answer| Signal::Claim(claim, answer)).await }
+            async move { ask(&signals, |answer| Signal::Claim(claim, answer)).await? }
         })
         .await;
     if let Err(error) = served {
@@ -95,6 +162,18 @@ async fn serve_explanations(bus: Bus, signals: mpsc::Sender<Signal>, stop: Cance
         .await;
     if let Err(error) = served {
         tracing::error!(%error, "explanations are no longer answered");
+    }
+}
+
+async fn serve_forgetting(bus: Bus, signals: mpsc::Sender<Signal>, stop: CancellationToken) {
+    let served = bus
+        .serve(ForgetExecutor::filter(), stop, move |call: ForgetExecutor| {
+            let signals = signals.clone();
+            async move { ask(&signals, |answer| Signal::Forget(call, answer)).await }
+        })
+        .await;
+    if let Err(error) = served {
+        tracing::error!(%error, "executors can no longer be forgotten");
     }
 }
 

@@ -9,10 +9,15 @@ mod commit;
 mod fail_point;
 mod feeds;
 mod known_requests;
+mod liveness;
+mod message;
 mod outbox;
 mod project;
 mod recovery;
 mod requests;
+mod retention;
+#[cfg(test)]
+mod tests;
 mod tick;
 mod workflows;
 
@@ -23,13 +28,14 @@ use anyhow::Context;
 use emboflow_bus::Bus;
 use emboflow_protocol::storage_token::TokenKey;
 use emboflow_records::SharedRecords;
-use emboflow_service::Shutdown;
+use emboflow_service::{Health, Shutdown};
 
 use crate::config::Config;
 
 pub use fail_point::fail_points;
 
 use fail_point::FailPoints;
+use liveness::Liveness;
 
 /// The one shard there is today.
 const SHARD: u32 = 0;
@@ -38,6 +44,7 @@ const WAITING_SIGNALS: usize = 1_024;
 /// First pause before the driver starts over; doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What every life of the driver shares.
 pub(crate) struct Surroundings {
@@ -46,19 +53,25 @@ pub(crate) struct Surroundings {
     pub(crate) bus: Bus,
     pub(crate) storage_key: TokenKey,
     fail_points: Arc<FailPoints>,
+    liveness: Liveness,
 }
 
 /// Starts the driver. When it loses the shard or meets an input that it cannot survive, it starts over from the
-/// records; the bus counts deliveries and buries what kills it again and again.
+/// records; the bus counts deliveries and buries what kills it again and again. `health` gets a check of it.
 pub(crate) fn start(
     config: Config,
     records: SharedRecords,
     bus: Bus,
     shutdown: &Shutdown,
+    health: &Health,
 ) -> anyhow::Result<()> {
+    config.retention.check()?;
     let fail_points = Arc::new(FailPoints::parse(config.fail_at.as_deref())?);
     let storage_key = TokenKey::new(config.storage_key.reveal().as_bytes()).context("reading storage_key")?;
-    let surroundings = Arc::new(Surroundings { config, records, bus, storage_key, fail_points });
+    let liveness = Liveness::new();
+    let surroundings = Arc::new(Surroundings { config, records, bus, storage_key, fail_points, liveness });
+    let checked = surroundings.clone();
+    health.check("driver", CHECK_TIMEOUT, move || std::future::ready(checked.liveness.check()));
     let stop = shutdown.token();
     shutdown.spawn_vital("scheduler driver", async move {
         let mut pause = FIRST_PAUSE;
@@ -67,8 +80,14 @@ pub(crate) fn start(
             let life = tokio::spawn(tick::live(surroundings.clone(), stop.child_token()));
             match life.await {
                 Ok(Ok(())) => return Ok(()),
-                Ok(Err(error)) => tracing::error!("the scheduler starts over: {error:#}"),
-                Err(panic) => tracing::error!(%panic, "the scheduler starts over after a defect"),
+                Ok(Err(error)) => {
+                    tracing::error!("the scheduler starts over: {error:#}");
+                    surroundings.liveness.starts_over(format!("{error:#}"));
+                }
+                Err(panic) => {
+                    tracing::error!(%panic, "the scheduler starts over after a defect");
+                    surroundings.liveness.starts_over(format!("after a defect: {panic}"));
+                }
             }
             if began.elapsed() > LONGEST_PAUSE {
                 pause = FIRST_PAUSE;

@@ -1,18 +1,25 @@
 //! Tells the world what was decided, in the order of the log. Everything here may be told twice; the cursor says up to
 //! where it has been told once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use emboflow_bus::{Bus, BusError, Delivery, ack_all};
-use emboflow_model::{ExecutorId, PoolName};
-use emboflow_protocol::command::{Command, Commands};
+use emboflow_bus::{Bus, BusError, Delivery, Pulse, ack_all};
+use emboflow_model::transition::{AttemptEnd, AttemptTimes};
+use emboflow_model::{Cause, ExecutorId, Outcome, PoolName, Reason};
+use emboflow_protocol::batch::BatchAnswer;
+use emboflow_protocol::call::ForgetAnswer;
+use emboflow_protocol::command::{Command, Commands, Start};
 use emboflow_protocol::event::Event;
+use emboflow_protocol::message::Message;
+use emboflow_protocol::report::{Phase, Report};
 use emboflow_protocol::request::Answer;
-use tokio::sync::{mpsc, watch};
+use serde::Serialize;
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::fail_point::{FailPoint, FailPoints};
+use super::feeds::Signal;
 use crate::planner::Effect;
 
 /// Commands in one message at most, well below the server's message limit.
@@ -20,22 +27,36 @@ const MAX_COMMANDS: usize = 64;
 /// Bytes of commands in one message at most.
 const MAX_COMMAND_BYTES: usize = 512 * 1024;
 
+/// The answer to a message.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum Told {
+    One(Answer),
+    Batch(BatchAnswer),
+}
+
 /// What one tick has to tell.
 #[derive(Default)]
 pub(super) struct Parcel {
     /// All entries up to here are durable.
     pub(super) through_seq: u64,
     pub(super) effects: Vec<Effect>,
-    pub(super) replies: Vec<(String, Answer)>,
+    pub(super) replies: Vec<(String, Told)>,
     pub(super) settle: Vec<Delivery>,
     /// Requests that nobody could read, and why.
     pub(super) bury: Vec<(Delivery, String)>,
+    /// What became of executors that were to be forgotten, and who waits for it.
+    pub(super) forgotten: Vec<((ExecutorId, ForgetAnswer), oneshot::Sender<ForgetAnswer>)>,
 }
 
 impl Parcel {
     pub(super) fn is_empty(&self) -> bool {
-        let Self { through_seq: _, effects, replies, settle, bury } = self;
-        effects.is_empty() && replies.is_empty() && settle.is_empty() && bury.is_empty()
+        let Self { through_seq: _, effects, replies, settle, bury, forgotten } = self;
+        effects.is_empty()
+            && replies.is_empty()
+            && settle.is_empty()
+            && bury.is_empty()
+            && forgotten.is_empty()
     }
 
     fn merge(&mut self, other: Parcel) {
@@ -44,53 +65,164 @@ impl Parcel {
         self.replies.extend(other.replies);
         self.settle.extend(other.settle);
         self.bury.extend(other.bury);
+        self.forgotten.extend(other.forgotten);
     }
 }
 
-/// Sends parcels until the channel is closed. `told` follows the log.
-pub(super) async fn send_parcels(
-    bus: Bus,
-    fail_points: Arc<FailPoints>,
-    mut parcels: mpsc::UnboundedReceiver<Parcel>,
-    told: watch::Sender<u64>,
+/// Where the outbox sends to.
+pub(super) struct Outbox {
+    pub(super) bus: Bus,
+    pub(super) fail_points: Arc<FailPoints>,
+    pub(super) pulse: Pulse,
+    /// Where it says that an attempt cannot be given to its executor.
+    pub(super) signals: mpsc::Sender<Signal>,
+    /// Follows the log.
+    pub(super) told: watch::Sender<u64>,
+}
+
+impl Outbox {
+    /// Sends parcels until the channel is closed.
+    pub(super) async fn send_parcels(self, mut parcels: mpsc::UnboundedReceiver<Parcel>) {
+        while let Some(mut parcel) = parcels.recv().await {
+            while let Ok(next) = parcels.try_recv() {
+                parcel.merge(next);
+            }
+            let through_seq = parcel.through_seq;
+            self.tell(parcel).await;
+            self.told.send_if_modified(|seq| {
+                let grows = through_seq > *seq;
+                *seq = through_seq.max(*seq);
+                grows
+            });
+        }
+    }
+
+    async fn tell(&self, parcel: Parcel) {
+        let Self { bus, fail_points, .. } = self;
+        for effect in &parcel.effects {
+            fail_points.visit(FailPoint::Before(effect.kind()));
+        }
+        let (events, commands) = sort_effects(parcel.effects);
+        // The answer does not wait for the watchers: it is in the records, which is all that it promises.
+        for (subject, answer) in &parcel.replies {
+            fail_points.visit(FailPoint::BeforeReply);
+            if let Err(error) = bus.reply(subject, answer).await {
+                tracing::warn!(%subject, %error, "answer could not be sent; the caller can ask for the request by its key");
+            }
+        }
+        self.send_commands(commands).await;
+        self.send_events(events).await;
+        for ((executor, answer), caller) in parcel.forgotten {
+            forget(bus, executor, answer, caller).await;
+        }
+        for (delivery, why) in parcel.bury {
+            bury(delivery, "unreadable_request", &why).await;
+        }
+        if !parcel.settle.is_empty() {
+            fail_points.visit(FailPoint::BeforeSettle);
+            if let Err(error) = ack_all(parcel.settle).await {
+                tracing::debug!(%error, "a message could not be settled; it comes again and is recognised");
+            }
+        }
+    }
+
+    /// A command for which there is no room is left out: the executor is told again after a heartbeat. One that no
+    /// message takes ends its attempt.
+    async fn send_commands(&self, commands: Vec<Commands>) {
+        for (commands, error) in self.until_sent(commands, |_| true).await {
+            let executor = &commands.executor;
+            if !matches!(error, BusError::TooLarge { .. }) {
+                tracing::warn!(%executor, %error, "commands are left out; a heartbeat brings them again");
+                continue;
+            }
+            // Only a start can be so large, and it is alone in its message.
+            for command in &commands.commands {
+                let Command::Start(start) = command else { continue };
+                tracing::warn!(%executor, attempt = %start.attempt, %error, "an attempt cannot be given to its executor");
+                let refused = refused_start(executor.clone(), start, &error);
+                // This life of the driver is over when it fails; the next one sends the command again.
+                let _ = self.signals.send(Signal::Refused(Box::new(refused))).await;
+            }
+        }
+    }
+
+    /// One that is too large is left to the reader, who sees the gap and asks the records.
+    async fn send_events(&self, events: Vec<Event>) {
+        let is_too_large = |error: &BusError| matches!(error, BusError::TooLarge { .. });
+        for (event, error) in self.until_sent(events, is_too_large).await {
+            tracing::error!(id = event.id, %error, "an event is too large to be sent");
+        }
+    }
+
+    /// Tries until it works: a decision that is in the records is told sooner or later. Gives the messages that were
+    /// refused for a reason that does not pass.
+    async fn until_sent<M: Message>(
+        &self,
+        mut messages: Vec<M>,
+        gives_up: impl Fn(&BusError) -> bool,
+    ) -> Vec<(M, BusError)> {
+        let mut given_up = Vec::new();
+        let mut pause = Duration::from_millis(50);
+        loop {
+            let error = match self.bus.publish_all(&messages).await {
+                Err(error) => Some(error),
+                Ok(refused) => {
+                    let mut refused: HashMap<usize, BusError> = refused.into_iter().collect();
+                    let (mut again, mut last) = (Vec::new(), None);
+                    for (index, message) in messages.into_iter().enumerate() {
+                        match refused.remove(&index) {
+                            None => {}
+                            Some(error) if gives_up(&error) => given_up.push((message, error)),
+                            Some(error) => {
+                                again.push(message);
+                                last = Some(error);
+                            }
+                        }
+                    }
+                    messages = again;
+                    last
+                }
+            };
+            let Some(error) = error else { return given_up };
+            tracing::warn!(messages = messages.len(), %error, pause_ms = pause.as_millis() as u64, "cannot be sent yet");
+            self.pulse.beat();
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(5));
+        }
+    }
+}
+
+/// The end of an attempt whose executor cannot be told of it.
+fn refused_start(executor: ExecutorId, start: &Start, error: &BusError) -> (ExecutorId, Report) {
+    let end = AttemptEnd {
+        outcome: Outcome::Failed,
+        cause: Cause::User,
+        reason: Some(Reason::SpecInvalid),
+        message: Some(format!("what the task is to do, with all its inputs, fits into no message: {error}")),
+        exit_code: None,
+        times: AttemptTimes::default(),
+        log: None,
+        artifacts: Vec::new(),
+        image_digest: None,
+    };
+    let phase = Phase::Ended { end: Box::new(end) };
+    (executor, Report { attempt: start.attempt.clone(), fence: start.fence, phase })
+}
+
+/// Takes an executor off the list. The caller gets no answer when that fails, and asks again.
+async fn forget(
+    bus: &Bus,
+    executor: ExecutorId,
+    answer: ForgetAnswer,
+    caller: oneshot::Sender<ForgetAnswer>,
 ) {
-    while let Some(mut parcel) = parcels.recv().await {
-        while let Ok(next) = parcels.try_recv() {
-            parcel.merge(next);
-        }
-        let through_seq = parcel.through_seq;
-        tell(&bus, &fail_points, parcel).await;
-        told.send_if_modified(|seq| {
-            let grows = through_seq > *seq;
-            *seq = through_seq.max(*seq);
-            grows
-        });
+    if matches!(answer, ForgetAnswer::Forgotten { .. })
+        && let Err(error) = bus.forget_executor(&executor).await
+    {
+        return tracing::warn!(%executor, %error, "a forgotten executor is still on the list");
     }
-}
-
-async fn tell(bus: &Bus, fail_points: &FailPoints, parcel: Parcel) {
-    for effect in &parcel.effects {
-        fail_points.visit(FailPoint::Before(effect.kind()));
-    }
-    let (events, commands) = sort_effects(parcel.effects);
-    // The answer does not wait for the watchers: it is in the records, which is all that it promises.
-    for (subject, answer) in &parcel.replies {
-        fail_points.visit(FailPoint::BeforeReply);
-        if let Err(error) = bus.reply(subject, answer).await {
-            tracing::warn!(%subject, %error, "answer could not be sent; the caller can ask for the request by its key");
-        }
-    }
-    until_sent("commands", || bus.publish_all(&commands)).await;
-    until_sent("events", || bus.publish_all(&events)).await;
-    for (delivery, why) in parcel.bury {
-        bury(delivery, "unreadable_request", &why).await;
-    }
-    if !parcel.settle.is_empty() {
-        fail_points.visit(FailPoint::BeforeSettle);
-        if let Err(error) = ack_all(parcel.settle).await {
-            tracing::debug!(%error, "a message could not be settled; it comes again and is recognised");
-        }
-    }
+    // Nobody waits for it any more when this fails.
+    let _ = caller.send(answer);
 }
 
 /// Puts a message among the dead letters. When that fails it comes again, and is buried then.
@@ -139,28 +271,4 @@ fn pack(commands: Vec<Command>) -> Vec<Vec<Command>> {
         }
     }
     packs
-}
-
-/// Tries until it works: a decision that is in the records is told sooner or later. A message that can never be sent
-/// is left to the reader, who sees the gap and asks the records.
-async fn until_sent<F, Fut>(what: &str, send: F)
-where
-    F: Fn() -> Fut,
-    Fut: Future<Output = Result<(), BusError>>,
-{
-    let mut pause = Duration::from_millis(50);
-    loop {
-        match send().await {
-            Ok(()) => return,
-            Err(error @ BusError::TooLarge { .. }) => {
-                tracing::error!(what, %error, "a message is too large to be sent");
-                return;
-            }
-            Err(error) => {
-                tracing::warn!(what, %error, pause_ms = pause.as_millis() as u64, "cannot be sent yet");
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(Duration::from_secs(5));
-            }
-        }
-    }
 }

@@ -1,7 +1,7 @@
 //! The start: documents are brought up to the log, open runs are folded, and the effects that nobody may have seen are
 //! carried out again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -54,6 +54,9 @@ pub(super) async fn recover(
             planner.restore(run, now);
         }
     }
+    let removing =
+        records.removals(SHARD, u32::MAX).await.context("listing the runs that are being removed")?;
+    planner.begin_removal(removing.iter().map(|removal| removal.run));
     let parcel = effects_to_repeat(records, &mut workflows).await?;
     tracing::info!(
         seq,
@@ -120,7 +123,9 @@ async fn effects_to_repeat(records: &dyn Records, workflows: &mut Workflows) -> 
             }
             if transition.seq > told {
                 effects.extend(
-                    effects_of(transition, &folded).into_iter().map(|effect| (transition.seq, effect)),
+                    effects_of(transition, &folded, &mut HashMap::new())
+                        .into_iter()
+                        .map(|effect| (transition.seq, effect)),
                 );
             }
         }

@@ -1,44 +1,23 @@
-//! Reads run requests: from a message to an input for the planner, or to an answer at once.
+//! Reads run requests: from a message to inputs for the planner, and to an answer.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use emboflow_bus::Delivery;
 use emboflow_model::transition::Accepted;
 use emboflow_model::workflow::Workflow;
 use emboflow_model::{ProjectName, Run, RunId, RunState, run};
-use emboflow_protocol::dead_letter::project_of_subject;
-use emboflow_protocol::event::trace_id_of;
-use emboflow_protocol::request::{
-    Answer, RunBody, SubmitBody, Verb, is_reply_subject, parse_request_subject,
-};
-use emboflow_protocol::stream::MAX_REQUEST_BYTES;
+use emboflow_protocol::request::{Answer, RunBody, SubmitBody, Verb, check_labels, check_reason};
 use emboflow_protocol::{ErrorCode, FieldError};
 use emboflow_records::{Records, RecordsError, RequestOutcome};
-use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::known_requests::{Decided, KnownRequest, KnownRequests};
+use super::message::{Asked, Message, Refusal, Request, parse_body};
 use super::workflows::Workflows;
-use crate::planner::{Input, Planner, RunCommand, Submission, kept_tasks, planned_specs};
-
-/// Characters of an idempotency key at most.
-const MAX_KEY_LENGTH: usize = 200;
-
-/// A request as its message says it, before anything is looked up.
-pub(super) struct Request {
-    project: ProjectName,
-    verb: Verb,
-    key: String,
-    body_sha256: String,
-    trace_id: String,
-    reply_to: Option<String>,
-}
+use crate::planner::{Input, Planner, RunCommand, Submission, ended_badly, planned_specs};
 
 /// What became of a message.
 pub(super) struct Read {
-    pub(super) input: Option<Input>,
     pub(super) reply: Option<(String, Reply)>,
     /// Why the message goes to the dead letters too: nobody could read it.
     pub(super) unreadable: Option<String>,
@@ -46,6 +25,14 @@ pub(super) struct Read {
 
 /// The answer, as far as it is known before the decision.
 pub(super) enum Reply {
+    /// To a request.
+    One(Settled),
+    /// To a batch.
+    Batch(Vec<Settled>),
+}
+
+/// What becomes of one request.
+pub(super) enum Settled {
     /// Known already.
     Now(Answer),
     /// This run, as it is after the decision.
@@ -60,50 +47,92 @@ pub(super) struct Reader<'d> {
     pub(super) workflows: &'d mut Workflows,
 }
 
-type Refusal = Vec<FieldError>;
+/// Answers that were given earlier, by project and key.
+#[derive(Default)]
+pub(super) struct Earlier(HashMap<(ProjectName, String), KnownRequest>);
 
 impl Reader<'_> {
-    /// Reads one message. Errors: the records do not answer; the message comes again.
-    pub(super) async fn read(&mut self, delivery: &Delivery) -> Result<Read, RecordsError> {
-        let (request, refusal) = match identify(delivery) {
-            Ok(request) => (request, None),
-            Err(Unidentified::NoSubject(why)) => return Ok(misdirected(delivery, why)),
-            Err(Unidentified::Refused(request, errors)) => (*request, Some(errors)),
-        };
-        let makes_run = matches!(request.verb, Verb::Submit | Verb::Retry);
-        if makes_run && let Some(answer) = self.earlier_answer(&request).await? {
-            return Ok(answered(request, answer));
+    /// Looks the keys of all these messages up at once. Errors: the records do not answer.
+    pub(super) async fn look_up(&self, messages: &[Message]) -> Result<Earlier, RecordsError> {
+        let requests = messages.iter().flat_map(Message::requests).filter(|request| request.makes_run());
+        let unknown = requests.filter(|request| self.known.get(&request.project, &request.key).is_none());
+        let keys: Vec<_> = unknown.map(|request| (request.project.clone(), request.key.clone())).collect();
+        if keys.is_empty() {
+            return Ok(Earlier::default());
         }
-        let read = match refusal {
-            Some(errors) => Err(errors),
-            None => self.understand(&request, delivery).await?,
-        };
-        let unreadable = read.as_ref().err().and_then(|errors| unreadable(errors));
-        let mut read = match read {
-            Ok(Understood::Done(answer)) => answered(request, answer),
-            Ok(Understood::Input(run, input)) => self.decided(request, makes_run, run, input),
-            Err(errors) if makes_run => self.rejected(request, errors),
-            Err(errors) => answered(request, Answer::Rejected { errors }),
-        };
-        read.unreadable = unreadable;
-        Ok(read)
+        let stored = self.records.requests(&keys).await?;
+        let found = keys.into_iter().zip(stored).filter_map(|(key, stored)| {
+            let stored = stored?;
+            Some((key, KnownRequest { body_sha256: stored.body_sha256, outcome: stored.outcome.into() }))
+        });
+        Ok(Earlier(found.collect()))
     }
 
-    fn decided(&mut self, request: Request, makes_run: bool, run: RunId, input: Input) -> Read {
-        if makes_run {
-            self.remember(&request, Decided::Accepted(run));
-        }
-        let reply = request.reply_to.map(|subject| (subject, Reply::Run(run)));
-        Read { input: Some(input), reply, unreadable: None }
+    /// Reads one message; what it comes to joins `inputs`. Errors: the records do not answer, and the message comes
+    /// again. What was read of a batch until then stays read: its keys are known when it comes.
+    pub(super) async fn read(
+        &mut self,
+        message: Message,
+        earlier: &Earlier,
+        inputs: &mut Vec<Input>,
+    ) -> Result<Read, RecordsError> {
+        let mut unreadable = None;
+        let reply = match message.asked {
+            Asked::Unreadable { why, errors } => {
+                unreadable = Some(why);
+                Reply::One(Settled::Now(Answer::Rejected { errors }))
+            }
+            Asked::One(request) => {
+                let (input, settled) = self.settle(request, earlier).await?;
+                if let Settled::Now(Answer::Rejected { errors }) = &settled {
+                    unreadable = malformed(errors);
+                }
+                inputs.extend(input);
+                Reply::One(settled)
+            }
+            Asked::Batch(requests) => {
+                let mut all = Vec::with_capacity(requests.len());
+                for request in requests {
+                    let (input, settled) = self.settle(request, earlier).await?;
+                    inputs.extend(input);
+                    all.push(settled);
+                }
+                Reply::Batch(all)
+            }
+        };
+        Ok(Read { reply: message.reply_to.map(|subject| (subject, reply)), unreadable })
     }
 
-    fn rejected(&mut self, request: Request, errors: Vec<FieldError>) -> Read {
-        self.remember(&request, Decided::Rejected(errors.clone()));
-        let answer = Answer::Rejected { errors: errors.clone() };
-        let reply = request.reply_to.map(|subject| (subject, Reply::Now(answer)));
-        let Request { project, key, body_sha256, .. } = request;
-        let input = Input::Reject { project, key, body_sha256, errors };
-        Read { input: Some(input), reply, unreadable: None }
+    /// What one request comes to.
+    async fn settle(
+        &mut self,
+        mut request: Request,
+        earlier: &Earlier,
+    ) -> Result<(Option<Input>, Settled), RecordsError> {
+        let makes_run = request.makes_run();
+        if makes_run && let Some(answer) = self.earlier_answer(&request, earlier) {
+            return Ok((None, Settled::Now(answer)));
+        }
+        let refusal = std::mem::take(&mut request.refusal);
+        let understood = if refusal.is_empty() { self.understand(&request).await? } else { Err(refusal) };
+        Ok(match understood {
+            Ok(Understood::Done(answer)) => (None, Settled::Now(answer)),
+            Ok(Understood::Input(run, input)) => {
+                if makes_run {
+                    self.remember(&request, Decided::Accepted(run));
+                }
+                (Some(input), Settled::Run(run))
+            }
+            Err(errors) => {
+                let answer = Settled::Now(Answer::Rejected { errors: errors.clone() });
+                if !makes_run {
+                    return Ok((None, answer));
+                }
+                self.remember(&request, Decided::Rejected(errors.clone()));
+                let Request { project, key, body_sha256, .. } = request;
+                (Some(Input::Reject { project, key, body_sha256, errors }), answer)
+            }
+        })
     }
 
     fn remember(&mut self, request: &Request, outcome: Decided) {
@@ -112,39 +141,32 @@ impl Reader<'_> {
     }
 
     /// The answer to the same key, given before.
-    async fn earlier_answer(&self, request: &Request) -> Result<Option<Answer>, RecordsError> {
-        let (body_sha256, outcome) = match self.known.get(&request.project, &request.key) {
-            Some(known) => (known.body_sha256.clone(), known.outcome.clone()),
-            None => match self.records.request(&request.project, &request.key).await? {
-                None => return Ok(None),
-                Some(stored) => (stored.body_sha256, stored.outcome.into()),
-            },
-        };
-        if body_sha256 != request.body_sha256 {
+    fn earlier_answer(&self, request: &Request, earlier: &Earlier) -> Option<Answer> {
+        let known = self.known.get(&request.project, &request.key);
+        let known = known.or_else(|| earlier.0.get(&(request.project.clone(), request.key.clone())))?;
+        if known.body_sha256 != request.body_sha256 {
             let message = format!("the key '{}' was used for a request with another body", request.key);
-            return Ok(Some(Answer::Rejected {
-                errors: vec![FieldError::new(ErrorCode::RequestKeyReused, message)],
-            }));
+            let errors = vec![FieldError::new(ErrorCode::RequestKeyReused, message)];
+            return Some(Answer::Rejected { errors });
         }
-        Ok(Some(match outcome {
-            Decided::Accepted(run_id) => Answer::Accepted { run_id, repeated: true, run: None },
-            Decided::Rejected(errors) => Answer::Rejected { errors },
-        }))
+        Some(match &known.outcome {
+            Decided::Accepted(run_id) => Answer::Accepted { run_id: *run_id, repeated: true, run: None },
+            Decided::Rejected(errors) => Answer::Rejected { errors: errors.clone() },
+        })
     }
 
-    async fn understand(
-        &mut self,
-        request: &Request,
-        delivery: &Delivery,
-    ) -> Result<Result<Understood, Refusal>, RecordsError> {
+    async fn understand(&mut self, request: &Request) -> Result<Result<Understood, Refusal>, RecordsError> {
         match request.verb {
-            Verb::Submit => match parse_body::<SubmitBody>(&delivery.payload) {
+            Verb::Submit => match parse_body::<SubmitBody>(&request.body) {
                 Ok(body) => self.submit(request, body).await,
                 Err(errors) => Ok(Err(errors)),
             },
-            verb => match parse_body::<RunBody>(&delivery.payload) {
-                Ok(body) if verb == Verb::Retry => self.retry(request, body).await,
-                Ok(body) => self.command(request, verb, body).await,
+            verb => match parse_body::<RunBody>(&request.body) {
+                Ok(body) => match check_reason(body.reason.as_deref()) {
+                    errors if !errors.is_empty() => Ok(Err(errors)),
+                    _ if verb == Verb::Retry => self.retry(request, body).await,
+                    _ => self.command(request, verb, body).await,
+                },
                 Err(errors) => Ok(Err(errors)),
             },
         }
@@ -191,7 +213,12 @@ impl Reader<'_> {
             Ok(Submission { run, project: request.project.clone(), workflow, accepted })
         });
         Ok(match made {
-            Ok(submission) => Ok(Understood::Input(run, Input::Submit(Box::new(submission)))),
+            Ok(submission) => match check_labels(&submission.accepted.labels) {
+                errors if errors.is_empty() => {
+                    Ok(Understood::Input(run, Input::Submit(Box::new(submission))))
+                }
+                errors => Err(errors),
+            },
             Err(problems) => Err(problems.into_iter().map(FieldError::from).collect()),
         })
     }
@@ -249,6 +276,9 @@ impl Reader<'_> {
             let message = format!("{} has not ended: cancel it first, or wait", body.run);
             return Ok(Err(vec![FieldError::new(ErrorCode::RunStateConflict, message)]));
         }
+        if self.planner.is_removing(body.run) {
+            return Ok(Err(vec![run_not_found(request, body.run)]));
+        }
         let history = self.records.histories(vec![body.run]).await?.pop().unwrap_or_default();
         let folded = Run::fold(&history).ok().flatten().filter(|run| run.summary.project == request.project);
         let (Some(old), Some(first)) = (folded, history.first().and_then(run::accepted)) else {
@@ -258,7 +288,7 @@ impl Reader<'_> {
             let message = format!("{} has no task {unknown}", body.run);
             return Ok(Err(vec![FieldError::new(ErrorCode::TaskNotFound, message)]));
         }
-        if kept_tasks(&old, &body.tasks).len() == old.tasks.len() {
+        if body.tasks.is_empty() && !old.tasks.values().any(ended_badly) {
             let message = format!("every task of {} ended well: name the tasks to repeat", body.run);
             return Ok(Err(vec![FieldError::new(ErrorCode::RunNothingToRetry, message)]));
         }
@@ -287,90 +317,10 @@ enum Understood {
     Done(Answer),
 }
 
-/// A message that is no request that can be carried out.
-enum Unidentified {
-    /// The subject has no project or no known verb.
-    NoSubject(String),
-    /// A project, and a reason to refuse it.
-    Refused(Box<Request>, Refusal),
-}
-
-/// A typo in the verb is a rejection, not silence, wherever the project is known.
-fn misdirected(delivery: &Delivery, why: String) -> Read {
-    let project = project_of_subject(&delivery.subject);
-    let own = |subject: &&str| project.as_ref().is_some_and(|project| is_reply_subject(project, subject));
-    let errors = vec![FieldError::new(ErrorCode::RequestSubject, &why)];
-    let reply = delivery.headers.reply_to().filter(own);
-    let reply = reply.map(|subject| (subject.to_owned(), Reply::Now(Answer::Rejected { errors })));
-    Read { input: None, reply, unreadable: Some(why) }
-}
-
-fn identify(delivery: &Delivery) -> Result<Request, Unidentified> {
-    let (project, verb) = parse_request_subject(&delivery.subject)
-        .map_err(|error| Unidentified::NoSubject(error.to_string()))?;
-    let body_sha256 = hex(&Sha256::digest(&delivery.payload));
-    let given_key = delivery.headers.idempotency_key();
-    // Without a key of the caller the message is its own: a redelivery finds the same one.
-    let own_key = || format!("nats-{}-{}", delivery.published_at.0, delivery.sequence);
-    let traced = delivery.traceparent().and_then(trace_id_of);
-    let mut request = Request {
-        project,
-        verb,
-        key: given_key.map_or_else(own_key, str::to_owned),
-        body_sha256,
-        trace_id: traced.unwrap_or_else(|| Uuid::new_v4().simple().to_string()),
-        reply_to: delivery.headers.reply_to().map(str::to_owned),
-    };
-    let mut errors = Vec::new();
-    if let Some(subject) = request.reply_to.take_if(|subject| !is_reply_subject(&request.project, subject)) {
-        let message =
-            format!("'{subject}' is neither below emboflow.reply.{}. nor an inbox", request.project);
-        errors.push(FieldError::new(ErrorCode::RequestReplySubject, message));
-    }
-    if !is_key(&request.key) {
-        let message = format!("an idempotency key has 1 to {MAX_KEY_LENGTH} printable ASCII characters");
-        errors.push(FieldError::new(ErrorCode::RequestKeyInvalid, message));
-        request.key = own_key();
-    }
-    if delivery.payload.len() > MAX_REQUEST_BYTES {
-        let message = format!("{} bytes, at most {MAX_REQUEST_BYTES} are allowed", delivery.payload.len());
-        errors.push(FieldError::new(ErrorCode::RequestTooLarge, message));
-    }
-    if errors.is_empty() { Ok(request) } else { Err(Unidentified::Refused(Box::new(request), errors)) }
-}
-
-fn is_key(key: &str) -> bool {
-    (1..=MAX_KEY_LENGTH).contains(&key.len())
-        && key.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
-}
-
-fn parse_body<T: DeserializeOwned>(payload: &[u8]) -> Result<T, Refusal> {
-    // serde would read a list as the fields in their order; nobody means that.
-    let object: Result<Map<String, Value>, _> = serde_json::from_slice(payload);
-    object.and_then(|object| serde_json::from_value(Value::Object(object))).map_err(
-        |error: serde_json::Error| {
-            let at = |place: usize| u32::try_from(place).ok().filter(|place| *place > 0);
-            vec![FieldError {
-                line: at(error.line()),
-                column: at(error.column()),
-                ..FieldError::new(
-                    ErrorCode::RequestMalformed,
-                    format!("the body is not the JSON of this request: {error}"),
-                )
-            }]
-        },
-    )
-}
-
 /// Whether the refusal means that the message itself could not be read.
-fn unreadable(errors: &[FieldError]) -> Option<String> {
+fn malformed(errors: &Refusal) -> Option<String> {
     let malformed = errors.iter().find(|error| error.code == ErrorCode::RequestMalformed.code())?;
     Some(malformed.message.clone())
-}
-
-fn answered(request: Request, answer: Answer) -> Read {
-    let reply = request.reply_to.map(|subject| (subject, Reply::Now(answer)));
-    Read { input: None, reply, unreadable: None }
 }
 
 fn run_not_found(request: &Request, run: RunId) -> FieldError {
@@ -383,10 +333,6 @@ fn new_run_id() -> RunId {
 
 fn workflow_name(workflow: &Workflow) -> emboflow_model::WorkflowName {
     workflow.name.parse().expect("the validator lets only names through")
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl From<RequestOutcome> for Decided {

@@ -3,16 +3,20 @@
 //! A tick takes everything that has arrived, lets the planner decide on all of it, commits all decisions as one batch,
 //! and only then tells anybody. When nothing arrives nothing happens: there is no polling.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::bail;
 use emboflow_bus::Delivery;
 use emboflow_model::{LogEntry, RunId, RunSummary};
+use emboflow_protocol::batch::BatchAnswer;
+use emboflow_protocol::call::{Claim, ClaimAnswer, ForgetAnswer};
+use emboflow_protocol::event::Event;
 use emboflow_protocol::report::Reports;
 use emboflow_protocol::request::Answer;
 use emboflow_records::{Cursor, RequestRecord};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -20,16 +24,17 @@ use super::clock::Clock;
 use super::fail_point::FailPoint;
 use super::feeds::{self, Signal};
 use super::known_requests::KnownRequests;
-use super::outbox::{self, Parcel};
+use super::message::Message;
+use super::outbox::{self, Outbox, Parcel, Told};
 use super::project::{self, Changed};
-use super::requests::{Reader, Reply};
+use super::requests::{Reader, Reply, Settled};
 use super::workflows::Workflows;
-use super::{SHARD, Surroundings, WAITING_SIGNALS, calls, commit, recovery};
+use super::{SHARD, Surroundings, WAITING_SIGNALS, calls, commit, recovery, retention};
 use crate::measure;
 use crate::planner::{Decisions, Effect, Input, Planner};
 
-/// Messages of one tick at most: bounds how long a commit can become.
-const MESSAGES_A_TICK: usize = 1_024;
+/// Requests and reports of one tick, about: bounds how long a commit can become. A message is never cut in two.
+const ASKED_A_TICK: usize = 1_024;
 /// How long a message waits before it is looked at again when the records did not answer.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// The effects cursor is written at most this often; after a crash effects are only repeated.
@@ -42,6 +47,8 @@ struct Driver {
     clock: Clock,
     known: KnownRequests,
     workflows: Workflows,
+    /// Messages of the intake that the ticks so far had no room for.
+    backlog: VecDeque<Delivery>,
     parcels: mpsc::UnboundedSender<Parcel>,
     changes: mpsc::UnboundedSender<Changed>,
     written: watch::Receiver<u64>,
@@ -55,7 +62,10 @@ struct Batch {
     settle: Vec<Delivery>,
     /// Messages that nobody could read, and why. They are buried once the refusal is in the records.
     bury: Vec<(Delivery, String)>,
-    messages: usize,
+    /// Who waits for the end of an executor.
+    forgetting: Vec<oneshot::Sender<ForgetAnswer>>,
+    /// Requests and reports in it.
+    asked: usize,
 }
 
 /// Lives until `stop`. Errors: the shard is lost, or the records cannot be read back.
@@ -69,18 +79,28 @@ pub(super) async fn live(surroundings: Arc<Surroundings>, stop: CancellationToke
     let (parcels, sent) = mpsc::unbounded_channel();
     let (changes, changed) = mpsc::unbounded_channel();
     let (told, follow) = watch::channel(0);
-    let (wrote, written) = watch::channel(0);
-    tasks.spawn(outbox::send_parcels(surroundings.bus.clone(), surroundings.fail_points.clone(), sent, told));
+    let (wrote, written) = watch::channel(recovered.planner.last_seq());
     tasks.spawn(project::write_behind(records.clone(), SHARD, changed, wrote));
     tasks.spawn(follow_effects(surroundings.clone(), follow));
     let (signals, mut inbox) = mpsc::channel(WAITING_SIGNALS);
-    feeds::open(&surroundings.bus, signals, stop.clone(), &tasks).await?;
+    let Surroundings { bus, fail_points, liveness, .. } = &*surroundings;
+    let outbox = Outbox {
+        bus: bus.clone(),
+        fail_points: fail_points.clone(),
+        pulse: liveness.pulse.clone(),
+        signals: signals.clone(),
+        told,
+    };
+    tasks.spawn(outbox.send_parcels(sent));
+    feeds::open(bus, &liveness.pulse, signals.clone(), stop.clone(), &tasks).await?;
+    tasks.spawn(retention::keep(surroundings.clone(), signals, written.clone(), stop.clone()));
     let mut driver = Driver {
         surroundings,
         planner: recovered.planner,
         clock,
         known: KnownRequests::default(),
         workflows: recovered.workflows,
+        backlog: VecDeque::new(),
         parcels,
         changes,
         written,
@@ -102,77 +122,145 @@ impl Driver {
         inbox: &mut mpsc::Receiver<Signal>,
     ) -> anyhow::Result<()> {
         loop {
+            self.surroundings.liveness.waits();
             let timer = self.planner.next_timer().map(|at| self.clock.until(at));
-            let first = tokio::select! {
+            let mut next = tokio::select! {
                 biased;
                 () = stop.cancelled() => return Ok(()),
+                () = std::future::ready(()), if !self.backlog.is_empty() => None,
                 signal = inbox.recv() => match signal {
                     Some(signal) => Some(signal),
                     None => return Ok(()),
                 },
                 () = tokio::time::sleep(timer.unwrap_or_default()), if timer.is_some() => None,
             };
+            self.surroundings.liveness.ticks();
             let mut batch = Batch::default();
-            let mut next = first;
-            while let Some(signal) = next {
-                self.take(signal, &mut batch).await;
-                next = if batch.messages < MESSAGES_A_TICK { inbox.try_recv().ok() } else { None };
+            while batch.asked < ASKED_A_TICK {
+                let Some(signal) = next.or_else(|| inbox.try_recv().ok()) else { break };
+                self.take(signal, &mut batch).await?;
+                next = None;
             }
+            self.take_requests(&mut batch).await;
             self.decide(batch).await?;
         }
     }
 
-    async fn take(&mut self, signal: Signal, batch: &mut Batch) {
+    /// Errors: the shard is lost.
+    async fn take(&mut self, signal: Signal, batch: &mut Batch) -> anyhow::Result<()> {
         match signal {
-            Signal::Requests(deliveries) => {
-                batch.messages += deliveries.len();
-                for delivery in deliveries {
-                    self.take_request(delivery, batch).await;
-                }
-            }
+            Signal::Requests(deliveries) => self.backlog.extend(deliveries),
             Signal::Reports(deliveries) => {
-                batch.messages += deliveries.len();
                 for delivery in deliveries {
                     take_reports(delivery, batch).await;
                 }
             }
             Signal::Heartbeat(beat) => batch.inputs.push(Input::Heartbeat(beat)),
             Signal::Claim(claim, answer) => {
+                let answered = self.answer_claim(&claim).await?;
                 // Nobody waits for it any more when this fails.
-                let _ =
-                    answer.send(calls::answer_claim(&self.planner, &self.surroundings.storage_key, &claim));
+                let _ = answer.send(answered);
             }
             Signal::Explain(question, answer) => {
                 let _ = answer.send(calls::explain(&self.planner, &question, self.clock.now()));
             }
+            Signal::Forget(call, answer) => {
+                batch.inputs.push(Input::Forget(call.executor));
+                batch.forgetting.push(answer);
+            }
+            Signal::Removing(runs, answer) => {
+                let _ = answer.send(self.planner.begin_removal(runs));
+            }
+            Signal::Removed(runs) => self.planner.end_removal(&runs),
+            Signal::Refused(refused) => {
+                let (executor, report) = *refused;
+                batch.inputs.push(Input::Report { executor, report });
+            }
+            Signal::Emptied => self.tell_open_runs().await,
+        }
+        Ok(())
+    }
+
+    /// An attempt that this planner does not know may be another scheduler's. Errors: it is, the shard is lost.
+    async fn answer_claim(&self, claim: &Claim) -> anyhow::Result<Result<ClaimAnswer, String>> {
+        let Surroundings { config, records, storage_key, .. } = &*self.surroundings;
+        let life = Duration::from_millis(config.storage_token_ms);
+        let answer = match calls::answer_claim(&self.planner, storage_key, life, claim) {
+            Ok(refused @ ClaimAnswer::Refused { .. }) => refused,
+            granted => return Ok(granted.map_err(|error| error.to_string())),
+        };
+        let decided = self.planner.last_seq();
+        match records.last_seq(SHARD).await {
+            Ok(stored) if stored == decided => Ok(Ok(answer)),
+            Ok(stored) => {
+                bail!("the log ends at {stored} instead of {decided}: this scheduler has lost the shard")
+            }
+            Err(error) => Ok(Err(format!("the records do not answer: {error}"))),
         }
     }
 
-    async fn take_request(&mut self, delivery: Delivery, batch: &mut Batch) {
+    /// Says of each open run what it is now: whoever reads the events from their beginning has lost the earlier ones.
+    async fn tell_open_runs(&self) {
+        let open = match self.surroundings.records.open_runs(SHARD).await {
+            Ok(open) => open,
+            Err(error) => return tracing::warn!(%error, "the open runs cannot be told again"),
+        };
+        let at = self.clock.now();
+        let runs = open.into_iter().filter_map(|run| self.planner.run(run));
+        let events = runs.map(|open| Event::of_state(&open.run.summary, SHARD, at, Vec::new(), true));
+        let effects: Vec<_> = events.map(|event| Effect::Publish(Box::new(event))).collect();
+        tracing::info!(runs = effects.len(), "NATS has forgotten the events: telling the open runs again");
+        self.hand_over(Parcel { through_seq: self.planner.last_seq(), effects, ..Parcel::default() });
+    }
+
+    /// Reads waiting messages of the intake until the tick is full; the keys of all of them in one look-up.
+    async fn take_requests(&mut self, batch: &mut Batch) {
+        let mut deliveries = Vec::new();
+        let mut messages = Vec::new();
+        while batch.asked < ASKED_A_TICK
+            && let Some(delivery) = self.backlog.pop_front()
+        {
+            let message = Message::read(&delivery);
+            batch.asked += message.requests().len().max(1);
+            messages.push(message);
+            deliveries.push(delivery);
+        }
         let mut reader = Reader {
             planner: &self.planner,
             records: &*self.surroundings.records,
             known: &mut self.known,
             workflows: &mut self.workflows,
         };
-        let read = match reader.read(&delivery).await {
-            Ok(read) => read,
+        let earlier = match reader.look_up(&messages).await {
+            Ok(earlier) => earlier,
             Err(error) => {
-                tracing::warn!(%error, "a request waits for the records");
-                return delivery.retry_after(LOOK_AGAIN).await;
+                tracing::warn!(%error, requests = messages.len(), "requests wait for the records");
+                for delivery in deliveries {
+                    delivery.retry_after(LOOK_AGAIN).await;
+                }
+                return;
             }
         };
-        batch.inputs.extend(read.input);
-        batch.replies.extend(read.reply);
-        match read.unreadable {
-            None => batch.settle.push(delivery),
-            Some(why) => batch.bury.push((delivery, why)),
+        for (message, delivery) in messages.into_iter().zip(deliveries) {
+            match reader.read(message, &earlier, &mut batch.inputs).await {
+                Ok(read) => {
+                    batch.replies.extend(read.reply);
+                    match read.unreadable {
+                        None => batch.settle.push(delivery),
+                        Some(why) => batch.bury.push((delivery, why)),
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a request waits for the records");
+                    delivery.retry_after(LOOK_AGAIN).await;
+                }
+            }
         }
     }
 
     /// Lets the planner decide, commits, and hands over what follows. Errors: the shard is lost.
     async fn decide(&mut self, batch: Batch) -> anyhow::Result<()> {
-        let Batch { inputs, replies, settle, bury, .. } = batch;
+        let Batch { inputs, replies, settle, bury, forgetting, asked: _ } = batch;
         let timing = measure::DECISION.start_timer();
         let now = self.clock.now();
         let decisions = self.planner.step(inputs, now);
@@ -184,7 +272,7 @@ impl Driver {
         measure::OPEN_RUNS.set(self.planner.open_runs() as i64);
         measure::QUEUED_TASKS.set(self.planner.queued_tasks() as i64);
         let replies = self.answers(replies, &decisions);
-        let Decisions { entries, effects, unlogged, runs, tasks } = decisions;
+        let Decisions { entries, effects, unlogged, runs, tasks, forgotten } = decisions;
         let through_seq = self.planner.last_seq();
         if !entries.is_empty() {
             let requests = entries.iter().filter_map(RequestRecord::of).collect();
@@ -192,7 +280,8 @@ impl Driver {
             let _ = self.changes.send(Changed { through_seq, runs, tasks, requests });
         }
         let effects: Vec<Effect> = effects.into_iter().map(|(_, effect)| effect).chain(unlogged).collect();
-        self.hand_over(Parcel { through_seq, effects, replies, settle, bury });
+        let forgotten = forgotten.into_iter().zip(forgetting).collect();
+        self.hand_over(Parcel { through_seq, effects, replies, settle, bury, forgotten });
         Ok(())
     }
 
@@ -203,7 +292,8 @@ impl Driver {
         self.surroundings.fail_points.visit(FailPoint::BeforeCommit);
         let timing = measure::COMMIT.start_timer();
         let shared = entries.iter().cloned().map(Arc::new).collect();
-        commit::commit(&*self.surroundings.records, SHARD, shared).await?;
+        let Surroundings { records, liveness, .. } = &*self.surroundings;
+        commit::commit(&**records, &liveness.pulse, SHARD, shared).await?;
         timing.observe_duration();
         measure::COMMIT_ENTRIES.observe(entries.len() as f64);
         measure::count(entries);
@@ -218,16 +308,20 @@ impl Driver {
         }
     }
 
-    fn answers(&self, replies: Vec<(String, Reply)>, decisions: &Decisions) -> Vec<(String, Answer)> {
+    fn answers(&self, replies: Vec<(String, Reply)>, decisions: &Decisions) -> Vec<(String, Told)> {
         let changed: HashMap<RunId, &RunSummary> = decisions.runs.iter().map(|run| (run.id, run)).collect();
-        let answer = |reply| match reply {
-            Reply::Now(answer) => answer,
-            Reply::Run(run_id) => {
+        let answer = |settled| match settled {
+            Settled::Now(answer) => answer,
+            Settled::Run(run_id) => {
                 let run = changed.get(&run_id).map(|run| Box::new((*run).clone()));
                 Answer::Accepted { run_id, repeated: false, run }
             }
         };
-        replies.into_iter().map(|(subject, reply)| (subject, answer(reply))).collect()
+        let told = |reply| match reply {
+            Reply::One(settled) => Told::One(answer(settled)),
+            Reply::Batch(all) => Told::Batch(BatchAnswer::fitted(all.into_iter().map(answer).collect())),
+        };
+        replies.into_iter().map(|(subject, reply)| (subject, told(reply))).collect()
     }
 }
 
@@ -235,6 +329,7 @@ async fn take_reports(delivery: Delivery, batch: &mut Batch) {
     match delivery.decode::<Reports>() {
         Ok(reports) => {
             let executor = reports.executor;
+            batch.asked += reports.reports.len();
             let inputs = reports
                 .reports
                 .into_iter()

@@ -2,7 +2,8 @@
 
 use emboflow_model::state::{Reason, RunState, TaskState};
 use emboflow_model::transition::Change;
-use emboflow_model::{RunId, Task, TaskKey, Timestamp};
+use emboflow_model::workflow::{Context, Problem};
+use emboflow_model::{RunId, Task, TaskKey};
 
 use super::open_run::OpenRun;
 use super::step::Step;
@@ -32,53 +33,50 @@ impl Step<'_> {
     fn let_go(&mut self, run: RunId, spec: usize) {
         let Some(open) = self.planner.runs.get(&run) else { return };
         let name = open.run.summary.graph[spec].name.clone();
-        let verdict = open.workflow.condition(name.as_str(), &open.context());
+        let context = open.context(spec);
+        let verdict = open.workflow.condition(name.as_str(), &context);
         let upstream_failed = failed_need(open, spec);
         for task in open.waiting_tasks(spec) {
             match &verdict {
-                Ok(true) => self.queue_task(run, task),
+                Ok(true) => self.queue_task(run, task, &context),
                 Ok(false) if upstream_failed => {
                     self.finish_task(run, &task, TaskState::UpstreamFailed, Some(Reason::Upstream), None);
                 }
                 Ok(false) => self.finish_task(run, &task, TaskState::Skipped, None, None),
-                Err(problem) => {
-                    let message = Some(problem.message.clone());
-                    self.finish_task(run, &task, TaskState::Failed, Some(Reason::SpecInvalid), message);
-                }
+                Err(problem) => self.refuse_task(run, &task, problem),
             }
         }
+    }
+
+    /// The file says something about the task that cannot be carried out.
+    pub(super) fn refuse_task(&mut self, run: RunId, task: &TaskKey, problem: &Problem) {
+        let message = Some(problem.message.clone());
+        self.finish_task(run, task, TaskState::Failed, Some(Reason::SpecInvalid), message);
     }
 
     /// The task is ready: it takes its place in a lane.
-    pub(super) fn queue_task(&mut self, run: RunId, task: TaskKey) {
-        let Some(open) = self.planner.runs.get(&run) else { return };
-        match open.shape(&task) {
-            None => {}
-            Some(Ok(_)) => {
-                self.step_task(run, &task, TaskState::Queued);
-                self.newly_queued.push((run, task.clone()));
-                self.enqueue(run, task);
-            }
-            Some(Err(problem)) => {
-                let message = Some(problem.message);
-                self.finish_task(run, &task, TaskState::Failed, Some(Reason::SpecInvalid), message);
-            }
-        }
-    }
-
-    /// Puts a queued task into its lane, if its spec may have one more in flight.
-    pub(super) fn enqueue(&mut self, run: RunId, task: TaskKey) {
+    fn queue_task(&mut self, run: RunId, task: TaskKey, context: &Context) {
         let Some(open) = self.planner.runs.get_mut(&run) else { return };
-        if open.admit(&task) {
-            self.push_to_lane(run, task);
+        match open.shape(&task, context) {
+            None => {}
+            Some(Ok(shape)) => {
+                let admitted = open.admit(&task);
+                self.step_task(run, &task, TaskState::Queued);
+                if admitted {
+                    self.planner.ready.push(shape, (run, task.clone()));
+                }
+                self.newly_queued.push((run, task));
+            }
+            Some(Err(problem)) => self.refuse_task(run, &task, &problem),
         }
     }
 
     /// Puts an admitted task into its lane.
     pub(super) fn push_to_lane(&mut self, run: RunId, task: TaskKey) {
-        let shape = self.planner.runs.get(&run).and_then(|open| open.shape(&task));
-        if let Some(Ok(shape)) = shape {
-            self.planner.ready.push(shape, run, task);
+        let Some(open) = self.planner.runs.get(&run) else { return };
+        let Some(spec) = open.spec_index(&task) else { return };
+        if let Some(Ok(shape)) = open.shape(&task, &open.context(spec)) {
+            self.planner.ready.push(shape, (run, task));
         }
     }
 
@@ -88,8 +86,12 @@ impl Step<'_> {
             self.planner.runs.get(&run).and_then(|open| open.run.tasks.get(task)).is_some_and(|found| {
                 found.state == TaskState::Waiting && found.retry_at.is_some_and(|at| at <= self.now)
             });
-        if due {
-            self.queue_task(run, task.clone());
+        if !due {
+            return;
+        }
+        let context = self.planner.runs.get(&run).and_then(|open| Some(open.context(open.spec_index(task)?)));
+        if let Some(context) = context {
+            self.queue_task(run, task.clone(), &context);
         }
     }
 
@@ -105,14 +107,16 @@ impl Step<'_> {
         let Some(from) = self.task_state(run, task) else { return };
         debug_assert!(from.may_become(to), "{task}: {from} -> {to}");
         self.emit(run, Change::Task { task: task.clone(), from, to, reason, message, retry_at: None });
+        if from == TaskState::Queued {
+            self.planner.ready.remove(&(run, task.clone()));
+        }
         if matches!(from, TaskState::Queued | TaskState::Active) {
             self.let_follow(run, task);
         }
         self.touched.push(run);
         let Some(open) = self.planner.runs.get_mut(&run) else { return };
         let Some(index) = open.spec_index(task) else { return };
-        open.specs[index].unfinished = open.specs[index].unfinished.saturating_sub(1);
-        if open.specs[index].unfinished == 0 {
+        if open.note_end(index) {
             self.meet_dependents(run, index);
         }
     }
@@ -164,11 +168,8 @@ impl Step<'_> {
     }
 
     pub(super) fn watch_run_timeout(&mut self, run: RunId) {
-        let Some(open) = self.planner.runs.get(&run) else { return };
-        if let (Some(started_at), Some(timeout_ms)) =
-            (open.run.summary.started_at, open.workflow.timeout_ms())
-        {
-            self.planner.timers.set(started_at.plus_ms(timeout_ms), Timer::RunTimeout(run));
+        if let Some(at) = self.planner.runs.get(&run).and_then(OpenRun::times_out_at) {
+            self.planner.timers.set(at, Timer::RunTimeout(run));
         }
     }
 
@@ -215,11 +216,10 @@ fn verdict(open: &OpenRun) -> (RunState, Option<String>) {
     (RunState::Failed, Some(format!("{} failed: {why}{more}", first.key)))
 }
 
-/// A need of the spec ended badly, the file does not say to go on, and the spec has no condition of its own.
+/// A need of the spec ended badly, the file does not say to go on, and the spec's condition has nothing to say to it.
 fn failed_need(open: &OpenRun, spec: usize) -> bool {
     let spec = &open.run.summary.graph[spec];
-    let explicit = open.workflow.task(spec.name.as_str()).is_some_and(|task| task.condition.is_some());
-    !explicit
+    !open.workflow.judges_needs(spec.name.as_str())
         && open.run.tasks.values().any(|other| {
             let bad =
                 matches!(other.state, TaskState::Failed | TaskState::UpstreamFailed | TaskState::Cancelled);
@@ -235,14 +235,24 @@ impl Step<'_> {
     /// Takes up a run that was read back from the records: its ready tasks, its timers and what it holds.
     pub(super) fn resume_run(&mut self, run: RunId) {
         let Some(open) = self.planner.runs.get(&run) else { return };
-        let tasks: Vec<(TaskKey, TaskState, Option<Timestamp>)> =
-            open.run.tasks.values().map(|task| (task.key.clone(), task.state, task.retry_at)).collect();
-        for (task, state, retry_at) in tasks {
-            match (state, retry_at) {
-                (TaskState::Queued, _) => self.enqueue(run, task),
-                (TaskState::Waiting, Some(at)) => self.planner.timers.set(at, Timer::Retry(run, task)),
-                (TaskState::Active, _) => self.take_back_attempt(run, task),
+        let (mut active, mut queued) = (Vec::new(), Vec::new());
+        for task in open.run.tasks.values() {
+            match (task.state, task.retry_at) {
+                (TaskState::Active, _) => active.push(task.key.clone()),
+                (TaskState::Queued, _) => queued.push(task.key.clone()),
+                (TaskState::Waiting, Some(at)) => {
+                    self.planner.timers.set(at, Timer::Retry(run, task.key.clone()));
+                }
                 _ => {}
+            }
+        }
+        // What runs already has its place among those in flight before anything else asks for one.
+        for task in active {
+            self.take_back_attempt(run, task);
+        }
+        for task in queued {
+            if self.planner.runs.get_mut(&run).is_some_and(|open| open.admit(&task)) {
+                self.push_to_lane(run, task);
             }
         }
         self.watch_run_timeout(run);

@@ -5,7 +5,9 @@ use std::cmp::Reverse;
 use emboflow_model::runtime_spec::{StageIn, StageInSource};
 use emboflow_model::state::TaskState;
 use emboflow_model::transition::PlannedSpec;
-use emboflow_model::workflow::{Context, PlannedTask, Problem, RenderedTask, Workflow};
+use emboflow_model::workflow::{
+    InputReference, PlannedTask, Problem, RenderedPlacement, RenderedTask, Workflow,
+};
 use emboflow_model::{PoolName, Run, RunSummary, RuntimeSpec, TaskKey};
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
@@ -50,20 +52,8 @@ pub(super) fn planned_by_key(
     Ok(keyed.collect())
 }
 
-/// What expressions see of a run: inputs, and how each TaskSpec has ended so far.
-pub(super) fn context(run: &Run, unfinished: impl Fn(usize) -> bool) -> Context {
-    let summary = &run.summary;
-    let mut context = Context::new(&summary.id.to_string(), summary.project.as_str(), summary.inputs.clone());
-    for (index, spec) in summary.graph.iter().enumerate() {
-        if !unfinished(index) {
-            context.set_task_state(spec.name.as_str(), state_of_spec(run, spec));
-        }
-    }
-    context
-}
-
 /// One state for all tasks of a spec: the worst of them.
-fn state_of_spec(run: &Run, spec: &PlannedSpec) -> TaskState {
+pub(super) fn state_of_spec(run: &Run, spec: &PlannedSpec) -> TaskState {
     let severity = |state: &TaskState| match state {
         TaskState::Succeeded | TaskState::Cached => 0,
         TaskState::Skipped => 1,
@@ -78,12 +68,8 @@ fn state_of_spec(run: &Run, spec: &PlannedSpec) -> TaskState {
 
 /// All that a runtime reads about a task whose expressions have been evaluated.
 pub(super) fn runtime_spec(run: &Run, task: RenderedTask) -> RuntimeSpec {
-    let inputs = task.stage_in.iter().map(|input| StageIn {
-        name: input.name.clone(),
-        sources: sources(run, &input.from_task, &input.output),
-    });
     RuntimeSpec {
-        inputs: inputs.collect(),
+        inputs: staged_in(run, &task.stage_in),
         image: task.image,
         pull: task.pull,
         command: task.command,
@@ -91,7 +77,7 @@ pub(super) fn runtime_spec(run: &Run, task: RenderedTask) -> RuntimeSpec {
         env: task.env,
         workdir: task.workdir,
         user: task.user,
-        resources: task.resources,
+        resources: task.placement.resources,
         shm_bytes: task.shm_bytes,
         pids: task.pids,
         network: task.network,
@@ -103,10 +89,20 @@ pub(super) fn runtime_spec(run: &Run, task: RenderedTask) -> RuntimeSpec {
     }
 }
 
+/// What a task takes in from others, and where it lies.
+pub(super) fn staged_in(run: &Run, inputs: &[InputReference]) -> Vec<StageIn> {
+    let staged = inputs.iter().map(|input| StageIn {
+        name: input.name.clone(),
+        sources: sources(run, &input.from_task, &input.output),
+    });
+    staged.collect()
+}
+
 /// Where an output of all tasks of a spec lies.
 fn sources(run: &Run, spec: &str, output: &str) -> Vec<StageInSource> {
-    let made_by_spec = run.tasks.values().filter(|task| task.key.name.as_str() == spec);
-    let sources = made_by_spec.filter_map(|task| {
+    let made_by = run.summary.graph.iter().filter(|planned| planned.name.as_str() == spec);
+    let tasks = made_by.flat_map(PlannedSpec::keys).filter_map(|key| run.tasks.get(&key));
+    let sources = tasks.filter_map(|task| {
         let artifact = task.artifacts.iter().find(|artifact| artifact.name == output)?;
         Some(StageInSource {
             index: task.key.index,
@@ -120,12 +116,12 @@ fn sources(run: &Run, spec: &str, output: &str) -> Vec<StageInSource> {
 }
 
 /// What placement looks at.
-pub(super) fn shape(task: &RenderedTask) -> Shape {
+pub(super) fn shape(task: RenderedPlacement) -> Shape {
     let pool = task.pool.as_deref().and_then(|pool| pool.parse().ok());
     Shape {
         urgency: Reverse(task.priority),
         pool: pool.unwrap_or_else(|| PoolName::new(DEFAULT_POOL).expect("the default pool is a name")),
         resources: task.resources,
-        labels: task.labels.clone(),
+        labels: task.labels,
     }
 }

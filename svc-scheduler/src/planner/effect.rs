@@ -1,8 +1,10 @@
 //! What is done once a transition is in the records. Everything here follows from the transition and the run after it,
 //! so that after a crash it is simply done again.
 
+use std::collections::HashMap;
+
 use emboflow_model::transition::{Change, Transition};
-use emboflow_model::{AttemptId, ExecutorId, PoolName, TaskKey};
+use emboflow_model::{AttemptId, ExecutorId, PoolName, RuntimeSpec, TaskKey};
 use emboflow_protocol::command::{Command, Start};
 use emboflow_protocol::event::Event;
 
@@ -54,11 +56,21 @@ impl Effect {
 }
 
 /// The effects of a transition that has just been folded into `open`.
-pub(crate) fn effects_of(transition: &Transition, open: &OpenRun) -> Vec<Effect> {
+/// `specs` has what attempts are to do where that is evaluated already.
+pub(crate) fn effects_of(
+    transition: &Transition,
+    open: &OpenRun,
+    specs: &mut HashMap<AttemptId, RuntimeSpec>,
+) -> Vec<Effect> {
     let mut effects = vec![Effect::Publish(Box::new(Event::of(transition, &open.run)))];
     for change in &transition.changes {
         effects.extend(match change {
-            Change::AttemptOpened { task, number, .. } => start(open, task, *number),
+            Change::AttemptOpened { task, number, .. } => {
+                let id = AttemptId { run: open.id(), task: task.clone(), number: *number };
+                specs
+                    .remove(&id)
+                    .map_or_else(|| start(open, task, *number), |spec| start_with(open, id, spec))
+            }
             Change::AttemptStopping { task, number, .. } => stop(open, task, *number),
             Change::AttemptClosed { task, number, .. } => release(open, task, *number),
             _ => None,
@@ -69,10 +81,15 @@ pub(crate) fn effects_of(transition: &Transition, open: &OpenRun) -> Vec<Effect>
 
 /// The command that gives an attempt to its executor; none when the attempt is no longer open.
 pub(super) fn start(open: &OpenRun, task: &TaskKey, number: u32) -> Option<Effect> {
-    let attempt = open.attempt(task, number).filter(|attempt| attempt.is_open())?;
-    let spec = open.runtime_spec(task)?;
+    open.attempt(task, number).filter(|attempt| attempt.is_open())?;
+    let spec = open.runtime_spec(task)?.ok()?;
+    start_with(open, AttemptId { run: open.id(), task: task.clone(), number }, spec)
+}
+
+fn start_with(open: &OpenRun, id: AttemptId, spec: RuntimeSpec) -> Option<Effect> {
+    let attempt = open.attempt(&id.task, id.number).filter(|attempt| attempt.is_open())?;
     let start = Start {
-        attempt: AttemptId { run: open.id(), task: task.clone(), number },
+        attempt: id,
         fence: attempt.fence,
         project: open.run.summary.project.clone(),
         trace_id: open.run.summary.trace_id.clone(),

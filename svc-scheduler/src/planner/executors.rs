@@ -11,9 +11,13 @@ use emboflow_model::{
 };
 use emboflow_protocol::command::Command;
 
+use super::Planner;
 use super::effect;
 use super::step::Step;
 use super::timers::Timer;
+
+/// So much later than its timer a step is not merely busy.
+const LATE_MS: u64 = 2_000;
 
 /// An executor that has sent a heartbeat or holds an attempt.
 #[derive(Default)]
@@ -33,8 +37,17 @@ pub(super) struct KnownExecutor {
 impl KnownExecutor {
     /// Whether work may be given to it.
     pub(super) fn takes_work(&self, now: Timestamp, suspect_after_ms: u64) -> bool {
-        let online = self.heartbeat.as_ref().is_some_and(|beat| beat.state == ExecutorState::Online);
-        online && now.ms_since(self.last_seen) < suspect_after_ms
+        self.is_here(ExecutorState::Online, now, suspect_after_ms)
+    }
+
+    /// Whether it only ends what it has: today that means that its disk is full.
+    pub(super) fn drains(&self, now: Timestamp, suspect_after_ms: u64) -> bool {
+        self.is_here(ExecutorState::Draining, now, suspect_after_ms)
+    }
+
+    fn is_here(&self, state: ExecutorState, now: Timestamp, suspect_after_ms: u64) -> bool {
+        let is_so = self.heartbeat.as_ref().is_some_and(|beat| beat.state == state);
+        is_so && now.ms_since(self.last_seen) < suspect_after_ms
     }
 
     /// What it has left; nothing when all its slots are taken.
@@ -73,11 +86,34 @@ pub(super) fn free(
     }
 }
 
+impl Planner {
+    /// A step that is late for its timer follows a time in which the scheduler heard nobody: it was stopped, or waited
+    /// for the records. Nobody was silent in it.
+    pub(super) fn excuse_own_absence(&mut self, now: Timestamp) {
+        let is_late = self.timers.next().is_some_and(|due| now.ms_since(due) > LATE_MS);
+        if is_late {
+            let unheard_ms = now.ms_since(self.last_step);
+            for known in self.executors.values_mut() {
+                known.last_seen = known.last_seen.plus_ms(unheard_ms).min(now);
+            }
+        }
+        self.last_step = now;
+    }
+}
+
 impl Step<'_> {
     /// Takes in a heartbeat, and puts right what the executor and the plan see differently.
     pub(super) fn hear(&mut self, beat: Heartbeat) {
+        let suspected = Timestamp(self.now.0.saturating_sub_unsigned(self.planner.policy.suspect_after_ms));
         let known = self.planner.executors.entry(beat.executor.clone()).or_default();
-        known.last_seen = self.now;
+        known.last_seen = match &known.heartbeat {
+            // Told again after a reconnect.
+            Some(before) if before.sent_at == beat.sent_at => known.last_seen,
+            Some(_) => self.now,
+            // The first one may have waited in NATS since its executor went away: only the executor's own clock tells.
+            // Whose clock is wrong gets no work until the next one.
+            None => beat.sent_at.clamp(suspected, self.now),
+        };
         known.heartbeat = Some(beat.clone());
         self.watch_silence(&beat.executor);
         self.answer_held_attempts(&beat);
@@ -191,7 +227,7 @@ impl Step<'_> {
         }
     }
 
-    fn lose_attempt(&mut self, id: &AttemptId, message: String) {
+    pub(super) fn lose_attempt(&mut self, id: &AttemptId, message: String) {
         let Some(open) = self.planner.runs.get(&id.run) else { return };
         let times = open.attempt(&id.task, id.number).map(|attempt| attempt.times);
         let end = AttemptEnd {

@@ -23,6 +23,8 @@ pub(crate) enum Input {
     Report { executor: ExecutorId, report: Report },
     /// An executor says that it is there.
     Heartbeat(Box<Heartbeat>),
+    /// An operator says that an executor will never come back.
+    Forget(ExecutorId),
 }
 
 /// A run to be made: the id and the trace are made at the edge.

@@ -9,6 +9,7 @@ mod cancel;
 mod dispatch;
 mod effect;
 mod executors;
+mod forget;
 mod input;
 mod open_run;
 mod placement;
@@ -21,13 +22,15 @@ mod submit;
 mod timers;
 
 #[cfg(test)]
+mod odd_tests;
+#[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use emboflow_model::state::TaskState;
+use emboflow_model::state::AttemptState;
 use emboflow_model::{AttemptId, ExecutorId, ProjectName, RunId, Task, Timestamp};
 use emboflow_protocol::call::{Claim, TaskWait};
 
@@ -36,11 +39,11 @@ pub(crate) use effect::{Effect, EffectKind, effects_of};
 pub(crate) use input::{Input, RunCommand, Submission};
 pub(crate) use open_run::OpenRun;
 pub use policy::Policy;
-pub(crate) use recover::kept_tasks;
+pub(crate) use recover::ended_badly;
 pub(crate) use step::Decisions;
 
 use executors::KnownExecutor;
-use ready::ReadyQueue;
+use ready::{ReadyQueue, Shape};
 use step::Step;
 use timers::Timers;
 
@@ -54,6 +57,9 @@ pub(crate) struct Planner {
     executors: BTreeMap<ExecutorId, KnownExecutor>,
     ready: ReadyQueue,
     timers: Timers,
+    last_step: Timestamp,
+    /// Finished runs that are being removed.
+    removing: HashSet<RunId>,
 }
 
 /// What a granted claim may reach.
@@ -73,6 +79,8 @@ impl Planner {
             executors: BTreeMap::new(),
             ready: ReadyQueue::default(),
             timers: Timers::default(),
+            last_step: Timestamp(0),
+            removing: HashSet::new(),
         }
     }
 
@@ -86,6 +94,7 @@ impl Planner {
 
     /// Decides on all inputs, then places what is ready.
     pub(crate) fn step(&mut self, inputs: Vec<Input>, now: Timestamp) -> Decisions {
+        self.excuse_own_absence(now);
         let mut step = Step::begin(self, now);
         for input in inputs {
             step.take(input);
@@ -120,7 +129,7 @@ impl Planner {
         self.ready.len()
     }
 
-    /// May the asking executor start this attempt? The error says why not.
+    /// May the asking executor start this attempt, or go on with it? The error says why not.
     pub(crate) fn claim(&self, claim: &Claim) -> Result<Grant, String> {
         let AttemptId { run, task, number } = &claim.attempt;
         let open = self.runs.get(run).ok_or_else(|| format!("{run} is not open"))?;
@@ -129,7 +138,8 @@ impl Planner {
         if attempt.number != *number || attempt.fence != claim.fence || attempt.executor != claim.executor {
             return Err(format!("the open attempt is number {} on {}", attempt.number, attempt.executor));
         }
-        if attempt.stopping.is_some() {
+        // One that has begun still has a log to store.
+        if attempt.stopping.is_some() && attempt.state == AttemptState::Dispatched {
             return Err("the attempt is to be stopped".to_owned());
         }
         Ok(Grant { project: open.run.summary.project.clone(), read_prefixes: open.input_prefixes(task) })
@@ -149,10 +159,11 @@ impl Planner {
         if let Some(reason) = open.wait_reason(task) {
             return Some(reason);
         }
-        if task.state != TaskState::Queued {
-            return None;
-        }
-        let shape = open.shape(&task.key)?.ok()?;
-        Some(placement::explain(&shape, &self.executors, now, self.policy.suspect_after_ms))
+        let shape = self.ready.shape_of(&(open.id(), task.key.clone()))?;
+        Some(self.explain_shape(shape, now))
+    }
+
+    fn explain_shape(&self, shape: &Shape, now: Timestamp) -> String {
+        placement::explain(shape, &self.executors, now, self.policy.suspect_after_ms)
     }
 }

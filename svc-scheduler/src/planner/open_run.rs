@@ -1,13 +1,15 @@
 //! A run that is open: its fold, its workflow, and how far each TaskSpec has come. The progress is derived from the
 //! fold alone, so a run that is read back from the records is the same as one that never left memory.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
+use emboflow_model::name::TaskName;
 use emboflow_model::state::TaskState;
-use emboflow_model::workflow::{Context, PlannedTask, Problem, RenderedTask, Workflow};
-use emboflow_model::{Attempt, Run, RunId, RuntimeSpec, Task, TaskKey};
+use emboflow_model::workflow::{Context, PlannedTask, Problem, Workflow};
+use emboflow_model::{Attempt, Run, RunId, RuntimeSpec, Task, TaskKey, Timestamp};
 use indexmap::IndexMap;
+use serde_json::Map;
 
 use super::dispatch;
 use super::ready::Shape;
@@ -18,7 +20,11 @@ pub(crate) struct OpenRun {
     pub(crate) workflow: Arc<Workflow>,
     /// One entry a TaskSpec, in the order of the run's graph.
     pub(super) specs: Vec<SpecProgress>,
+    /// The place of each TaskSpec in the graph.
+    places: HashMap<TaskName, usize>,
     planned: IndexMap<TaskKey, PlannedTask>,
+    /// What expressions see of every run of these inputs, whatever has ended.
+    context: Context,
     /// Tasks that reached an executor's turn while the run was paused.
     paused: Vec<TaskKey>,
 }
@@ -28,6 +34,8 @@ pub(crate) struct OpenRun {
 pub(super) struct SpecProgress {
     /// Tasks that have not ended.
     pub(super) unfinished: u32,
+    /// What all its tasks came to, when none is unfinished.
+    pub(super) ended_as: Option<TaskState>,
     /// Needed specs that have not ended.
     pub(super) unmet: u32,
     /// Its tasks have been let go: they were queued, or ended without an attempt.
@@ -40,13 +48,18 @@ pub(super) struct SpecProgress {
     in_flight: u32,
     /// Ready tasks over the limit.
     held: VecDeque<TaskKey>,
+    /// The same, to be found.
+    is_held: HashSet<Option<u32>>,
 }
 
 impl OpenRun {
     /// The run with the progress that its fold shows. Errors: the workflow does not give the tasks that the run has.
     pub(crate) fn new(run: Run, workflow: Arc<Workflow>) -> Result<Self, Vec<Problem>> {
         let planned = dispatch::planned_by_key(&workflow, &run.summary)?;
-        let graph = &run.summary.graph;
+        let summary = &run.summary;
+        let graph = Arc::clone(&summary.graph);
+        let places: HashMap<TaskName, usize> =
+            graph.iter().enumerate().map(|(index, spec)| (spec.name.clone(), index)).collect();
         let mut specs: Vec<SpecProgress> = graph
             .iter()
             .map(|spec| SpecProgress {
@@ -56,21 +69,25 @@ impl OpenRun {
             })
             .collect();
         for task in run.tasks.values().filter(|task| task.state.is_terminal()) {
-            if let Some(index) = graph.iter().position(|spec| spec.name == task.key.name) {
-                specs[index].unfinished -= 1;
+            if let Some(index) = places.get(&task.key.name) {
+                specs[*index].unfinished -= 1;
             }
         }
         // The graph is in topological order, so a needed spec's own `unmet` is complete when it is looked at.
         for (index, spec) in graph.iter().enumerate() {
-            for need in &spec.needs {
-                let Some(needed) = graph.iter().position(|other| other.name == *need) else { continue };
-                specs[needed].dependents.push(index);
-                if specs[needed].unfinished > 0 || specs[needed].unmet > 0 {
+            if specs[index].unfinished == 0 {
+                specs[index].ended_as = Some(dispatch::state_of_spec(&run, spec));
+            }
+            for needed in spec.needs.iter().filter_map(|need| places.get(need)) {
+                specs[*needed].dependents.push(index);
+                if specs[*needed].unfinished > 0 || specs[*needed].unmet > 0 {
                     specs[index].unmet += 1;
                 }
             }
         }
-        Ok(Self { run, workflow, specs, planned, paused: Vec::new() })
+        let inputs = Map::clone(&summary.inputs);
+        let context = Context::new(&summary.id.to_string(), summary.project.as_str(), inputs);
+        Ok(Self { run, workflow, specs, places, planned, context, paused: Vec::new() })
     }
 
     pub(crate) fn id(&self) -> RunId {
@@ -85,7 +102,22 @@ impl OpenRun {
 
     /// The place of a task's spec in the graph.
     pub(super) fn spec_index(&self, task: &TaskKey) -> Option<usize> {
-        self.run.summary.graph.iter().position(|spec| spec.name == task.name)
+        self.places.get(&task.name).copied()
+    }
+
+    /// A task of the spec has ended. True when none is left.
+    pub(super) fn note_end(&mut self, spec: usize) -> bool {
+        let progress = &mut self.specs[spec];
+        progress.unfinished = progress.unfinished.saturating_sub(1);
+        if progress.unfinished == 0 {
+            progress.ended_as = Some(dispatch::state_of_spec(&self.run, &self.run.summary.graph[spec]));
+        }
+        progress.unfinished == 0
+    }
+
+    /// When the run's own time is over, once it has started.
+    pub(super) fn times_out_at(&self) -> Option<Timestamp> {
+        Some(self.run.summary.started_at?.plus_ms(self.workflow.timeout_ms()?))
     }
 
     /// The tasks of a spec that nothing has happened to.
@@ -96,30 +128,34 @@ impl OpenRun {
         spec.keys().filter(waiting).collect()
     }
 
-    /// What expressions see of the run.
-    pub(super) fn context(&self) -> Context {
-        dispatch::context(&self.run, |index| self.specs[index].unfinished > 0)
+    /// What the expressions of a spec see of the run: they name no other task than those it needs.
+    pub(super) fn context(&self, spec: usize) -> Context {
+        let mut context = self.context.clone();
+        for need in &self.run.summary.graph[spec].needs {
+            if let Some(state) = self.places.get(need).and_then(|index| self.specs[*index].ended_as) {
+                context.set_task_state(need.as_str(), state);
+            }
+        }
+        context
     }
 
-    /// The task's fields with every expression evaluated; none for a task that the workflow does not have.
-    pub(super) fn rendered(&self, task: &TaskKey) -> Option<Result<RenderedTask, Problem>> {
+    /// All that a runtime reads about the task; none for a task that the workflow does not have. Errors: an expression
+    /// gives nothing that its field takes.
+    pub(super) fn runtime_spec(&self, task: &TaskKey) -> Option<Result<RuntimeSpec, Problem>> {
+        let (planned, context) = (self.planned.get(task)?, self.context(self.spec_index(task)?));
+        let rendered = self.workflow.render(planned, &context);
+        Some(rendered.map(|rendered| dispatch::runtime_spec(&self.run, rendered)))
+    }
+
+    /// What placement looks at; `context` is that of the task's spec.
+    pub(super) fn shape(&self, task: &TaskKey, context: &Context) -> Option<Result<Shape, Problem>> {
         let planned = self.planned.get(task)?;
-        Some(self.workflow.render(planned, &self.context()))
-    }
-
-    /// All that a runtime reads about the task.
-    pub(super) fn runtime_spec(&self, task: &TaskKey) -> Option<RuntimeSpec> {
-        Some(dispatch::runtime_spec(&self.run, self.rendered(task)?.ok()?))
-    }
-
-    /// What placement looks at.
-    pub(super) fn shape(&self, task: &TaskKey) -> Option<Result<Shape, Problem>> {
-        Some(self.rendered(task)?.map(|rendered| dispatch::shape(&rendered)))
+        Some(self.workflow.render_placement(planned, context).map(dispatch::shape))
     }
 
     /// Object key prefixes that the task's inputs lie under.
     pub(super) fn input_prefixes(&self, task: &TaskKey) -> Vec<String> {
-        let inputs = self.runtime_spec(task).map(|spec| spec.inputs).unwrap_or_default();
+        let inputs = dispatch::staged_in(&self.run, &self.workflow.stage_in(task.name.as_str()));
         let mut prefixes: Vec<String> =
             inputs.into_iter().flat_map(|input| input.sources).map(|source| source.prefix).collect();
         prefixes.sort();
@@ -132,6 +168,7 @@ impl OpenRun {
         let Some(index) = self.spec_index(task) else { return false };
         let spec = &mut self.specs[index];
         if spec.max_parallel.is_some_and(|limit| spec.in_flight >= limit) {
+            spec.is_held.insert(task.index);
             spec.held.push_back(task.clone());
             return false;
         }
@@ -141,9 +178,11 @@ impl OpenRun {
 
     /// A task has left its lane or its executor for good or for a back-off; gives the held task that may follow.
     pub(super) fn leave(&mut self, task: &TaskKey) -> Option<TaskKey> {
-        let spec = &mut self.specs[self.run.summary.graph.iter().position(|spec| spec.name == task.name)?];
+        let index = self.spec_index(task)?;
+        let spec = &mut self.specs[index];
         spec.in_flight = spec.in_flight.saturating_sub(1);
         let follower = spec.held.pop_front()?;
+        spec.is_held.remove(&follower.index);
         spec.in_flight += 1;
         Some(follower)
     }
@@ -167,8 +206,8 @@ impl OpenRun {
             TaskState::Queued => {
                 let spec = &self.specs[self.spec_index(&task.key)?];
                 let limit = spec.max_parallel?;
-                spec.held
-                    .contains(&task.key)
+                spec.is_held
+                    .contains(&task.key.index)
                     .then(|| format!("{limit} tasks of {} run already (max_parallel)", task.key.name))
             }
             TaskState::Waiting => match task.retry_at {
@@ -181,12 +220,9 @@ impl OpenRun {
     }
 
     fn unmet_need(&self, task: &Task) -> Option<String> {
-        let graph = &self.run.summary.graph;
-        let spec = graph.iter().find(|spec| spec.name == task.key.name)?;
-        let unmet = spec.needs.iter().find(|need| {
-            let index = graph.iter().position(|other| other.name == **need);
-            index.is_some_and(|index| self.specs[index].unfinished > 0)
-        })?;
+        let spec = self.run.summary.graph.get(self.spec_index(&task.key)?)?;
+        let open = |need: &&TaskName| self.places.get(*need).is_some_and(|at| self.specs[*at].unfinished > 0);
+        let unmet = spec.needs.iter().find(open)?;
         Some(format!("waiting for {unmet}"))
     }
 }

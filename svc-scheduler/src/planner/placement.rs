@@ -1,39 +1,58 @@
 //! Which ready task goes to which executor, and why the others wait.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::sync::Arc;
 
 use emboflow_model::state::{RunState, TaskState};
 use emboflow_model::transition::Change;
-use emboflow_model::{ExecutorId, Timestamp};
+use emboflow_model::{ExecutorId, PoolName, RunId, TaskKey, Timestamp};
 
 use super::executors::KnownExecutor;
-use super::ready::{Ready, Shape};
+use super::ready::Shape;
 use super::step::Step;
+use super::timers::Timer;
+
+/// Attempts that one step opens at most: what is evaluated for each is bounded, and others wait for the step's end.
+const STARTS_A_STEP: usize = 256;
 
 impl Step<'_> {
     /// Gives ready tasks to executors until no lane's first task fits anywhere: by priority, then by arrival.
     pub(super) fn place(&mut self) {
-        let mut lanes = self.planner.ready.shapes();
-        while let Some(index) = self.next_lane(&lanes) {
-            let shape = Arc::clone(&lanes[index]);
-            let Some(executor) = self.pick_executor(&shape) else {
-                lanes.swap_remove(index);
-                continue;
-            };
-            let Some(ready) = self.planner.ready.pop(&shape) else {
-                lanes.swap_remove(index);
-                continue;
-            };
-            self.place_one(ready, &executor, &shape);
+        let pools = self.pools_with_room();
+        let heads = self.planner.ready.heads().filter(|(shape, _)| pools.contains(&shape.pool));
+        let mut lanes: BinaryHeap<_> =
+            heads.map(|(shape, order)| Reverse((shape.urgency, order, Arc::clone(shape)))).collect();
+        let mut started = 0;
+        while let Some(Reverse((urgency, _, shape))) = lanes.pop() {
+            if started == STARTS_A_STEP {
+                // The rest has its turn in a step of its own, which follows at once.
+                self.planner.timers.set(self.now, Timer::Place);
+                break;
+            }
+            let Some(executor) = self.pick_executor(&shape) else { continue };
+            let Some((run, task)) = self.planner.ready.pop(&shape) else { continue };
+            self.place_one(run, task, &executor, &shape);
+            started += 1;
+            if let Some(order) = self.planner.ready.head(&shape) {
+                lanes.push(Reverse((urgency, order, shape)));
+            }
+        }
+        if !self.touched.is_empty() {
+            // A task that could not be started has let others follow.
+            self.settle();
+            self.planner.timers.set(self.now, Timer::Place);
         }
         self.note_first_waits();
     }
 
-    fn next_lane(&self, lanes: &[Arc<Shape>]) -> Option<usize> {
-        let rank = |shape: &Arc<Shape>| Some((shape.urgency, self.planner.ready.head_order(shape)?));
-        let ranked = lanes.iter().enumerate().filter_map(|(index, shape)| Some((rank(shape)?, index)));
-        ranked.min().map(|(_, index)| index)
+    fn pools_with_room(&self) -> BTreeSet<PoolName> {
+        let suspect_after_ms = self.planner.policy.suspect_after_ms;
+        let taking = self.planner.executors.values().filter(|known| {
+            known.takes_work(self.now, suspect_after_ms)
+                && known.heartbeat.as_ref().is_some_and(|beat| known.open.len() < beat.slots as usize)
+        });
+        taking.filter_map(|known| Some(known.heartbeat.as_ref()?.pool.clone())).collect()
     }
 
     /// The least loaded executor that fits; the name decides between equals.
@@ -42,33 +61,37 @@ impl Step<'_> {
         let fitting = self.planner.executors.iter().filter(|(_, known)| {
             known.takes_work(self.now, suspect_after_ms)
                 && matches_shape(known, shape)
-                && shape.resources.fits(&known.free())
                 && known.heartbeat.as_ref().is_some_and(|beat| known.open.len() < beat.slots as usize)
+                && shape.resources.fits(&known.free())
         });
         fitting.min_by_key(|(_, known)| known.open.len()).map(|(id, _)| id.clone())
     }
 
-    fn place_one(&mut self, ready: Ready, executor: &ExecutorId, shape: &Shape) {
-        let Some(open) = self.planner.runs.get_mut(&ready.run) else { return };
-        let queued = open.run.tasks.get(&ready.task).is_some_and(|task| task.state == TaskState::Queued);
+    fn place_one(&mut self, run: RunId, task: TaskKey, executor: &ExecutorId, shape: &Shape) {
+        let Some(open) = self.planner.runs.get_mut(&run) else { return };
         match open.run.summary.state {
-            RunState::Paused => open.hold_back(ready.task),
-            RunState::Queued | RunState::Running if queued => {
-                self.open_attempt_on(ready.run, &ready.task, executor, shape);
-            }
-            // Cancelled meanwhile: its entry in the lane is simply forgotten.
+            RunState::Paused => open.hold_back(task),
+            RunState::Queued | RunState::Running => self.open_attempt_on(run, &task, executor, shape),
             _ => {}
         }
     }
 
     /// Tasks that became ready in this step and found no executor say why, in the same transition.
     fn note_first_waits(&mut self) {
+        let mut reasons: BTreeMap<Arc<Shape>, String> = BTreeMap::new();
         for (run, task) in std::mem::take(&mut self.newly_queued) {
             let Some(open) = self.planner.runs.get(&run) else { continue };
-            let Some(found) = open.run.tasks.get(&task) else { continue };
-            if found.state == TaskState::Queued
-                && let Some(wait_reason) = self.planner.wait_reason(open, found, self.now)
-            {
+            let Some(found) = open.run.tasks.get(&task).filter(|task| task.state == TaskState::Queued) else {
+                continue;
+            };
+            let wait_reason = open.wait_reason(found).or_else(|| {
+                let shape = self.planner.ready.shape_of(&(run, task.clone()))?;
+                if !reasons.contains_key(shape) {
+                    reasons.insert(Arc::clone(shape), self.planner.explain_shape(shape, self.now));
+                }
+                reasons.get(shape).cloned()
+            });
+            if let Some(wait_reason) = wait_reason {
                 self.emit(run, Change::TaskWaits { task, wait_reason });
             }
         }
@@ -95,7 +118,11 @@ pub(super) fn explain(
         .filter(|known| known.heartbeat.as_ref().is_some_and(|beat| beat.pool == shape.pool))
         .collect();
     if in_pool.is_empty() {
-        return format!("no executor is online in pool {}", shape.pool);
+        let full = executors.iter().filter(|(_, known)| known.drains(now, suspect_after_ms));
+        return match full.filter_map(|(id, known)| describe_full_disk(id, known, shape)).next() {
+            Some(full) => format!("no executor in pool {} takes work: {full}", shape.pool),
+            None => format!("no executor is online in pool {}", shape.pool),
+        };
     }
     let matching: Vec<_> = in_pool.iter().filter(|known| matches_shape(known, shape)).collect();
     if matching.is_empty() {
@@ -117,7 +144,16 @@ pub(super) fn explain(
             lacking.join(" and ")
         );
     }
-    format!("all {} matching executors are busy: it needs {}", matching.len(), describe(shape))
+    let busy = match matching.len() {
+        1 => "the only matching executor is".to_owned(),
+        count => format!("all {count} matching executors are"),
+    };
+    format!("{busy} busy: it needs {}", describe(shape))
+}
+
+fn describe_full_disk(id: &ExecutorId, known: &KnownExecutor, shape: &Shape) -> Option<String> {
+    let beat = known.heartbeat.as_ref().filter(|beat| beat.pool == shape.pool)?;
+    Some(format!("the disk of executor {id} is full ({} MiB free)", beat.disk.free_bytes >> 20))
 }
 
 fn describe(shape: &Shape) -> String {

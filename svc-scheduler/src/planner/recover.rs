@@ -37,26 +37,29 @@ impl Step<'_> {
 }
 
 /// The tasks of the old run whose results stay: they ended well, and nothing that they need is repeated.
-pub(crate) fn kept_tasks<'r>(old: &'r Run, repeat: &[TaskKey]) -> Vec<&'r Task> {
+fn kept_tasks<'r>(old: &'r Run, repeat: &[TaskKey]) -> Vec<&'r Task> {
     let named: HashSet<&TaskKey> = repeat.iter().collect();
-    let repeated = |task: &Task| match repeat.is_empty() {
-        true => !task.state.is_good(),
-        false => named.contains(&task.key) || !task.state.is_good(),
-    };
+    let repeated = |task: &Task| named.contains(&task.key) || ended_badly(task);
     let mut stale: HashSet<&TaskName> = HashSet::new();
     let mut kept = Vec::new();
     // The graph is in topological order: whatever a spec needs has been judged before it.
-    for spec in &old.summary.graph {
+    for spec in old.summary.graph.iter() {
         let needs_stale = spec.needs.iter().any(|need| stale.contains(need));
         let tasks: Vec<&Task> = tasks_of(old, spec).collect();
         if needs_stale || tasks.iter().any(|task| repeated(task)) {
             stale.insert(&spec.name);
         }
         if !needs_stale {
-            kept.extend(tasks.into_iter().filter(|task| !repeated(task)));
+            // What was skipped has no result; its condition is looked at anew.
+            kept.extend(tasks.into_iter().filter(|task| task.state.is_good() && !repeated(task)));
         }
     }
     kept
+}
+
+/// Whether a task is worth repeating although nobody names it.
+pub(crate) fn ended_badly(task: &Task) -> bool {
+    matches!(task.state, TaskState::Failed | TaskState::UpstreamFailed | TaskState::Cancelled)
 }
 
 fn tasks_of<'r>(run: &'r Run, spec: &'r PlannedSpec) -> impl Iterator<Item = &'r Task> + 'r {

@@ -28,9 +28,15 @@ impl Step<'_> {
             {
                 let state = attempt.state;
                 match report.phase {
-                    Phase::Preparing { at } => self.move_attempt(&id, state, AttemptState::Preparing, at),
-                    Phase::Running { at } => self.move_attempt(&id, state, AttemptState::Running, at),
-                    Phase::Finishing { at } => self.move_attempt(&id, state, AttemptState::Finishing, at),
+                    Phase::Preparing { at } => {
+                        self.move_attempt(&id, state, AttemptState::Preparing, at, None)
+                    }
+                    Phase::Running { at, pulled_at } => {
+                        self.move_attempt(&id, state, AttemptState::Running, at, pulled_at);
+                    }
+                    Phase::Finishing { at } => {
+                        self.move_attempt(&id, state, AttemptState::Finishing, at, None)
+                    }
                     Phase::Ended { end } => self.close_attempt(&id, *end),
                 }
             }
@@ -50,9 +56,17 @@ impl Step<'_> {
         }
     }
 
-    fn move_attempt(&mut self, id: &AttemptId, from: AttemptState, to: AttemptState, at: Timestamp) {
+    fn move_attempt(
+        &mut self,
+        id: &AttemptId,
+        from: AttemptState,
+        to: AttemptState,
+        at: Timestamp,
+        pulled_at: Option<Timestamp>,
+    ) {
         if from.may_become(to) {
-            self.emit(id.run, Change::AttemptMoved { task: id.task.clone(), number: id.number, to, at });
+            let (task, number) = (id.task.clone(), id.number);
+            self.emit(id.run, Change::AttemptMoved { task, number, to, at, pulled_at });
         }
     }
 
@@ -68,6 +82,12 @@ impl Step<'_> {
         let number = open.run.tasks.get(task).map_or(0, |found| found.attempts.len()) + 1;
         let journal = self.planner.executors.get(executor).and_then(|known| known.heartbeat.as_ref());
         let Some(journal) = journal.map(|beat| beat.journal.clone()) else { return };
+        let id = AttemptId { run, task: task.clone(), number: number as u32 };
+        match open.runtime_spec(task) {
+            Some(Ok(spec)) => drop(self.specs.insert(id, spec)),
+            Some(Err(problem)) => return self.refuse_task(run, task, &problem),
+            None => return,
+        }
         let is_first = open.run.summary.state == RunState::Queued;
         if is_first {
             self.begin_running(run);
@@ -140,7 +160,7 @@ impl Step<'_> {
             return (losses <= policy.infra_retries)
                 .then(|| backoff::exponential_ms(base, policy.infra_retry_max_delay_ms, losses, id));
         }
-        let retry = open.rendered(&id.task)?.ok()?.retry;
+        let retry = open.workflow.retry(id.task.name.as_str());
         let failures = charged_to(false);
         if failures >= retry.attempts || !is_worth_repeating(&retry, end.reason) {
             return None;

@@ -1,17 +1,20 @@
 //! One step: changes are taken in as they are decided, and become one transition a run at the end.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use emboflow_model::transition::Change;
 use emboflow_model::{
-    AttemptId, LogEntry, Rejection, RunId, RunSummary, Task, TaskKey, Timestamp, Transition,
+    AttemptId, ExecutorId, LogEntry, Rejection, RunId, RunSummary, RuntimeSpec, Task, TaskKey, Timestamp,
+    Transition,
 };
+use emboflow_protocol::call::ForgetAnswer;
 use indexmap::IndexMap;
 
 use super::Planner;
 use super::effect::{Effect, effects_of};
 use super::executors;
 use super::input::Input;
+use super::timers::Timer;
 
 /// What a step decided.
 #[derive(Default)]
@@ -26,6 +29,8 @@ pub(crate) struct Decisions {
     pub(crate) runs: Vec<RunSummary>,
     /// The tasks that changed (all of them, when the run is new), as they are now.
     pub(crate) tasks: Vec<Task>,
+    /// What became of the executors that were to be forgotten, in the order of the inputs.
+    pub(crate) forgotten: Vec<(ExecutorId, ForgetAnswer)>,
 }
 
 /// A step that is being taken.
@@ -40,6 +45,9 @@ pub(super) struct Step<'p> {
     /// Tasks that became ready in this step.
     pub(super) newly_queued: Vec<(RunId, TaskKey)>,
     pub(super) rejections: Vec<Rejection>,
+    pub(super) forgotten: Vec<(ExecutorId, ForgetAnswer)>,
+    /// What the attempts opened in this step are to do; evaluated once.
+    pub(super) specs: HashMap<AttemptId, RuntimeSpec>,
     changes: IndexMap<RunId, Vec<Change>>,
     fences: u64,
 }
@@ -54,6 +62,8 @@ impl<'p> Step<'p> {
             touched: Vec::new(),
             newly_queued: Vec::new(),
             rejections: Vec::new(),
+            forgotten: Vec::new(),
+            specs: HashMap::new(),
             changes: IndexMap::new(),
             fences: 0,
         }
@@ -70,6 +80,7 @@ impl<'p> Step<'p> {
             Input::Recover { old, tasks, submission } => self.recover(&old, &tasks, *submission),
             Input::Report { executor, report } => self.report(&executor, report),
             Input::Heartbeat(beat) => self.hear(*beat),
+            Input::Forget(executor) => self.forget_executor(executor),
         }
         self.settle();
     }
@@ -103,7 +114,11 @@ impl<'p> Step<'p> {
     /// Seals what was decided into log entries, and lets go of the runs that are over.
     pub(super) fn seal(mut self) -> Decisions {
         self.settle();
-        let mut decisions = Decisions { unlogged: std::mem::take(&mut self.effects), ..Decisions::default() };
+        let mut decisions = Decisions {
+            unlogged: std::mem::take(&mut self.effects),
+            forgotten: std::mem::take(&mut self.forgotten),
+            ..Decisions::default()
+        };
         for mut rejection in std::mem::take(&mut self.rejections) {
             self.planner.seq += 1;
             rejection.seq = self.planner.seq;
@@ -129,12 +144,21 @@ impl<'p> Step<'p> {
             at: self.now,
             changes,
         };
-        let changed = |task: &&Task| number == 1 || task.version == number;
-        decisions.tasks.extend(open.run.tasks.values().filter(changed).cloned());
+        if number == 1 {
+            decisions.tasks.extend(open.run.tasks.values().cloned());
+        } else {
+            let changed: HashSet<&TaskKey> = transition.changes.iter().filter_map(Change::task).collect();
+            decisions.tasks.extend(changed.into_iter().filter_map(|key| open.run.tasks.get(key).cloned()));
+        }
         decisions.runs.push(open.run.summary.clone());
-        decisions.effects.extend(effects_of(&transition, open).into_iter().map(|effect| (seq, effect)));
+        decisions
+            .effects
+            .extend(effects_of(&transition, open, &mut self.specs).into_iter().map(|effect| (seq, effect)));
         decisions.entries.push(LogEntry::Transition(transition));
         if open.run.summary.state.is_terminal() {
+            if let Some(at) = open.times_out_at() {
+                self.planner.timers.cancel(at, Timer::RunTimeout(run));
+            }
             self.planner.runs.remove(&run);
         }
     }

@@ -142,8 +142,19 @@ impl Paper {
         Submission { run, project: "default".parse().unwrap(), workflow: Arc::new(workflow), accepted }
     }
 
-    /// Time passes; timers fire.
+    /// Time passes; timers fire, each at its moment.
     pub(super) fn pass_ms(&mut self, ms: u64) {
+        let until = self.now.plus_ms(ms);
+        while let Some(next) = self.planner.next_timer().filter(|next| *next <= until) {
+            self.now = next.max(self.now);
+            self.be_away_ms(0);
+        }
+        self.now = until;
+        self.be_away_ms(0);
+    }
+
+    /// Time passes in which the planner is not asked; then it is.
+    pub(super) fn be_away_ms(&mut self, ms: u64) {
         self.now = self.now.plus_ms(ms);
         let decisions = self.planner.step(Vec::new(), self.now);
         self.keep(decisions);

@@ -1,5 +1,6 @@
 //! Stories of the planner, on paper.
 
+use emboflow_model::executor::{Disk, ExecutorState, Heartbeat};
 use emboflow_model::state::{Cause, Outcome, Reason, RunState, TaskState};
 use emboflow_model::transition::Change;
 use emboflow_model::{LogEntry, Run};
@@ -194,7 +195,7 @@ fn a_silent_executor_loses_its_attempts_and_others_take_over() {
     paper.pass_ms(59_000);
     paper.beat("two", 4);
     assert_eq!(paper.task_state(run, "a"), TaskState::Active);
-    paper.pass_ms(2_000);
+    paper.pass_ms(1_000);
     assert_eq!(paper.task_state(run, "a"), TaskState::Waiting);
     paper.pass_ms(2_000);
     let (second, _, executor) = paper.open_attempt(run, "a");
@@ -267,10 +268,18 @@ fn a_claim_is_granted_only_for_the_open_attempt_with_its_fence() {
     let (attempt, fence, executor) = paper.open_attempt(run, "a");
     let claim = Claim { pool: "default".parse().unwrap(), executor, attempt, fence };
     assert!(paper.planner.claim(&claim).is_ok());
+    assert!(paper.planner.claim(&claim).is_ok(), "a repeated claim is granted as the first was");
     assert!(paper.planner.claim(&Claim { fence: fence + 1, ..claim.clone() }).is_err());
     assert!(paper.planner.claim(&Claim { executor: "two".parse().unwrap(), ..claim.clone() }).is_err());
     paper.take(Input::Command { run, command: RunCommand::Cancel { reason: None } });
     assert!(paper.planner.claim(&claim).is_err(), "an attempt that is to stop does not start");
+    let run = paper.submit(&workflow("  a: {}\n"));
+    let (attempt, fence, executor) = paper.open_attempt(run, "a");
+    let claim = Claim { attempt: attempt.clone(), fence, ..claim };
+    let phase = Phase::Preparing { at: paper.now };
+    paper.take(Input::Report { executor, report: Report { attempt, fence, phase } });
+    paper.take(Input::Command { run, command: RunCommand::Cancel { reason: None } });
+    assert!(paper.planner.claim(&claim).is_ok(), "one that has begun still has a log to store");
 }
 
 #[test]
@@ -295,6 +304,22 @@ fn a_task_that_fits_nowhere_says_what_is_too_little() {
     assert!(reason.contains("8 cpu") && reason.contains("too little cpu"), "{reason}");
     let nowhere = paper.submit(&workflow("  a: { pool: other }\n"));
     assert!(paper.task(nowhere, "a").wait_reason.as_ref().unwrap().contains("pool other"));
+}
+
+#[test]
+fn a_task_that_waits_for_a_full_disk_says_so() {
+    let mut paper = Paper::new();
+    let disk = Disk { free_bytes: 3 << 20, total_bytes: 64 << 20 };
+    let full = Heartbeat { state: ExecutorState::Draining, disk, ..paper.heartbeat("one", 4) };
+    paper.take(Input::Heartbeat(Box::new(full)));
+    let run = paper.submit(&workflow("  a: {}\n"));
+    let reason = paper.task(run, "a").wait_reason.clone().unwrap();
+    assert_eq!(
+        reason,
+        "no executor in pool default takes work: the disk of executor one is full (3 MiB free)"
+    );
+    paper.beat("one", 4);
+    assert_eq!(paper.task(run, "a").state, TaskState::Active);
 }
 
 #[test]

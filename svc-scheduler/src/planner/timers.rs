@@ -15,6 +15,8 @@ pub(super) enum Timer {
     RunTimeout(RunId),
     /// An executor may be too long silent.
     ExecutorSilent(ExecutorId),
+    /// Ready tasks are left to place.
+    Place,
 }
 
 /// The timers by moment.
@@ -24,6 +26,10 @@ pub(super) struct Timers(BTreeSet<(Timestamp, Timer)>);
 impl Timers {
     pub(super) fn set(&mut self, at: Timestamp, timer: Timer) {
         self.0.insert((at, timer));
+    }
+
+    pub(super) fn cancel(&mut self, at: Timestamp, timer: Timer) {
+        self.0.remove(&(at, timer));
     }
 
     pub(super) fn next(&self) -> Option<Timestamp> {
@@ -46,6 +52,8 @@ impl Step<'_> {
                 Timer::Retry(run, task) => self.end_backoff(run, &task),
                 Timer::RunTimeout(run) => self.time_out_run(run),
                 Timer::ExecutorSilent(executor) => self.judge_silence(&executor),
+                // Every step ends by placing.
+                Timer::Place => {}
             }
             // What follows from it must be ready before the step's placement.
             self.settle();

@@ -1,0 +1,108 @@
+//! Stories of odd files, of many shapes, and of a scheduler that was away.
+
+use emboflow_model::state::{Reason, RunState, TaskState};
+
+use super::testing::Paper;
+use super::{Input, RunCommand};
+
+fn workflow(tasks: &str) -> String {
+    format!("version: 1\nname: odd\ndefaults: {{ image: busybox }}\ntasks:\n{tasks}")
+}
+
+#[test]
+fn a_cancelled_run_leaves_nothing_in_the_lanes() {
+    let mut paper = Paper::with_executor();
+    let tasks = "  a: { matrix: { i: [1, 2, 3] }, labels: { n: \"v${{ matrix.i }}\" } }\n";
+    let run = paper.submit(&workflow(tasks));
+    assert_eq!(paper.planner.queued_tasks(), 3);
+    assert!(paper.task(run, "a[2]").wait_reason.as_ref().unwrap().contains("n=v3"));
+    paper.take(Input::Command { run, command: RunCommand::Cancel { reason: None } });
+    assert_eq!((paper.state(run), paper.planner.queued_tasks()), (RunState::Cancelled, 0));
+}
+
+#[test]
+fn a_burst_is_placed_in_several_steps_that_follow_at_once() {
+    let mut paper = Paper::new();
+    paper.beat("one", 1_000);
+    paper.beat("two", 1_000);
+    paper.beat("three", 1_000);
+    paper.beat("four", 1_000);
+    let run = paper.submit(&workflow("  a: { matrix: { i: \"${{ range(300) }}\" } }\n"));
+    let active = |paper: &Paper| paper.run(run).summary.tasks.in_state(TaskState::Active);
+    assert_eq!(active(&paper), 256);
+    assert_eq!(paper.planner.next_timer(), Some(paper.now));
+    paper.pass_ms(0);
+    assert_eq!(active(&paper), 300);
+    assert_ne!(paper.planner.next_timer(), Some(paper.now));
+}
+
+#[test]
+fn a_field_that_cannot_be_evaluated_fails_its_task_when_it_would_start_and_lets_the_next_one_follow() {
+    let mut paper = Paper::with_executor();
+    let tasks = "  a:\n    matrix: { i: [0, 1] }\n    max_parallel: 1\n    env: { X: \"${{ 1 / matrix.i }}\" }\n  z: { needs: [a] }\n";
+    let run = paper.submit(&workflow(tasks));
+    paper.pass_ms(0);
+    assert_eq!(paper.states(run), "a[0]=failed a[1]=active z=waiting");
+    assert_eq!(paper.task(run, "a[0]").reason, Some(Reason::SpecInvalid));
+    paper.succeed(run, "a[1]");
+    assert_eq!(paper.states(run), "a[0]=failed a[1]=succeeded z=upstream_failed");
+    assert_eq!(paper.state(run), RunState::Failed);
+}
+
+#[test]
+fn a_run_of_nothing_but_such_tasks_ends() {
+    let mut paper = Paper::with_executor();
+    let run = paper.submit(&workflow("  a: { env: { X: \"${{ 1 / 0 }}\" } }\n"));
+    assert_eq!((paper.state(run), paper.planner.open_runs()), (RunState::Failed, 0));
+}
+
+#[test]
+fn time_in_which_the_scheduler_was_away_is_nobodys_silence() {
+    let mut paper = Paper::with_executor();
+    let run = paper.submit(&workflow("  a: {}\n"));
+    paper.be_away_ms(66_000);
+    assert_eq!(paper.task_state(run, "a"), TaskState::Active);
+    paper.beat("one", 4);
+    paper.pass_ms(59_000);
+    assert_eq!(paper.task(run, "a").attempts.len(), 1);
+    paper.pass_ms(2_000);
+    assert!(!paper.task(run, "a").attempts[0].is_open(), "real silence is still noticed");
+}
+
+#[test]
+fn what_ran_before_a_restart_counts_first_for_max_parallel() {
+    let mut paper = Paper::with_executor();
+    let tasks = "  a: { matrix: { i: [0, 1] }, max_parallel: 1, retry: { attempts: 2, delay: 1s } }\n";
+    let run = paper.submit(&workflow(tasks));
+    paper.fail(run, "a[0]");
+    paper.pass_ms(3_000);
+    assert_eq!(paper.states(run), "a[0]=queued a[1]=active");
+    paper.restart();
+    paper.beat("one", 4);
+    assert_eq!(paper.states(run), "a[0]=queued a[1]=active");
+    paper.succeed(run, "a[1]");
+    assert_eq!(paper.states(run), "a[0]=active a[1]=succeeded");
+}
+
+#[test]
+fn a_condition_about_inputs_does_not_hide_that_a_need_failed() {
+    let mut paper = Paper::with_executor();
+    let tasks = "  a: {}\n  b: { needs: [a], if: \"${{ 1 == 1 }}\" }\n  c: { needs: [a], if: \"${{ failure() && 1 == 2 }}\" }\n";
+    let run = paper.submit(&workflow(tasks));
+    paper.fail(run, "a");
+    assert_eq!(paper.states(run), "a=failed b=upstream_failed c=skipped");
+}
+
+#[test]
+fn the_time_limit_of_a_run_that_is_over_is_forgotten() {
+    let mut paper = Paper::with_executor();
+    let source = workflow("  a: {}\n").replace("name: odd", "name: odd\ntimeout: 7d");
+    let run = paper.submit(&source);
+    let limit = paper.now.plus_ms(7 * 24 * 3_600_000);
+    paper.succeed(run, "a");
+    paper.beat("one", 4);
+    assert!(paper.planner.next_timer().is_none_or(|next| next < limit));
+    paper.pass_ms(61_000);
+    paper.pass_ms(61_000);
+    assert_eq!(paper.planner.next_timer(), None);
+}

@@ -1,0 +1,184 @@
+//! The scheduler as a whole, on real records and a real nats-server.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use emboflow_bus::testing::TestServer;
+use emboflow_bus::{Bus, BusError, OutgoingRequest};
+use emboflow_model::{LogEntry, ProjectName, Rejection, RunId, Timestamp};
+use emboflow_protocol::call::{Claim, ClaimAnswer};
+use emboflow_protocol::event::Event;
+use emboflow_protocol::message::Message;
+use emboflow_protocol::request::Verb;
+use emboflow_protocol::stream::EVENTS;
+use emboflow_records::{RequestOutcome, RequestRecord, SharedRecords};
+use emboflow_service::{Health, Shutdown};
+use serde_json::{Value, json};
+
+const WORKFLOW: &str = "version: 1\nname: story\ntasks: { a: { image: busybox } }\n";
+
+/// A running scheduler.
+struct World {
+    server: TestServer,
+    bus: Bus,
+    records: SharedRecords,
+    health: Health,
+    shutdown: Shutdown,
+    _dir: tempfile::TempDir,
+}
+
+impl World {
+    async fn start() -> Self {
+        let server = TestServer::start().await;
+        let bus = server.bus("test").await;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("records.db");
+        let records = emboflow_records::open(&emboflow_records::Config::Sqlite { path }).await.unwrap();
+        let config = json!({ "nats": { "url": server.url() }, "storage_key": "k".repeat(32) });
+        let config = serde_json::from_value(config).unwrap();
+        let (shutdown, health) = (Shutdown::new(), Health::new("scheduler"));
+        svc_scheduler::start_on(config, records.clone(), &shutdown, &health).await.unwrap();
+        let world = Self { server, bus, records, health, shutdown, _dir: dir };
+        world.is_ready().await;
+        world
+    }
+
+    async fn driver_check(&self) -> (bool, String) {
+        let checks = self.health.readiness().await.checks;
+        let check = checks.into_iter().find(|check| check.name == "driver").expect("there is one");
+        (check.ok, check.detail)
+    }
+
+    async fn is_ready(&self) {
+        eventually("the driver decides", || async { self.driver_check().await.0.then_some(()) }).await;
+    }
+
+    async fn ask(&self, verb: Verb, key: &str, body: Value) {
+        let request = OutgoingRequest {
+            project: project(),
+            verb,
+            key: Some(key.to_owned()),
+            reply_to: None,
+            traceparent: None,
+            body: Bytes::from(body.to_string()),
+        };
+        self.bus.publish_request(request).await.unwrap();
+    }
+
+    async fn outcome(&self, key: &str) -> RequestOutcome {
+        let project = project();
+        let known = || async { self.records.request(&project, key).await.unwrap() };
+        let RequestRecord { outcome, .. } = eventually("the request is decided", known).await;
+        outcome
+    }
+
+    async fn claim(&self) -> Result<ClaimAnswer, BusError> {
+        let claim = Claim {
+            pool: "default".parse().unwrap(),
+            executor: "one".parse().unwrap(),
+            attempt: format!("{}.a.1", RunId::from_bits(7)).parse().unwrap(),
+            fence: 1,
+        };
+        self.bus.call(&claim, Duration::from_secs(5)).await
+    }
+
+    async fn end(self) {
+        self.shutdown.trigger("the end of the test");
+        self.shutdown.drain(Duration::from_secs(10)).await;
+    }
+}
+
+fn project() -> ProjectName {
+    "lab".parse().unwrap()
+}
+
+async fn eventually<T, F, Fut>(what: &str, mut look: F) -> T
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Option<T>>,
+{
+    let found = async {
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), found)
+        .await
+        .unwrap_or_else(|_| panic!("not within 30 s: {what}"))
+}
+
+#[tokio::test]
+async fn a_scheduler_that_another_one_has_overtaken_refuses_no_claim_and_starts_over() {
+    let world = World::start().await;
+    let refused = |answer| matches!(answer, Ok(ClaimAnswer::Refused { .. }));
+    assert!(refused(world.claim().await), "nobody else decides: the attempt is unknown");
+    let foreign = Rejection {
+        shard: 0,
+        seq: world.records.last_seq(0).await.unwrap() + 1,
+        at: Timestamp(1),
+        project: project(),
+        key: "foreign".to_owned(),
+        body_sha256: String::new(),
+        errors: Vec::new(),
+    };
+    world.records.append(0, vec![Arc::new(LogEntry::Rejection(foreign))]).await.unwrap();
+    let answer = world.claim().await;
+    assert!(matches!(answer, Err(BusError::Refused { .. })), "no answer but an error: {answer:?}");
+    let (ok, detail) = world.driver_check().await;
+    assert!(ok || detail.contains("lost the shard") || detail.contains("reads back"), "{detail}");
+    eventually("it has read back", || async { refused(world.claim().await).then_some(()) }).await;
+    world.is_ready().await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn labels_that_are_too_many_or_too_long_are_rejected_with_their_place() {
+    let world = World::start().await;
+    let labels: serde_json::Map<_, _> = (0..64).map(|i| (format!("l{i}"), json!("v"))).collect();
+    world.ask(Verb::Submit, "fits", json!({ "source": WORKFLOW, "labels": labels })).await;
+    assert!(matches!(world.outcome("fits").await, RequestOutcome::Accepted(_)));
+    let file_with_a_label = format!("{WORKFLOW}labels: {{ team: x }}\n");
+    world.ask(Verb::Submit, "many", json!({ "source": file_with_a_label, "labels": labels })).await;
+    let RequestOutcome::Rejected(errors) = world.outcome("many").await else { panic!("accepted") };
+    assert_eq!((&errors[0]["code"], &errors[0]["pointer"]), (&json!("request.invalid"), &json!("/labels")));
+    let long = json!({ "source": WORKFLOW, "labels": { "a/b": "x".repeat(257) } });
+    world.ask(Verb::Submit, "long", long).await;
+    let RequestOutcome::Rejected(errors) = world.outcome("long").await else { panic!("accepted") };
+    assert_eq!(errors[0]["pointer"], "/labels/a~1b");
+    let retry = json!({ "run": RunId::from_bits(1), "reason": "x".repeat(1_001) });
+    world.ask(Verb::Retry, "reason", retry).await;
+    let RequestOutcome::Rejected(errors) = world.outcome("reason").await else { panic!("accepted") };
+    assert_eq!(errors[0]["pointer"], "/reason");
+    assert_eq!(world.bus.dead_letters(9).await.unwrap().len(), 0, "they could be read");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn an_emptied_nats_is_told_again_what_each_open_run_is() {
+    let mut world = World::start().await;
+    world.ask(Verb::Submit, "one", json!({ "source": WORKFLOW })).await;
+    let RequestOutcome::Accepted(run) = world.outcome("one").await else { panic!("rejected") };
+    world.server.empty().await;
+    let event = eventually("the run is told again", || async {
+        world.bus.stored_messages(&EVENTS).await.ok().filter(|count| *count > 0)?;
+        let mut events = world.bus.replay(&EVENTS, Event::filter(Some(&project()))).await.ok()?;
+        let frame = tokio::time::timeout(Duration::from_secs(1), events.next()).await.ok()??;
+        serde_json::from_slice::<Event>(&frame.payload).ok()
+    })
+    .await;
+    assert_eq!((event.subject, event.data.tasks_omitted), (run, true));
+    assert_eq!(
+        event.id,
+        format!("{run}/{}", event.data.run.version),
+        "an event that is told again has its old id"
+    );
+    assert_eq!(event.subject().as_str(), format!("emboflow.event.lab.{run}"));
+    world.end().await;
+}
