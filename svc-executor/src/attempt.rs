@@ -2,12 +2,17 @@
 //! at the container, so a restart takes it up where it was.
 
 mod claim;
+mod disk_limit;
 mod finish;
+mod launch;
+mod pass;
 mod prepare;
+mod progress;
 mod resume;
 mod stage_in;
 mod stage_out;
 mod stop;
+mod time_limit;
 mod watch;
 
 use std::path::PathBuf;
@@ -20,6 +25,7 @@ use emboflow_protocol::command::Start;
 use emboflow_protocol::report::{Phase, Report};
 use tokio::sync::{Mutex, oneshot};
 
+use crate::discard::discard;
 use crate::executor::Executor;
 use crate::held::{Orders, asked_again, released};
 use crate::journal::{Entry, JournalError, Marks};
@@ -28,6 +34,7 @@ use crate::outcome;
 use crate::runtime::Seen;
 use crate::store::Store;
 pub(crate) use claim::Desk;
+pub(crate) use pass::Pass;
 use prepare::Prepared;
 use resume::{Resume, resume};
 
@@ -36,6 +43,9 @@ const REPEAT_MIN: Duration = Duration::from_secs(5);
 const REPEAT_MAX: Duration = Duration::from_secs(60);
 /// Pauses between tries while the engine does not answer.
 const ENGINE_PAUSE: Duration = Duration::from_secs(1);
+const ENGINE_PAUSE_MAX: Duration = Duration::from_secs(5);
+/// The engine tells those who wait for an end a moment before those who look.
+const SETTLING: Duration = Duration::from_millis(50);
 
 /// Says whether the command is in the journal, so that it can be acknowledged.
 pub(crate) type Journaled = oneshot::Sender<Result<(), JournalError>>;
@@ -78,7 +88,7 @@ impl Attempt {
             executor.identity.executor.clone(),
             &start,
         );
-        let store = Arc::new(Store::new(executor.storage.clone(), desk));
+        let store = Arc::new(Store::new(executor.storage.clone(), desk, executor.storage_patience));
         let (id, launching) = (start.attempt.clone(), Arc::default());
         Self { executor, id, start, marks, orders, journaled: None, store, launching }
     }
@@ -92,11 +102,22 @@ impl Attempt {
             life = self.until_end() => life,
         };
         match ended {
-            Life::NotJournaled => return self.executor.held.put_back(&self.id),
-            Life::Ended(end) => self.report_until_released(end).await,
-            Life::Released => {}
+            Life::NotJournaled => self.executor.held.put_back(&self.id),
+            Life::Ended(end) => {
+                self.report_until_released(end).await;
+                self.forget(Haste::CanWait).await;
+            }
+            Life::Refused => {
+                self.forget(Haste::AtOnce).await;
+                // Told to stop meanwhile: somebody waits for its end.
+                if let Some(reason) = self.orders.borrow().stop {
+                    let verdict = outcome::asked(reason, false);
+                    self.executor.report_end(self.id.clone(), self.start.fence, verdict);
+                }
+            }
+            // It may run, and nobody wants it any more.
+            Life::Released => self.forget(Haste::AtOnce).await,
         }
-        self.forget().await;
     }
 
     async fn until_end(&mut self) -> Life {
@@ -110,14 +131,15 @@ impl Attempt {
                 Prepared::Over(verdict) => watch::Watched::without_container(verdict),
                 Prepared::Refused(reason) => {
                     tracing::info!(attempt = %self.id, reason, "the claim was refused: the attempt is forgotten");
-                    return Life::Released;
+                    return Life::Refused;
                 }
                 Prepared::NotJournaled => return Life::NotJournaled,
             },
             Resume::Watch => {
                 metrics::adopted();
                 if let Seen::Running { started_at } = seen {
-                    self.report(Phase::Running { at: started_at.unwrap_or_else(now) });
+                    let (at, pulled_at) = (started_at.unwrap_or_else(now), self.marks.times.pulled_at);
+                    self.report(Phase::Running { at, pulled_at });
                 }
                 self.watch().await
             }
@@ -146,15 +168,18 @@ impl Attempt {
     }
 
     /// Removes the container, running or not, and the folder; the journal keeps that it is done with.
-    async fn forget(&self) {
+    async fn forget(&self, haste: Haste) {
         let _no_launch = self.launching.lock().await;
+        let engine_is_real = self.executor.runtime.outlives_executor();
+        let turn = match haste {
+            Haste::CanWait if engine_is_real => Some(self.executor.removals.turn().await),
+            Haste::CanWait | Haste::AtOnce => None,
+        };
         self.remove_container().await;
+        drop(turn);
         let folder = self.folder();
-        match tokio::task::spawn_blocking(move || std::fs::remove_dir_all(folder)).await {
-            Ok(Err(error)) if error.kind() != std::io::ErrorKind::NotFound => {
-                tracing::warn!(attempt = %self.id, %error, "the attempt's folder could not be removed");
-            }
-            _ => {}
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || discard(&folder)).await {
+            tracing::warn!(attempt = %self.id, %error, "the attempt's folder could not be removed");
         }
         self.executor.journal.append(&self.id, Entry::Released);
         self.executor.held.forget(&self.id);
@@ -162,14 +187,17 @@ impl Attempt {
 
     /// Removes the container, as soon as the engine answers.
     async fn remove_container(&self) {
+        let mut pause = ENGINE_PAUSE;
         while let Err(error) = self.executor.runtime.remove(&self.id).await {
             tracing::warn!(attempt = %self.id, %error, "a container could not be removed; trying again");
-            tokio::time::sleep(ENGINE_PAUSE).await;
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(REPEAT_MAX);
         }
     }
 
     /// Looks at the container, as soon as the engine answers.
     async fn look(&self) -> Seen {
+        let mut pause = ENGINE_PAUSE;
         loop {
             match self.executor.runtime.observe(&self.id).await {
                 Ok(seen) => return seen,
@@ -177,7 +205,8 @@ impl Attempt {
                     tracing::warn!(attempt = %self.id, %error, "a container cannot be looked at yet")
                 }
             }
-            tokio::time::sleep(ENGINE_PAUSE).await;
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(ENGINE_PAUSE_MAX);
         }
     }
 
@@ -202,12 +231,22 @@ impl Attempt {
     }
 }
 
+/// How soon a container has to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Haste {
+    AtOnce,
+    /// It has ended, and takes no more than its place on the disk.
+    CanWait,
+}
+
 /// What an attempt has come to.
 enum Life {
     /// It is over and must be reported.
     Ended(Box<AttemptEnd>),
     /// It is to be forgotten.
     Released,
+    /// The scheduler does not let it begin.
+    Refused,
     /// The journal could not take it; the command will come again.
     NotJournaled,
 }

@@ -20,7 +20,7 @@ pub(crate) async fn consume(executor: &Executor, stop: CancellationToken) -> Res
     let name = &executor.identity.executor;
     let spec = ConsumerSpec {
         filter: Some(Commands::subject_of(&executor.pool, name)),
-        ..ConsumerSpec::new(COMMANDS, format!("executor-{name}"))
+        ..ConsumerSpec::new(COMMANDS, Commands::consumer_of(name))
     };
     Ok(executor.bus.consume(spec).await?.until(stop))
 }

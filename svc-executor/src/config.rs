@@ -34,6 +34,12 @@ pub struct Config {
     pub heartbeat_ms: u64,
     /// Takes no more work while fewer bytes are free under `data_dir`. Default a twentieth of the disk, at most 1 GiB.
     pub disk_reserve_bytes: Option<u64>,
+    /// Bytes that a task may keep in its workspace when it names no `resources.disk`; not counted by the placement.
+    /// Default 10 GiB.
+    pub disk_limit_bytes: u64,
+    /// Milliseconds that an attempt which is over waits for a storage that is away, before it counts as failed by
+    /// infrastructure. Default one hour.
+    pub storage_patience_ms: u64,
     /// Stops the containers when the executor stops, instead of leaving them to its next start. Default false.
     pub stop_containers_on_exit: bool,
     /// Where `/health`, `/ready` and `/metrics` are served, as a process of its own. Default `127.0.0.1:4083`.
@@ -85,6 +91,8 @@ impl Default for Config {
             labels: BTreeMap::new(),
             heartbeat_ms: emboflow_protocol::stream::HEARTBEAT_MS,
             disk_reserve_bytes: None,
+            disk_limit_bytes: 10 << 30,
+            storage_patience_ms: 60 * 60 * 1_000,
             stop_containers_on_exit: false,
             health_listen: ([127, 0, 0, 1], 4083).into(),
         }

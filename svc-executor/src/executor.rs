@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use emboflow_bus::Bus;
 use emboflow_model::transition::AttemptEnd;
@@ -20,7 +21,9 @@ use crate::identity::Identity;
 use crate::journal::{Journal, JournalError, Marks};
 use crate::outbox::Outbox;
 use crate::outcome::{self, Verdict};
+use crate::removals::Removals;
 use crate::runtime::Runtime;
+use crate::survey::Survey;
 
 /// Tells whether a command is in the journal.
 pub(crate) type Journaling = oneshot::Receiver<Result<(), JournalError>>;
@@ -36,6 +39,12 @@ pub(crate) struct Executor {
     pub(crate) storage: Client,
     pub(crate) outbox: Outbox,
     pub(crate) held: Held,
+    /// Bytes that a task may take which names no amount itself.
+    pub(crate) disk_limit_bytes: u64,
+    pub(crate) survey: Survey,
+    pub(crate) removals: Removals,
+    /// How long an end waits for a storage that is away.
+    pub(crate) storage_patience: Duration,
     /// Set while it takes no new work, such as when its disk is full.
     pub(crate) closed: AtomicBool,
     /// Ends all attempts' tasks, and leaves their containers as they are.
@@ -55,7 +64,8 @@ impl Executor {
             Command::Start(start) => self.start(start),
             Command::Stop { attempt, fence, reason } => {
                 tracing::info!(%attempt, fence, %reason, "told to stop an attempt");
-                if !self.held.stop(&attempt, fence, reason) && !self.held.is_released(&attempt) {
+                // Also one whose claim was refused is waited for. One that is closed is not: the report changes nothing.
+                if !self.held.stop(&attempt, fence, reason) {
                     self.report_end(attempt, fence, outcome::asked(reason, false));
                 }
                 None
@@ -113,7 +123,7 @@ impl Executor {
     }
 
     /// Reports the end of an attempt that this executor does not hold, so that the scheduler can go on.
-    fn report_end(&self, attempt: AttemptId, fence: u64, verdict: Verdict) {
+    pub(crate) fn report_end(&self, attempt: AttemptId, fence: u64, verdict: Verdict) {
         let end = AttemptEnd {
             outcome: verdict.outcome,
             cause: verdict.cause,

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use emboflow_model::AttemptId;
 use tokio::sync::{mpsc, oneshot};
 
-pub(crate) use entry::{Entry, Marks};
+pub(crate) use entry::{Entry, Marks, Stopping};
 use file::JournalFile;
 
 /// Lines that one write takes at most.

@@ -4,6 +4,8 @@
 mod attempt;
 mod commands;
 mod config;
+mod discard;
+mod disk_use;
 mod executor;
 mod heartbeat;
 mod held;
@@ -15,9 +17,11 @@ mod metrics;
 mod outbox;
 mod outcome;
 mod reconcile;
+mod removals;
 pub mod runtime;
 mod service;
 mod store;
+mod survey;
 
 pub use config::{Capacity, Config, DockerChoice, RuntimeChoice};
 pub use service::{Started, run, start, start_on};

@@ -6,4 +6,4 @@ mod spool;
 
 pub(crate) use archive::{Archive, seal};
 pub(crate) use pump::{Pump, Source};
-pub(crate) use spool::{Spool, Sum};
+pub(crate) use spool::{Cut, Spool, Sum};

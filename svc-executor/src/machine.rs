@@ -1,6 +1,7 @@
 //! What the machine has: what an executor offers, how full its disk is, which start of the machine this is.
 
 use std::path::Path;
+use std::sync::LazyLock;
 
 use emboflow_model::Resources;
 use emboflow_model::executor::Disk;
@@ -53,10 +54,21 @@ pub(crate) fn is_full(disk: Disk, reserve_bytes: u64) -> bool {
     disk.total_bytes > 0 && disk.free_bytes < reserve_bytes
 }
 
-/// Tells one start of the machine from another.
-pub(crate) fn boot_id() -> String {
+static BOOT_ID: LazyLock<String> = LazyLock::new(|| {
     let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
     id.map(|id| id.trim().to_owned()).unwrap_or_default()
+});
+
+/// Tells one start of the machine from another.
+pub(crate) fn boot_id() -> &'static str {
+    &BOOT_ID
+}
+
+/// Milliseconds since the machine was started, by a clock that nobody can set; none when it does not say.
+pub(crate) fn uptime_ms() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/uptime").ok()?;
+    let seconds: f64 = text.split_whitespace().next()?.parse().ok()?;
+    Some((seconds * 1_000.0) as u64)
 }
 
 #[cfg(test)]

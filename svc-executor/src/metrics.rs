@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use emboflow_model::transition::AttemptEnd;
-use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts};
+use prometheus::{Counter, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts};
 
 fn registered<C: prometheus::core::Collector + Clone + 'static>(made: Result<C, prometheus::Error>) -> C {
     let collector = made.expect("name and labels are valid");
@@ -22,6 +22,13 @@ static PULLS: LazyLock<Histogram> = LazyLock::new(|| {
     registered(Histogram::with_opts(options.buckets(vec![0.01, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0])))
 });
 
+static PULLED_BYTES: LazyLock<IntCounter> = LazyLock::new(|| {
+    registered(IntCounter::new(
+        "emboflow_image_pull_bytes_total",
+        "Packed bytes of images that came from registries.",
+    ))
+});
+
 static LOG_BYTES: LazyLock<IntCounter> = LazyLock::new(|| {
     registered(IntCounter::new("emboflow_executor_log_bytes_total", "Bytes of log taken from containers."))
 });
@@ -33,6 +40,16 @@ static DISK_FREE: LazyLock<IntGauge> = LazyLock::new(|| {
 static SLOTS: LazyLock<IntGaugeVec> = LazyLock::new(|| {
     let options = Opts::new("emboflow_executor_slots", "Attempts that are open, and that could be.");
     registered(IntGaugeVec::new(options, &["state"]))
+});
+
+static WORKSPACES: LazyLock<IntGauge> = LazyLock::new(|| {
+    let help = "Bytes that running tasks keep on disk, as last measured.";
+    registered(IntGauge::new("emboflow_executor_workspace_bytes", help))
+});
+
+static MEASURING: LazyLock<Counter> = LazyLock::new(|| {
+    let help = "Seconds spent on measuring what running tasks keep on disk.";
+    registered(Counter::new("emboflow_executor_disk_measuring_seconds_total", help))
 });
 
 static ADOPTED: LazyLock<IntCounter> = LazyLock::new(|| {
@@ -53,6 +70,10 @@ pub(crate) fn image_ready(seconds: f64) {
     PULLS.observe(seconds);
 }
 
+pub(crate) fn image_pulled(bytes: u64) {
+    PULLED_BYTES.inc_by(bytes);
+}
+
 pub(crate) fn log_taken(bytes: usize) {
     LOG_BYTES.inc_by(bytes as u64);
 }
@@ -64,6 +85,16 @@ pub(crate) fn disk_free(bytes: u64) {
 pub(crate) fn slots(used: usize, all: u32) {
     SLOTS.with_label_values(&["used"]).set(i64::try_from(used).unwrap_or(i64::MAX));
     SLOTS.with_label_values(&["all"]).set(i64::from(all));
+}
+
+/// What one task keeps has changed from so many bytes to so many.
+pub(crate) fn workspaces_changed(from: u64, to: u64) {
+    let signed = |bytes| i64::try_from(bytes).unwrap_or(i64::MAX);
+    WORKSPACES.add(signed(to) - signed(from));
+}
+
+pub(crate) fn disk_measured(seconds: f64) {
+    MEASURING.inc_by(seconds);
 }
 
 pub(crate) fn adopted() {

@@ -1,16 +1,20 @@
-//! Reports on their way to the scheduler: sent at once when nothing is under way, packed while something is, and
-//! repeated until NATS has taken them.
+//! Reports on their way to the scheduler: an end is sent at once when nothing is under way, packed while something is,
+//! and repeated until NATS has taken it. A step on the way waits a moment, for a short attempt has ended by then.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
 use emboflow_bus::{Bus, BusError};
 use emboflow_model::{AttemptId, ExecutorId, PoolName};
-use emboflow_protocol::report::{Report, Reports};
+use emboflow_protocol::report::{Phase, Report, Reports};
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 /// Reports in one message at most.
 const PACK: usize = 256;
+/// How long a step on the way waits for a newer report of its attempt.
+const STEP_HOLD: Duration = Duration::from_millis(20);
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
@@ -37,17 +41,46 @@ pub(crate) struct Carrier {
 
 /// The newest report of each attempt: one that is out of date before it was sent is of no use any more.
 #[derive(Default)]
-struct Waiting(BTreeMap<AttemptId, Report>);
+struct Waiting {
+    due: BTreeMap<AttemptId, Report>,
+    /// Steps on the way, and when each is due: an attempt that ends meanwhile needs no message and no decision for them.
+    held: HashMap<AttemptId, Report>,
+    order: VecDeque<(Instant, AttemptId)>,
+}
 
 impl Waiting {
-    fn add(&mut self, report: Report) {
-        self.0.insert(report.attempt.clone(), report);
+    fn add(&mut self, report: Report, now: Instant) {
+        let id = report.attempt.clone();
+        if matches!(report.phase, Phase::Ended { .. }) || self.due.contains_key(&id) {
+            self.held.remove(&id);
+            self.due.insert(id, report);
+        } else if self.held.insert(id.clone(), report).is_none() {
+            self.order.push_back((now + STEP_HOLD, id));
+        }
+    }
+
+    /// Lets go of what was held until `now`.
+    fn let_go(&mut self, now: Instant) {
+        while let Some((_, id)) = self.order.pop_front_if(|(until, _)| *until <= now) {
+            if let Some(report) = self.held.remove(&id) {
+                self.due.insert(id, report);
+            }
+        }
+    }
+
+    /// When the next report is due that is held now.
+    fn held_until(&self) -> Option<Instant> {
+        self.order.front().map(|(until, _)| *until)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.due.is_empty() && self.held.is_empty()
     }
 
     fn take(&mut self, most: usize) -> Vec<Report> {
         let mut taken = Vec::new();
         while taken.len() < most
-            && let Some((_, report)) = self.0.pop_first()
+            && let Some((_, report)) = self.due.pop_first()
         {
             taken.push(report);
         }
@@ -57,7 +90,9 @@ impl Waiting {
     /// Puts back what could not be sent, unless something newer has come meanwhile.
     fn put_back(&mut self, reports: Vec<Report>) {
         for report in reports {
-            self.0.entry(report.attempt.clone()).or_insert(report);
+            if !self.held.contains_key(&report.attempt) {
+                self.due.entry(report.attempt.clone()).or_insert(report);
+            }
         }
     }
 }
@@ -104,29 +139,42 @@ impl Carrier {
         }
     }
 
-    /// Takes in all that is there, waiting only when there is nothing to send. False: nothing comes any more.
+    /// Takes in all that is there, waiting only when nothing is due. False: nothing comes any more.
     async fn collect(&mut self) -> bool {
         loop {
             match self.posts.try_recv() {
-                Ok(post) => self.sort(post),
-                Err(mpsc::error::TryRecvError::Disconnected) => return !self.waiting.0.is_empty(),
-                Err(mpsc::error::TryRecvError::Empty) if !self.waiting.0.is_empty() => return true,
-                Err(mpsc::error::TryRecvError::Empty) => {
-                    for flush in self.flushes.drain(..) {
-                        let _nobody_waits = flush.send(());
-                    }
-                    match self.posts.recv().await {
-                        Some(post) => self.sort(post),
-                        None => return false,
-                    }
+                Ok(post) => {
+                    self.sort(post);
+                    continue;
                 }
+                Err(TryRecvError::Disconnected) => {
+                    self.waiting.let_go(Instant::now() + STEP_HOLD);
+                    return !self.waiting.is_empty();
+                }
+                Err(TryRecvError::Empty) => {}
+            }
+            let ahead = if self.flushes.is_empty() { Duration::ZERO } else { STEP_HOLD };
+            self.waiting.let_go(Instant::now() + ahead);
+            if !self.waiting.due.is_empty() {
+                return true;
+            }
+            for flush in self.flushes.drain(..) {
+                let _nobody_waits = flush.send(());
+            }
+            let until = self.waiting.held_until();
+            tokio::select! {
+                post = self.posts.recv() => match post {
+                    Some(post) => self.sort(post),
+                    None => continue,
+                },
+                () = tokio::time::sleep_until(until.unwrap_or_else(Instant::now)), if until.is_some() => {}
             }
         }
     }
 
     fn sort(&mut self, post: Post) {
         match post {
-            Post::Report(report) => self.waiting.add(*report),
+            Post::Report(report) => self.waiting.add(*report, Instant::now()),
             Post::Flush(sent) => self.flushes.push(sent),
         }
     }
@@ -146,34 +194,98 @@ impl Carrier {
                 let rest = message.reports.split_off(message.reports.len() / 2);
                 let first = Box::pin(self.carry(message.reports)).await;
                 let second = Box::pin(self.carry(rest)).await;
-                first.and(second)
+                both(first, second)
             }
             Err(error) => Err((message.reports, error)),
         }
     }
 }
 
+/// What was not sent of two halves.
+fn both<E>(
+    first: Result<(), (Vec<Report>, E)>,
+    second: Result<(), (Vec<Report>, E)>,
+) -> Result<(), (Vec<Report>, E)> {
+    match (first, second) {
+        (Err((mut reports, error)), Err((rest, _))) => {
+            reports.extend(rest);
+            Err((reports, error))
+        }
+        (Ok(()), other) | (other, Ok(())) => other,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use emboflow_model::{RunId, Timestamp};
-    use emboflow_protocol::report::Phase;
+    use emboflow_model::transition::{AttemptEnd, AttemptTimes};
+    use emboflow_model::{Cause, Outcome, RunId, Timestamp};
 
     fn report(run: u128, at: i64) -> Report {
         let attempt = AttemptId { run: RunId::from_bits(run), task: "a".parse().unwrap(), number: 1 };
-        Report { attempt, fence: 1, phase: Phase::Running { at: Timestamp(at) } }
+        Report { attempt, fence: 1, phase: Phase::Running { at: Timestamp(at), pulled_at: None } }
+    }
+
+    fn end(run: u128) -> Report {
+        let end = AttemptEnd {
+            outcome: Outcome::Succeeded,
+            cause: Cause::User,
+            reason: None,
+            message: None,
+            exit_code: Some(0),
+            times: AttemptTimes::default(),
+            log: None,
+            artifacts: Vec::new(),
+            image_digest: None,
+        };
+        Report { phase: Phase::Ended { end: Box::new(end) }, ..report(run, 0) }
     }
 
     #[test]
     fn only_the_newest_report_of_an_attempt_is_sent() {
-        let mut waiting = Waiting::default();
+        let (mut waiting, now) = (Waiting::default(), Instant::now());
         for (run, at) in [(1, 1), (2, 1), (1, 2)] {
-            waiting.add(report(run, at));
+            waiting.add(report(run, at), now);
         }
+        waiting.let_go(now + STEP_HOLD);
         let taken = waiting.take(1);
         assert_eq!(taken, [report(1, 2)]);
-        waiting.add(report(1, 3));
+        waiting.add(report(1, 3), now);
         waiting.put_back(taken);
+        waiting.let_go(now + STEP_HOLD);
         assert_eq!(waiting.take(9), [report(1, 3), report(2, 1)]);
+        assert!(waiting.is_empty());
+    }
+
+    #[test]
+    fn an_end_is_due_at_once_and_takes_the_place_of_the_steps_before_it() {
+        let (mut waiting, now) = (Waiting::default(), Instant::now());
+        waiting.add(report(1, 1), now);
+        waiting.add(report(2, 1), now);
+        waiting.let_go(now);
+        assert_eq!(waiting.take(9), []);
+        waiting.add(end(1), now);
+        assert_eq!(waiting.take(9), [end(1)]);
+        assert_eq!(waiting.held_until(), Some(now + STEP_HOLD));
+        waiting.let_go(now + STEP_HOLD);
+        assert_eq!(waiting.take(9), [report(2, 1)]);
+    }
+
+    #[test]
+    fn a_step_is_held_no_longer_because_another_follows() {
+        let (mut waiting, now) = (Waiting::default(), Instant::now());
+        waiting.add(report(1, 1), now);
+        waiting.add(report(1, 2), now + STEP_HOLD / 2);
+        waiting.let_go(now + STEP_HOLD);
+        assert_eq!(waiting.take(9), [report(1, 2)]);
+    }
+
+    #[test]
+    fn no_half_of_a_pack_is_forgotten_when_both_cannot_be_sent() {
+        let failed = |run| Err((vec![report(run, 1)], "away"));
+        assert_eq!(both(failed(1), failed(2)), Err((vec![report(1, 1), report(2, 1)], "away")));
+        assert_eq!(both(failed(1), Ok(())), failed(1));
+        assert_eq!(both(Ok(()), failed(2)), failed(2));
+        assert_eq!(both::<&str>(Ok(()), Ok(())), Ok(()));
     }
 }

@@ -1,5 +1,7 @@
 //! What an attempt's end means: pure mapping of what was seen to outcome, cause, reason and words.
 
+use std::time::Duration;
+
 use emboflow_model::{Cause, Outcome, Reason};
 
 use crate::runtime::{Exit, RuntimeError};
@@ -64,7 +66,8 @@ pub(crate) fn of_exit(end: EndOfContainer<'_>) -> Verdict {
             );
             Verdict::failed(Cause::User, Reason::OomKilled, message).with_code(code)
         }
-        137 | 143 if end.engine_restarted => Verdict::new(
+        // 255 is what an engine says of an end that it did not see.
+        137 | 143 | 255 if end.engine_restarted => Verdict::new(
             Outcome::Lost,
             Cause::Infra,
             Reason::RuntimeFailed,
@@ -126,8 +129,10 @@ pub(crate) fn asked(reason: Reason, ran: bool) -> Verdict {
         Reason::RunTimeout => {
             (Outcome::TimedOut, Cause::User, "It ran longer than its `timeout` and was stopped")
         }
-        Reason::StartTimeout => {
-            (Outcome::TimedOut, Cause::Infra, "It was not started in time and was stopped")
+        Reason::DiskFull => {
+            let what = "The executor's disk is full: it has no room for the task's log. Free space on it, or lower \
+                        the task's `log_limit`; the task was stopped";
+            (Outcome::Failed, Cause::Infra, what)
         }
         Reason::Preempted => (Outcome::Preempted, Cause::Policy, "It gave way to more urgent work"),
         Reason::Drained => (Outcome::Preempted, Cause::Infra, "Its executor was drained"),
@@ -135,6 +140,22 @@ pub(crate) fn asked(reason: Reason, ran: bool) -> Verdict {
         _ => (Outcome::Cancelled, Cause::Policy, "It was cancelled"),
     };
     Verdict::new(outcome, cause, reason, format!("{what}{place}."))
+}
+
+/// Its image and its inputs were not there in time.
+pub(crate) fn not_started_in_time(limit: Duration, image_is_there: bool) -> Verdict {
+    let what = if image_is_there { "its inputs" } else { "its image" };
+    let message = format!(
+        "It was not started within {} s (`timeouts.start`): {what} did not come in time.",
+        limit.as_secs_f64()
+    );
+    Verdict::new(Outcome::TimedOut, Cause::Infra, Reason::StartTimeout, message)
+}
+
+/// A task that took more disk than it may. `code`: how its container ended, if that was seen.
+pub(crate) fn disk_limit(detail: &str, code: Option<i64>) -> Verdict {
+    let verdict = Verdict::failed(Cause::User, Reason::DiskFull, detail);
+    code.map_or(verdict.clone(), |code| verdict.with_code(code))
 }
 
 /// A container that was started is not there any more.
@@ -173,9 +194,7 @@ pub(crate) fn of_error(error: &RuntimeError) -> Verdict {
         ),
         RuntimeError::BadCommand { detail } => bad_command(detail),
         RuntimeError::BadSpec { .. } => Verdict::failed(Cause::User, Reason::SpecInvalid, text),
-        RuntimeError::DiskFull { .. } => {
-            Verdict::failed(Cause::Infra, Reason::DiskFull, format!("{text}. Free space on the executor."))
-        }
+        RuntimeError::DiskFull { .. } => disk_full(&format!("{text}.")),
         RuntimeError::NameTaken { .. } => Verdict::failed(
             Cause::System,
             Reason::RuntimeFailed,
@@ -185,6 +204,11 @@ pub(crate) fn of_error(error: &RuntimeError) -> Verdict {
             Verdict::failed(Cause::Infra, Reason::RuntimeFailed, text)
         }
     }
+}
+
+/// The executor's disk had no room for what the platform itself writes.
+pub(crate) fn disk_full(detail: &str) -> Verdict {
+    Verdict::failed(Cause::Infra, Reason::DiskFull, format!("{detail} Free space on the executor."))
 }
 
 /// An input could not be fetched. `lasting`: trying again changes nothing.
@@ -229,8 +253,11 @@ mod tests {
             (137, false, None, true, none, (Lost, Infra, Some(Reason::RuntimeFailed))),
             (137, true, None, true, none, (Failed, User, Some(Reason::OomKilled))),
             (143, false, None, true, none, (Lost, Infra, Some(Reason::RuntimeFailed))),
+            (255, false, None, true, none, (Lost, Infra, Some(Reason::RuntimeFailed))),
+            (255, false, None, false, none, (Failed, User, Some(Reason::ExitCode))),
             (143, false, Some(Reason::Cancelled), false, none, (Cancelled, Policy, Some(Reason::Cancelled))),
             (137, false, Some(Reason::RunTimeout), false, none, (TimedOut, User, Some(Reason::RunTimeout))),
+            (0, false, Some(Reason::DiskFull), false, none, (Failed, Infra, Some(Reason::DiskFull))),
             (0, false, Some(Reason::Cancelled), false, none, (Cancelled, Policy, Some(Reason::Cancelled))),
             (137, false, Some(Reason::Preempted), false, none, (Preempted, Policy, Some(Reason::Preempted))),
             (127, false, None, false, tini, (Failed, User, Some(Reason::BadCommand))),
@@ -294,5 +321,14 @@ mod tests {
         let verdict = asked(Reason::Cancelled, false);
         assert_eq!(verdict.outcome, Outcome::Cancelled);
         assert!(verdict.message.unwrap().contains("before its container was started"));
+    }
+
+    #[test]
+    fn a_start_that_was_too_late_names_what_it_waited_for() {
+        for (image_is_there, missing) in [(false, "its image"), (true, "its inputs")] {
+            let verdict = not_started_in_time(Duration::from_secs(90), image_is_there);
+            let message = verdict.message.unwrap();
+            assert!(message.contains("90 s (`timeouts.start`)") && message.contains(missing), "{message}");
+        }
     }
 }

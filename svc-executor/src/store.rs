@@ -1,7 +1,7 @@
-//! Storage on behalf of one attempt: with the token of its claim, a new one when that has expired, and patience while
-//! the gateway is away.
+//! Storage on behalf of one attempt: with the token of its claim, and patience while the gateway is away.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,13 +9,10 @@ use emboflow_protocol::ErrorCode;
 use emboflow_storage::{Client, Error, StoredObject};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::attempt::Desk;
+use crate::attempt::{Desk, Pass};
 
-/// How long one call waits for a gateway that is away.
-const PATIENCE: Duration = Duration::from_secs(10 * 60);
 const PAUSE: Duration = Duration::from_secs(2);
 
 /// Why something could not be stored or fetched.
@@ -27,25 +24,55 @@ pub(crate) enum Trouble {
     /// It may work later, or elsewhere.
     #[error("{0}")]
     Passing(String),
+    /// This machine's disk is full.
+    #[error("{0}")]
+    DiskFull(String),
+}
+
+impl Trouble {
+    /// What an error of this machine's disk means.
+    pub(crate) fn of_disk(doing: &str, error: &std::io::Error) -> Self {
+        let text = format!("{doing}: {error}");
+        if is_full(error) { Self::DiskFull(text) } else { Self::Passing(text) }
+    }
+}
+
+fn is_full(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
 }
 
 /// The storage as one attempt may use it.
 pub(crate) struct Store {
     client: Client,
-    desk: Desk,
-    token: Mutex<Option<String>>,
+    pass: Pass,
+    /// How long one call waits for a gateway that is away.
+    patience: Duration,
+    waits_without_end: AtomicBool,
 }
 
 impl Store {
-    pub(crate) fn new(client: Client, desk: Desk) -> Self {
-        Self { client, desk, token: Mutex::default() }
+    pub(crate) fn new(client: Client, desk: Desk, patience: Duration) -> Self {
+        Self { client, pass: Pass::new(desk), patience, waits_without_end: AtomicBool::new(false) }
     }
 
     /// Claims the attempt. Errors: why it is refused.
     pub(crate) async fn claim(&self) -> Result<(), String> {
-        let mut token = self.token.lock().await;
-        *token = Some(self.desk.ask().await?);
-        Ok(())
+        self.pass.claim().await
+    }
+
+    /// Whether a gateway that is away is waited for as long as it takes: while the container runs, nobody needs what is
+    /// stored meanwhile. Without it the time counts from then on.
+    pub(crate) fn wait_without_end(&self, so: bool) {
+        self.waits_without_end.store(so, Ordering::Relaxed);
+    }
+
+    /// Ends when the scheduler has refused to renew the token: the attempt is no longer this executor's.
+    pub(crate) async fn fenced(&self) {
+        self.pass.fenced().cancelled().await;
+    }
+
+    pub(crate) fn is_fenced(&self) -> bool {
+        self.pass.fenced().is_cancelled()
     }
 
     pub(crate) async fn put(&self, key: &str, bytes: Bytes) -> Result<(), Trouble> {
@@ -73,43 +100,47 @@ impl Store {
         &self,
         work: impl Fn(Client) -> BoxFuture<'a, Result<T, Error>>,
     ) -> Result<T, Trouble> {
-        let until = Instant::now() + PATIENCE;
+        let mut away = Duration::ZERO;
         let mut renewed = false;
         loop {
+            // Waiting for the scheduler is not waiting for the gateway: without it nothing ends anyway.
             let token = self.token().await?;
+            let began = Instant::now();
             let error = match work(self.client.with_token(&token)).await {
                 Ok(done) => return Ok(done),
                 Err(error) => error,
             };
             if error.code() == Some(ErrorCode::StorageTokenInvalid) && !renewed {
                 renewed = true;
-                self.expired(&token).await;
-            } else if !error.is_transient() {
-                return Err(Trouble::Lasting(error.to_string()));
-            } else if Instant::now() >= until {
-                return Err(Trouble::Passing(error.to_string()));
-            } else {
-                tracing::warn!(%error, "waiting for the storage");
-                tokio::time::sleep(PAUSE).await;
+                self.pass.expired(&token).await;
+                continue;
+            }
+            if !error.is_transient() {
+                return Err(lasting(&error));
+            }
+            renewed = false;
+            tracing::warn!(%error, "waiting for the storage");
+            tokio::time::sleep(PAUSE.min(self.patience)).await;
+            if !self.waits_without_end.load(Ordering::Relaxed) {
+                away += began.elapsed();
+            }
+            if away >= self.patience {
+                let waited = self.patience.as_secs();
+                return Err(Trouble::Passing(format!("{error} (waited {waited} s for it)")));
             }
         }
     }
 
-    /// The token at hand, or that of a new claim: an attempt that was adopted has none yet.
     async fn token(&self) -> Result<String, Trouble> {
-        let mut token = self.token.lock().await;
-        if let Some(token) = token.as_ref() {
-            return Ok(token.clone());
-        }
         let refused =
             |reason| Trouble::Lasting(format!("the scheduler gives no access to the storage: {reason}"));
-        Ok(token.insert(self.desk.ask().await.map_err(refused)?).clone())
+        self.pass.token().await.map_err(refused)
     }
+}
 
-    async fn expired(&self, old: &str) {
-        let mut token = self.token.lock().await;
-        if token.as_deref() == Some(old) {
-            *token = None;
-        }
+fn lasting(error: &Error) -> Trouble {
+    match error {
+        Error::File { source, .. } if is_full(source) => Trouble::DiskFull(error.to_string()),
+        _ => Trouble::Lasting(error.to_string()),
     }
 }

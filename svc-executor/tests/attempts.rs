@@ -7,6 +7,7 @@ use emboflow_model::artifact::ArtifactManifest;
 use emboflow_model::runtime_spec::{StageIn, StageInSource, StageOut, Timeouts};
 use emboflow_model::{AttemptId, Cause, LogSeal, Outcome, Reason, RuntimeSpec, object_key};
 use emboflow_protocol::command::{Command, Start};
+use emboflow_protocol::progress::Progress;
 use emboflow_protocol::report::Phase;
 use sha2::{Digest, Sha256};
 use support::{Kind, Program, World, until};
@@ -17,17 +18,24 @@ macro_rules! on_both {
         mod simulated {
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $name() {
-                super::$name(super::World::new(super::Kind::Simulated).await).await;
+                super::$name(crate::World::new(crate::Kind::Simulated).await).await;
             })+
         }
         mod docker {
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $name() {
-                super::$name(super::World::new(super::Kind::Docker).await).await;
+                super::$name(crate::World::new(crate::Kind::Docker).await).await;
             })+
         }
     };
 }
+
+#[path = "attempts/disk.rs"]
+mod disk;
+#[path = "attempts/engine.rs"]
+mod engine;
+#[path = "attempts/storage.rs"]
+mod storage;
 
 on_both! {
     an_attempt_goes_through_its_phases_and_leaves_log_and_outputs
@@ -300,7 +308,40 @@ async fn an_image_that_cannot_be_had_ends_the_attempt_with_what_to_do(mut world:
     assert!(message.contains(image) && message.contains("docker load"), "{message}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pull_is_shown_while_it_lasts_and_its_end_is_known_while_the_program_runs() {
+    let mut world = World::new(Kind::Simulated).await;
+    world.start_executor().await;
+    let mut shown = world.bus.subscribe(Progress::filter()).await.unwrap();
+    world.bus.flush().await;
+    let nothing_to_pull = world.begin(Program { shell: "", words: "" }).await;
+    world.end(&nothing_to_pull).await;
+    let start = world.begin(Program { shell: "", words: "pull=2500 ms=60000" }).await;
+    let mut pulls = Vec::new();
+    loop {
+        let message = tokio::time::timeout(support::PATIENCE, shown.next()).await.unwrap().unwrap();
+        let progress: Progress = serde_json::from_slice(&message.payload).unwrap();
+        assert_eq!((&progress.project, &progress.attempt), (&start.project, &start.attempt));
+        match progress.pull {
+            Some(pull) => pulls.push(pull),
+            None => break,
+        }
+    }
+    assert!((2..=4).contains(&pulls.len()), "at most one a second: {pulls:?}");
+    assert!(pulls.is_sorted_by_key(|pull| pull.bytes_done) && pulls[0].bytes_done == 0, "{pulls:?}");
+    assert_eq!((pulls[1].image.as_str(), pulls[1].bytes_total), (start.spec.image.as_str(), Some(40 << 20)));
+    world.running(&start).await;
+    let phases = world.phases(&start.attempt);
+    let Some(Phase::Running { at, pulled_at: Some(pulled_at) }) = phases.last() else { panic!("{phases:?}") };
+    assert!(pulled_at <= at);
+    assert_eq!(phases.len(), 2, "no report is about the pull: {phases:?}");
+    world.stop(&start, Reason::Cancelled).await;
+    world.end(&start).await;
+}
+
 async fn an_end_is_reported_when_nats_comes_back(mut world: World) {
+    // Its log is stored with a token that nobody could renew meanwhile.
+    world.give_tokens_for(std::time::Duration::from_secs(1));
     world.start_executor().await;
     let start =
         world.begin(Program { shell: "echo on; sleep 1.5; echo off", words: "ms=1500 line=on" }).await;

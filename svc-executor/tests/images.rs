@@ -2,18 +2,19 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where something is missing")]
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use emboflow_model::RuntimeSpec;
 use emboflow_model::runtime_spec::PullPolicy;
+use emboflow_model::{ImagePull, RuntimeSpec};
 use svc_executor::runtime::docker::DockerRuntime;
 use svc_executor::runtime::{Owner, Runtime, RuntimeError};
 
 const HELLO: &str = "emboflow/examples-hello:1";
+const LAYER_BYTES: usize = 1_500_000;
 
 /// Debian's registry, on any free port; it ends with the test.
 struct Registry {
@@ -84,6 +85,50 @@ fn listener(answer: &'static [u8]) -> u16 {
     port
 }
 
+/// A way to a port of this machine on which answers come slowly.
+#[expect(clippy::disallowed_methods, reason = "nothing is waited for: the line is slow")]
+fn throttled(port: u16) -> u16 {
+    const PIECE: usize = 32 * 1024;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let own = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let (mut client, mut server) =
+                (client.unwrap(), TcpStream::connect(("127.0.0.1", port)).unwrap());
+            let (mut asked, mut asks) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+            std::thread::spawn(move || {
+                let _either_side_went = std::io::copy(&mut asked, &mut asks);
+                let _ = asks.shutdown(Shutdown::Write);
+            });
+            std::thread::spawn(move || {
+                let mut piece = vec![0; PIECE];
+                while let Ok(length @ 1..) = server.read(&mut piece)
+                    && client.write_all(&piece[..length]).is_ok()
+                {
+                    std::thread::sleep(Duration::from_millis(length as u64 * 20 / PIECE as u64));
+                }
+                let _ = client.shutdown(Shutdown::Both);
+            });
+        }
+    });
+    own
+}
+
+/// Builds an image of so many layers that no other image has and nothing can pack.
+fn build_image(name: &str, layers: usize) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut noise = std::fs::File::open("/dev/urandom").unwrap();
+    let mut file = "FROM scratch\n".to_owned();
+    for layer in 0..layers {
+        let mut bytes = vec![0; LAYER_BYTES];
+        noise.read_exact(&mut bytes).unwrap();
+        std::fs::write(folder.path().join(format!("part{layer}")), bytes).unwrap();
+        file.push_str(&format!("COPY part{layer} /\n"));
+    }
+    std::fs::write(folder.path().join("Dockerfile"), file).unwrap();
+    docker(&["build", "--quiet", "--tag", name, &folder.path().to_string_lossy()]);
+}
+
 fn runtime() -> DockerRuntime {
     let owner = Owner { instance: "test-images".into(), executor: "exec-images".parse().unwrap() };
     DockerRuntime::new(None, owner).unwrap().with_registry_silence(Duration::from_secs(2))
@@ -104,18 +149,52 @@ fn docker(arguments: &[&str]) {
 }
 
 #[tokio::test]
-async fn an_image_is_fetched_with_signs_of_life_and_a_digest() {
+async fn an_image_whose_layers_are_here_is_fetched_with_a_digest_and_no_bytes() {
     let registry = Registry::start("");
     let image = registry.image("hello:1");
     docker(&["tag", HELLO, &image]);
     docker(&["push", "--quiet", &image]);
     docker(&["rmi", &image]);
     let heard = Mutex::new(Vec::new());
-    let progress = |status: &str| heard.lock().unwrap().push(status.to_owned());
+    let progress = |pull: &ImagePull| heard.lock().unwrap().push(pull.clone());
     let digest = runtime().prepare_image(&spec(&image), &progress).await.unwrap().unwrap();
     assert!(digest.contains("@sha256:") || digest.starts_with("sha256:"), "{digest}");
-    assert!(!heard.lock().unwrap().is_empty());
+    assert_eq!(heard.lock().unwrap().as_slice(), [ImagePull::of(&image)]);
+    runtime().prepare_image(&spec(&image), &progress).await.unwrap();
+    assert_eq!(heard.into_inner().unwrap().len(), 1, "nothing is told when nothing has to be pulled");
     docker(&["rmi", &image]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_pull_is_told_as_it_grows_to_all_who_wait_for_it() {
+    let registry = Registry::start("");
+    let origin = registry.image("slow:1");
+    build_image(&origin, 2);
+    docker(&["push", "--quiet", &origin]);
+    docker(&["rmi", &origin]);
+    let image = format!("127.0.0.1:{}/slow:1", throttled(registry.port));
+    let (runtime, spec) = (runtime(), spec(&image));
+    let heard: [Mutex<Vec<ImagePull>>; 2] = Default::default();
+    let waits =
+        heard.each_ref().map(|heard| {
+            let (runtime, spec) = (&runtime, &spec);
+            async move {
+                runtime.prepare_image(spec, &|pull| heard.lock().unwrap().push(pull.clone())).await.unwrap()
+            }
+        });
+    let digests = futures::future::join_all(waits).await;
+    docker(&["rmi", &image]);
+    assert_eq!(digests[0], digests[1]);
+    for heard in heard.map(|heard| heard.into_inner().unwrap()) {
+        assert_eq!(heard[0], ImagePull::of(&image), "before the registry has answered");
+        let bytes: Vec<u64> = heard.iter().map(|pull| pull.bytes_done).collect();
+        assert!(bytes.is_sorted(), "{bytes:?}");
+        let whole = 2 * LAYER_BYTES as u64;
+        let half_way = |pull: &ImagePull| pull.bytes_total > Some(whole) && !pull.is_fetched();
+        assert!(heard.iter().filter(|pull| half_way(pull)).count() > 3, "{heard:?}");
+        let last = heard.last().unwrap();
+        assert_eq!((last.layers_done, last.layers_total, last.percent()), (2, 2, Some(100)), "{last:?}");
+    }
 }
 
 #[tokio::test]

@@ -8,12 +8,12 @@ use emboflow_model::{ArtifactSummary, Cause, LogSeal, Outcome, Reason};
 use super::watch::{Recorded, Watched};
 use super::{Attempt, now, stage_out};
 use crate::held::stopped;
-use crate::log::seal;
+use crate::log::{Cut, seal};
 use crate::outcome::{self, Verdict};
 use crate::store::Trouble;
 
-/// How long a storage that is away is waited for when everything else is done.
-const LOG_PATIENCE: Duration = Duration::from_secs(10 * 60);
+/// How long the log of an attempt that was told to end waits for a storage that is away: somebody waits for the end.
+const STOPPED_PATIENCE: Duration = Duration::from_secs(10);
 
 impl Attempt {
     pub(super) async fn finish(&mut self, watched: Watched) -> AttemptEnd {
@@ -24,6 +24,9 @@ impl Attempt {
         let missing = match &log {
             Err(trouble) => Some(format!("Its log could not be stored: {trouble}.")),
             Ok(None) if lost_log => Some("Its log could not be read.".to_owned()),
+            Ok(Some(seal)) if seal.truncated.as_deref() == Some(Cut::Lost.word()) && exit.is_some() => {
+                Some("The end of its log could not be read from the container engine.".to_owned())
+            }
             Ok(_) => None,
         };
         if let Some(missing) = missing {
@@ -37,6 +40,11 @@ impl Attempt {
                 verdict.reason = Some(Reason::StageOutFailed);
                 artifacts.clear();
             }
+        }
+        if self.store.is_fenced() && verdict.outcome != Outcome::Cancelled {
+            let code = verdict.exit_code;
+            verdict = Verdict { exit_code: code, ..outcome::asked(Reason::Fenced, true) };
+            artifacts.clear();
         }
         let mut times = self.marks.times;
         times.stored_at = exit.is_some().then(now);
@@ -61,9 +69,18 @@ impl Attempt {
             archive.finish().await?;
             seal(&self.store, &prefix, &sum).await
         };
-        match tokio::time::timeout(LOG_PATIENCE, kept).await {
-            Ok(kept) => kept.map(Some),
-            Err(_) => Err(Trouble::Passing(format!("no storage for {} s", LOG_PATIENCE.as_secs()))),
+        let mut orders = self.orders.clone();
+        let impatient = async {
+            stopped(&mut orders).await;
+            tokio::time::sleep(STOPPED_PATIENCE).await;
+        };
+        tokio::select! {
+            biased;
+            kept = kept => kept.map(Some),
+            () = impatient => {
+                let waited = STOPPED_PATIENCE.as_secs();
+                Err(Trouble::Passing(format!("the storage was away for {waited} s after it was told to end")))
+            }
         }
     }
 

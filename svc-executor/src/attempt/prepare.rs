@@ -1,22 +1,18 @@
 //! From the command to a running container: claim, image, inputs, create, start.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use emboflow_model::Reason;
+use emboflow_model::{ImagePull, Reason};
 use emboflow_protocol::report::Phase;
-use tokio::sync::Mutex;
+use tokio::sync::watch;
 
+use super::launch::{NotLaunched, launch};
 use super::{Attempt, ENGINE_PAUSE, now, stage_in};
-use crate::executor::Executor;
 use crate::held::stopped;
 use crate::journal::{Entry, JournalError};
+use crate::metrics;
 use crate::outcome::{self, Verdict};
 use crate::runtime::{ContainerPlan, RuntimeError, Seen};
-use crate::{machine, metrics};
-
-/// How long an engine may be away before a start is given up.
-const LAUNCH_PATIENCE: Duration = Duration::from_secs(60);
 
 /// What became of the preparation.
 pub(super) enum Prepared {
@@ -44,16 +40,26 @@ impl Attempt {
         let (executor, plan, launching) = (self.executor.clone(), self.plan(), self.launching.clone());
         // A task of its own: whatever happens to this attempt, a launch is not broken off half-way.
         let launched = tokio::spawn(launch(executor, plan, launching)).await;
-        let error = match launched {
-            Ok(Ok(())) => {
-                self.marks.times.started_at = Some(now());
-                self.report(Phase::Running { at: now() });
-                return Prepared::Started;
+        let NotLaunched { error, unclear } = match launched {
+            Ok(Ok(())) => return self.started(),
+            Ok(Err(not_launched)) => not_launched,
+            Err(error) => {
+                let error = RuntimeError::Failed { doing: "starting a container", detail: error.to_string() };
+                NotLaunched { error, unclear: true }
             }
-            Ok(Err(error)) => error,
-            Err(error) => RuntimeError::Failed { doing: "starting a container", detail: error.to_string() },
         };
+        // An end is reported only of what does not run.
+        if unclear && matches!(self.look().await, Seen::Running { .. } | Seen::Exited(_)) {
+            return self.started();
+        }
         Prepared::Over(outcome::of_error(&error))
+    }
+
+    fn started(&mut self) -> Prepared {
+        let at = now();
+        self.marks.times.started_at = Some(at);
+        self.report(Phase::Running { at, pulled_at: self.marks.times.pulled_at });
+        Prepared::Started
     }
 
     /// Told to end before anything runs. The journal still has to know the attempt.
@@ -89,8 +95,9 @@ impl Attempt {
         let over = |verdict| Err(Prepared::Over(verdict));
         match fetched {
             Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) if store.is_fenced() => over(outcome::asked(Reason::Fenced, false)),
             Ok(Err(verdict)) => over(verdict),
-            Err(_) => over(outcome::asked(Reason::StartTimeout, false)),
+            Err(_) => over(outcome::not_started_in_time(limit, self.marks.times.pulled_at.is_some())),
         }
     }
 
@@ -105,8 +112,27 @@ impl Attempt {
         stage_in::fetch(&self.store, &self.start.spec.inputs, &self.inputs()).await
     }
 
+    /// Fetches the image, and shows meanwhile how far it is.
     async fn fetch_image(&self) -> Result<Option<String>, RuntimeError> {
-        let progress = |status: &str| tracing::debug!(attempt = %self.id, status, "fetching the image");
+        let newest = watch::Sender::new(None);
+        let fetched = tokio::select! {
+            biased;
+            fetched = self.engine_fetches_image(&newest) => fetched,
+            never = self.show_pulls(newest.subscribe()) => match never {},
+        };
+        if fetched.is_ok() && newest.borrow().is_some() {
+            self.show_pull(None).await;
+        }
+        fetched
+    }
+
+    async fn engine_fetches_image(
+        &self,
+        newest: &watch::Sender<Option<ImagePull>>,
+    ) -> Result<Option<String>, RuntimeError> {
+        let progress = |pull: &ImagePull| {
+            newest.send_replace(Some(pull.clone()));
+        };
         loop {
             match self.executor.runtime.prepare_image(&self.start.spec, &progress).await {
                 Err(error @ RuntimeError::Unreachable { .. }) => {
@@ -129,49 +155,4 @@ impl Attempt {
             inputs: self.inputs(),
         }
     }
-}
-
-/// Creates the container and starts it, if it never was. After an unclear answer the container itself is looked at.
-async fn launch(
-    executor: Arc<Executor>,
-    plan: ContainerPlan,
-    launching: Arc<Mutex<()>>,
-) -> Result<(), RuntimeError> {
-    let _launching = launching.lock().await;
-    let until = Instant::now() + LAUNCH_PATIENCE;
-    loop {
-        match launch_once(&executor, &plan).await {
-            Err(error @ RuntimeError::Unreachable { .. }) if Instant::now() < until => {
-                tracing::warn!(attempt = %plan.attempt, %error, "waiting for the container engine");
-                tokio::time::sleep(ENGINE_PAUSE).await;
-            }
-            other => return other,
-        }
-    }
-}
-
-async fn launch_once(executor: &Executor, plan: &ContainerPlan) -> Result<(), RuntimeError> {
-    let (runtime, attempt) = (&executor.runtime, &plan.attempt);
-    runtime.create(plan).await?;
-    if runtime.observe(attempt).await? != Seen::Created {
-        return Ok(());
-    }
-    mark_start(executor, plan).await?;
-    let Err(error) = runtime.start(attempt).await else { return Ok(()) };
-    match runtime.observe(attempt).await? {
-        Seen::Running { .. } | Seen::Exited(_) => Ok(()),
-        Seen::Created | Seen::Absent => Err(error),
-    }
-}
-
-/// A container that outlives this process is started only after the disk knows of it: if it vanishes, that is told
-/// apart from one that never was.
-async fn mark_start(executor: &Executor, plan: &ContainerPlan) -> Result<(), RuntimeError> {
-    let entry = Entry::Starting { boot: machine::boot_id() };
-    if !executor.runtime.outlives_executor() {
-        executor.journal.append(&plan.attempt, entry);
-        return Ok(());
-    }
-    let marked = executor.journal.commit(&plan.attempt, entry).await;
-    marked.map_err(|error| RuntimeError::DiskFull { detail: error.to_string() })
 }

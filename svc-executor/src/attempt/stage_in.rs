@@ -30,7 +30,10 @@ pub(super) async fn fetch(store: &Store, inputs: &[StageIn], folder: &Path) -> R
 
 fn verdict(input: &str, trouble: &Trouble) -> Verdict {
     let detail = format!("Input '{input}' could not be fetched: {trouble}.");
-    outcome::stage_in(&detail, matches!(trouble, Trouble::Lasting(_)))
+    match trouble {
+        Trouble::DiskFull(_) => outcome::disk_full(&detail),
+        _ => outcome::stage_in(&detail, matches!(trouble, Trouble::Lasting(_))),
+    }
 }
 
 /// An artifact of a fan-out has a folder of its own, named by its index.
@@ -68,14 +71,14 @@ fn folders(into: &Path, file: &str) -> Vec<PathBuf> {
 }
 
 fn make(folder: &Path) -> Result<(), Trouble> {
-    let failed = |error| Trouble::Passing(format!("making {}: {error}", folder.display()));
+    let failed = |error| Trouble::of_disk(&format!("making {}", folder.display()), &error);
     std::fs::create_dir_all(folder).map_err(failed)?;
     open_up(folder, 0o755)
 }
 
 /// The task's user may read it, whatever this process keeps to itself by default.
 fn open_up(path: &Path, mode: u32) -> Result<(), Trouble> {
-    let failed = |error| Trouble::Passing(format!("opening {} to the task: {error}", path.display()));
+    let failed = |error| Trouble::of_disk(&format!("opening {} to the task", path.display()), &error);
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).map_err(failed)
 }
 

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Attempt, ENGINE_PAUSE};
+use tokio::time::{Instant, timeout_at};
+
+use super::{Attempt, ENGINE_PAUSE, SETTLING};
 use crate::runtime::Seen;
 
 /// How long a killed container may take to end.
@@ -10,11 +12,11 @@ const AFTER_KILL: Duration = Duration::from_secs(10);
 const KILL: &str = "SIGKILL";
 
 impl Attempt {
-    /// Returns when the container does not run any more, however long that takes.
-    pub(super) async fn stop_container(&self) -> Seen {
+    /// Returns when the container does not run any more, however long that takes. `at_once`: without a grace.
+    pub(super) async fn stop_container(&self, at_once: bool) -> Seen {
         let stop = &self.start.spec.stop;
-        self.signal(&stop.signal).await;
-        let mut left = Duration::from_millis(stop.grace_ms);
+        self.signal(if at_once { KILL } else { &stop.signal }).await;
+        let mut left = if at_once { AFTER_KILL } else { Duration::from_millis(stop.grace_ms) };
         loop {
             if let Some(seen) = self.gone_within(left).await {
                 return seen;
@@ -32,15 +34,18 @@ impl Attempt {
     }
 
     async fn gone_within(&self, limit: Duration) -> Option<Seen> {
-        let gone = async {
-            if self.executor.runtime.wait(&self.id).await.is_err() {
-                tokio::time::sleep(ENGINE_PAUSE).await;
+        let until = Instant::now() + limit;
+        loop {
+            let broken = matches!(timeout_at(until, self.executor.runtime.wait(&self.id)).await, Ok(Err(_)));
+            match self.look().await {
+                Seen::Running { .. } if Instant::now() >= until => return None,
+                Seen::Running { .. } => {
+                    // A wait that broke off, or told it a moment early, takes nothing of the grace.
+                    let pause = if broken { ENGINE_PAUSE } else { SETTLING };
+                    tokio::time::sleep_until(until.min(Instant::now() + pause)).await;
+                }
+                seen => return Some(seen),
             }
-        };
-        let _either = tokio::time::timeout(limit, gone).await;
-        match self.look().await {
-            Seen::Running { .. } | Seen::Created => None,
-            seen => Some(seen),
         }
     }
 }

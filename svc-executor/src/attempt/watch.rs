@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use emboflow_model::{Reason, Timestamp};
+use emboflow_model::Reason;
 use emboflow_protocol::report::Phase;
+use tokio_util::sync::CancellationToken;
 
-use super::{Attempt, ENGINE_PAUSE, now};
+use super::{Attempt, ENGINE_PAUSE, SETTLING, now};
 use crate::held::stopped;
-use crate::journal::Entry;
-use crate::log::{Archive, Pump, Source, Spool};
+use crate::journal::{Entry, Stopping};
+use crate::log::{Archive, Cut, Pump, Source, Spool};
 use crate::outcome::{self, EndOfContainer, Verdict};
-use crate::runtime::{Exit, Seen};
+use crate::runtime::{Exit, RuntimeError, Seen};
 use crate::{machine, metrics};
 
 /// How often a running container is looked at, should its wait have broken silently.
@@ -38,16 +39,19 @@ impl Watched {
 
 struct Ending {
     seen: Seen,
-    asked: Option<Reason>,
+    asked: Option<Stopping>,
     engine_restarted: bool,
 }
 
 impl Attempt {
     pub(super) async fn watch(&mut self) -> Watched {
-        let recorder = self.record();
-        let ending = self.until_ended().await;
-        let exit = match ending.seen {
-            Seen::Exited(exit) => Some(exit),
+        let recorder = self.record().await;
+        let disk_full = recorder.as_ref().map(|(pump, _)| pump.disk_full()).unwrap_or_default();
+        self.store.wait_without_end(true);
+        let ending = self.until_ended(disk_full).await;
+        self.store.wait_without_end(false);
+        let exit = match &ending.seen {
+            Seen::Exited(exit) => Some(exit.clone()),
             _ => None,
         };
         let at = exit.as_ref().and_then(|exit| exit.exited_at).unwrap_or_else(now);
@@ -60,25 +64,36 @@ impl Attempt {
             Some((pump, archive)) => pump.finish().await.map(|spool| Recorded { spool, archive }),
             None => None,
         };
-        let head = log.as_ref().map_or(&[][..], |log| log.spool.head());
-        let verdict = match &exit {
-            Some(exit) => outcome::of_exit(EndOfContainer {
-                exit,
-                asked: ending.asked,
-                engine_restarted: ending.engine_restarted,
-                log_head: head,
-                memory_bytes: self.start.spec.resources.memory_bytes,
-            }),
-            None => ending.asked.map_or_else(outcome::vanished, |reason| outcome::asked(reason, true)),
+        Watched { verdict: self.verdict(ending, exit.as_ref(), log.as_ref()), exit, log }
+    }
+
+    fn verdict(&self, ending: Ending, exit: Option<&Exit>, log: Option<&Recorded>) -> Verdict {
+        let Ending { asked, engine_restarted, .. } = ending;
+        let (asked, detail) = asked.map_or((None, None), |asked| (Some(asked.reason), asked.detail));
+        if let Some(detail) = detail {
+            return outcome::disk_limit(&detail, exit.map(|exit| exit.code));
+        }
+        let Some(exit) = exit else {
+            return asked.map_or_else(outcome::vanished, |reason| outcome::asked(reason, true));
         };
-        Watched { verdict, exit, log }
+        let cut = log.and_then(|log| log.spool.cut());
+        outcome::of_exit(EndOfContainer {
+            exit,
+            asked: asked.or_else(|| lost_its_log(exit, cut)),
+            engine_restarted,
+            log_head: log.map_or(&[][..], |log| log.spool.head()),
+            memory_bytes: self.start.spec.resources.memory_bytes,
+        })
     }
 
     /// Starts to take the log in. Without a spool the task still runs; its end says that the log is missing.
-    fn record(&self) -> Option<(Pump, Archive)> {
-        let folder = self.folder();
-        let spool = Spool::open(&folder, self.start.spec.log_limit_bytes);
+    async fn record(&self) -> Option<(Pump, Archive)> {
+        let (folder, limit) = (self.folder(), self.start.spec.log_limit_bytes);
+        let opened = folder.clone();
+        // What an earlier process left is read to its end: that can be much.
+        let spool = tokio::task::spawn_blocking(move || Spool::open(&opened, limit)).await;
         let spool = spool
+            .unwrap_or_else(|error| Err(std::io::Error::other(error)))
             .inspect_err(|error| tracing::error!(attempt = %self.id, %error, "the log cannot be spooled"))
             .ok()?;
         let source = Source {
@@ -92,22 +107,27 @@ impl Attempt {
         Some((pump, archive))
     }
 
-    async fn until_ended(&mut self) -> Ending {
+    async fn until_ended(&mut self, disk_full: CancellationToken) -> Ending {
         let mut engine_restarted = self.marks.boot.as_ref().is_some_and(|boot| *boot != machine::boot_id());
         let mut orders = self.orders.clone();
-        let asked = match self.marks.stopping {
-            Some(reason) => reason,
+        let (reason, detail) = match self.marks.stopping.clone() {
+            Some(Stopping { reason, detail }) => (reason, detail),
             None => tokio::select! {
                 biased;
                 seen = self.until_exit(&mut engine_restarted) => {
                     return Ending { seen, asked: None, engine_restarted };
                 }
-                reason = stopped(&mut orders) => reason,
-                () = self.overdue() => Reason::RunTimeout,
+                reason = stopped(&mut orders) => (reason, None),
+                () = self.overdue() => (Reason::RunTimeout, None),
+                () = disk_full.cancelled() => (Reason::DiskFull, None),
+                detail = self.overfull() => (Reason::DiskFull, Some(detail)),
+                () = self.store.fenced() => (Reason::Fenced, None),
             },
         };
-        self.executor.journal.append(&self.id, Entry::Stopping { reason: asked });
-        Ending { seen: self.stop_container().await, asked: Some(asked), engine_restarted }
+        self.executor.journal.append(&self.id, Entry::Stopping { reason, detail: detail.clone() });
+        // One that goes on writing would fill the disk in its grace.
+        let seen = self.stop_container(detail.is_some()).await;
+        Ending { seen, asked: Some(Stopping { reason, detail }), engine_restarted }
     }
 
     /// Sees the end in two ways: a wait that the engine answers, and a look from time to time.
@@ -119,7 +139,7 @@ impl Attempt {
                 tokio::select! {
                     answer = &mut wait => break answer,
                     () = tokio::time::sleep(SWEEP) => match runtime.observe(&self.id).await {
-                        Ok(Seen::Running { .. } | Seen::Created) | Err(_) => {}
+                        Ok(Seen::Running { .. }) | Err(_) => {}
                         Ok(seen) => {
                             metrics::found_by_sweep();
                             return seen;
@@ -132,24 +152,28 @@ impl Attempt {
                 *engine_restarted = true;
                 tokio::time::sleep(ENGINE_PAUSE).await;
             }
-            match self.look().await {
-                Seen::Running { .. } | Seen::Created => {}
+            match self.look_through(engine_restarted).await {
+                // The engine may tell the waiting a moment before it tells those who look.
+                Seen::Running { .. } => tokio::time::sleep(SETTLING).await,
                 seen => return seen,
             }
         }
     }
 
-    /// Ends when the task has run as long as it may.
-    async fn overdue(&self) {
-        let Some(limit) = self.start.spec.timeouts.run_ms else { return std::future::pending().await };
-        let began = match self.marks.times.started_at {
-            Some(at) => at,
-            None => match self.look().await {
-                Seen::Running { started_at: Some(at) } => at,
-                _ => now(),
-            },
-        };
-        let ran = now().ms_since(Timestamp(began.0.min(now().0)));
-        tokio::time::sleep(Duration::from_millis(limit.saturating_sub(ran))).await;
+    /// Looks at the container as soon as the engine answers, and notes when it did not at first.
+    async fn look_through(&self, engine_restarted: &mut bool) -> Seen {
+        match self.executor.runtime.observe(&self.id).await {
+            Ok(seen) => seen,
+            Err(error) => {
+                *engine_restarted |= matches!(error, RuntimeError::Unreachable { .. });
+                self.look().await
+            }
+        }
     }
+}
+
+/// "Succeeded" promises a log that is whole but for its limit: one that ended well before it could be stopped for the
+/// full disk counts as stopped.
+fn lost_its_log(exit: &Exit, cut: Option<Cut>) -> Option<Reason> {
+    (exit.code == 0 && cut == Some(Cut::DiskFull)).then_some(Reason::DiskFull)
 }

@@ -1,5 +1,7 @@
 //! What is written down about an attempt, and what the entries add up to.
 
+use std::time::Duration;
+
 use emboflow_model::Timestamp;
 use emboflow_model::transition::{AttemptEnd, AttemptTimes};
 use emboflow_protocol::command::Start;
@@ -30,11 +32,17 @@ pub(crate) enum Entry {
     Starting {
         /// Tells one start of the machine from another.
         boot: String,
+        /// Milliseconds since that start.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        uptime_ms: Option<u64>,
     },
     /// It was told to end.
     Stopping {
         /// Why.
         reason: emboflow_model::Reason,
+        /// The same in words, where the reason alone does not say enough.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        detail: Option<String>,
     },
     /// It is over.
     Ended {
@@ -45,13 +53,22 @@ pub(crate) enum Entry {
     Released,
 }
 
+/// Why an attempt was told to end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stopping {
+    pub(crate) reason: emboflow_model::Reason,
+    /// The same in words, where the reason alone does not say enough.
+    pub(crate) detail: Option<String>,
+}
+
 /// All that is known of an attempt that was not released.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Marks {
     pub(crate) start: Option<Box<Start>>,
     pub(crate) image_digest: Option<String>,
     pub(crate) boot: Option<String>,
-    pub(crate) stopping: Option<emboflow_model::Reason>,
+    pub(crate) uptime_ms: Option<u64>,
+    pub(crate) stopping: Option<Stopping>,
     pub(crate) times: AttemptTimes,
     pub(crate) end: Option<Box<AttemptEnd>>,
 }
@@ -66,11 +83,17 @@ impl Marks {
                 self.image_digest = digest;
                 self.times.pulled_at = Some(at);
             }
-            Entry::Starting { boot } => self.boot = Some(boot),
-            Entry::Stopping { reason } => self.stopping = Some(reason),
+            Entry::Starting { boot, uptime_ms } => (self.boot, self.uptime_ms) = (Some(boot), uptime_ms),
+            Entry::Stopping { reason, detail } => self.stopping = Some(Stopping { reason, detail }),
             Entry::Ended { end } => self.end = Some(end),
             Entry::Released => {}
         }
+    }
+
+    /// How long its container has run, if the machine was not started again since.
+    pub(crate) fn ran_since(&self, boot: &str, uptime_ms: Option<u64>) -> Option<Duration> {
+        let began = self.uptime_ms.filter(|_| self.boot.as_deref() == Some(boot))?;
+        Some(Duration::from_millis(uptime_ms?.saturating_sub(began)))
     }
 
     /// The entries that add up to this.
@@ -81,8 +104,10 @@ impl Marks {
         entries.extend(
             self.times.pulled_at.map(|at| Entry::ImageReady { digest: self.image_digest.clone(), at }),
         );
-        entries.extend(self.boot.clone().map(|boot| Entry::Starting { boot }));
-        entries.extend(self.stopping.map(|reason| Entry::Stopping { reason }));
+        let uptime_ms = self.uptime_ms;
+        entries.extend(self.boot.clone().map(|boot| Entry::Starting { boot, uptime_ms }));
+        let stopping = self.stopping.clone();
+        entries.extend(stopping.map(|Stopping { reason, detail }| Entry::Stopping { reason, detail }));
         entries.extend(self.end.clone().map(|end| Entry::Ended { end }));
         entries
     }

@@ -101,8 +101,12 @@ impl JournalFile {
         for (attempt, entry) in noted {
             self.state.note(attempt, entry);
         }
-        if self.written > self.compact_at {
-            self.compact().map_err(|error| JournalError::new(&self.folder, "writing it anew", &error))?;
+        if self.written > self.compact_at
+            && let Err(error) = self.compact()
+        {
+            // The entries are written; a disk that is nearly full has room for them, and not for another journal.
+            tracing::warn!(%error, bytes = self.written, "the journal could not be written anew; it grows on");
+            self.compact_at = self.written + COMPACT_ABOVE_BYTES;
         }
         Ok(())
     }
@@ -133,19 +137,26 @@ impl JournalFile {
             }
         }
         let (path, fresh) = (self.folder.join(NAME), self.folder.join("journal.new"));
-        let mut file = opened(&fresh)?;
-        file.set_len(0)?;
-        file.try_lock()
-            .map_err(|_| std::io::Error::new(ErrorKind::ResourceBusy, "another executor uses it"))?;
-        file.write_all(&lines)?;
-        file.sync_all()?;
+        let file = written_anew(&fresh, &lines).inspect_err(|_| {
+            // What was written of it would keep the disk full.
+            let _absent = std::fs::remove_file(&fresh);
+        })?;
         std::fs::rename(&fresh, &path)?;
-        sync_folder(&self.folder)?;
+        // From here on the old file has no name: nothing may be written to it, whatever comes.
         self.file = file;
         self.written = lines.len() as u64;
         self.compact_at = COMPACT_ABOVE_BYTES.max(self.written * 2);
-        Ok(())
+        sync_folder(&self.folder)
     }
+}
+
+fn written_anew(path: &Path, lines: &[u8]) -> std::io::Result<File> {
+    let mut file = opened(path)?;
+    file.set_len(0)?;
+    file.try_lock().map_err(|_| std::io::Error::new(ErrorKind::ResourceBusy, "another executor uses it"))?;
+    file.write_all(lines)?;
+    file.sync_all()?;
+    Ok(file)
 }
 
 fn opened(path: &Path) -> std::io::Result<File> {

@@ -32,6 +32,10 @@ fn intent(run: u128) -> Entry {
     Entry::Intent { start: Box::new(start) }
 }
 
+fn starting(boot: &str) -> Entry {
+    Entry::Starting { boot: boot.into(), uptime_ms: Some(7_000) }
+}
+
 /// Opens the journal as soon as the thread of the one before has let it go.
 async fn opened(folder: &Path) -> (Journal, Replay) {
     let until = tokio::time::Instant::now() + std::time::Duration::from_secs(5);
@@ -53,7 +57,7 @@ async fn what_was_written_is_there_after_a_restart() {
     journal.append(&attempt(1), Entry::Claimed { at: Timestamp(5) });
     journal.append(&attempt(2), intent(2));
     journal.append(&attempt(2), Entry::Released);
-    journal.commit(&attempt(1), Entry::Starting { boot: "b".into() }).await.unwrap();
+    journal.commit(&attempt(1), starting("b")).await.unwrap();
     drop(journal);
 
     let (_journal, replay) = opened(folder.path()).await;
@@ -78,7 +82,7 @@ async fn a_torn_or_changed_last_line_is_cut_off_and_the_rest_stands() {
         std::fs::write(&path, &bytes).unwrap();
         let (journal, replay) = opened(folder.path()).await;
         assert_eq!(replay.open.len(), 1, "{garbage:?}");
-        journal.commit(&attempt(1), Entry::Starting { boot: "again".into() }).await.unwrap();
+        journal.commit(&attempt(1), starting("again")).await.unwrap();
         drop(journal);
     }
     assert_eq!(opened(folder.path()).await.1.open[&attempt(1)].boot.as_deref(), Some("again"));
@@ -92,10 +96,7 @@ async fn a_second_executor_on_the_same_folder_is_refused() {
     assert!(error.to_string().contains("another executor"), "{error}");
 }
 
-#[tokio::test]
-async fn the_file_does_not_grow_without_end() {
-    let folder = tempfile::tempdir().unwrap();
-    let (journal, _) = Journal::open(folder.path()).unwrap();
+fn write_much(journal: &Journal) {
     let end = emboflow_model::transition::AttemptEnd {
         outcome: Outcome::Succeeded,
         cause: Cause::User,
@@ -107,13 +108,50 @@ async fn the_file_does_not_grow_without_end() {
         artifacts: Vec::new(),
         image_digest: None,
     };
-    journal.commit(&attempt(1), intent(1)).await.unwrap();
     for run in 2..6_000 {
         journal.append(&attempt(run), intent(run));
         journal.append(&attempt(run), Entry::Ended { end: Box::new(end.clone()) });
         journal.append(&attempt(run), Entry::Released);
     }
-    journal.commit(&attempt(1), Entry::Starting { boot: "b".into() }).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_journal_that_cannot_be_written_anew_goes_on_in_its_old_file() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("journal.new")).unwrap();
+    let (journal, _) = Journal::open(folder.path()).unwrap();
+    write_much(&journal);
+    journal.commit(&attempt(1), intent(1)).await.expect("what is written is written");
+    drop(journal);
+    let (_journal, replay) = opened(folder.path()).await;
+    assert_eq!((replay.open.len(), replay.released.len()), (1, 5_998));
+}
+
+#[tokio::test]
+async fn why_an_attempt_was_stopped_and_how_long_it_has_run_outlive_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let (journal, _) = Journal::open(folder.path()).unwrap();
+    journal.append(&attempt(1), intent(1));
+    journal.append(&attempt(1), starting("b"));
+    let reason = emboflow_model::Reason::DiskFull;
+    let stopping = Entry::Stopping { reason, detail: Some("held too much".into()) };
+    journal.commit(&attempt(1), stopping).await.unwrap();
+    drop(journal);
+    let (_journal, replay) = opened(folder.path()).await;
+    let marks = &replay.open[&attempt(1)];
+    assert_eq!(marks.stopping, Some(Stopping { reason, detail: Some("held too much".into()) }));
+    let ran = |boot, now| marks.ran_since(boot, now);
+    assert_eq!(ran("b", Some(9_500)), Some(std::time::Duration::from_millis(2_500)));
+    assert_eq!((ran("other", Some(9_500)), ran("b", None)), (None, None));
+}
+
+#[tokio::test]
+async fn the_file_does_not_grow_without_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let (journal, _) = Journal::open(folder.path()).unwrap();
+    journal.commit(&attempt(1), intent(1)).await.unwrap();
+    write_much(&journal);
+    journal.commit(&attempt(1), starting("b")).await.unwrap();
     drop(journal);
     let (_journal, replay) = opened(folder.path()).await;
     assert_eq!((replay.open.len(), replay.released.len()), (1, 5_998));

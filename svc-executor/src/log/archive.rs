@@ -19,8 +19,6 @@ const CHUNK_BYTES: u64 = 1 << 20;
 const CHUNK_BYTES_MAX: u64 = 4 << 20;
 /// Time after which also fewer bytes are brought away.
 const CHUNK_TIME: Duration = Duration::from_secs(5);
-/// Why a log has fewer bytes than the program wrote.
-const LOG_LIMIT: &str = "log_limit";
 
 /// A running archive. It stops when it is dropped.
 pub(crate) struct Archive {
@@ -52,7 +50,7 @@ pub(crate) async fn seal(store: &Store, prefix: &str, sum: &Sum) -> Result<LogSe
         size_bytes: sum.size_bytes,
         lines: sum.lines,
         sha256: sum.sha256.clone(),
-        truncated: sum.truncated.then(|| LOG_LIMIT.to_owned()),
+        truncated: sum.cut.map(|cut| cut.word().to_owned()),
     };
     if seal.size_bytes > 0 || seal.truncated.is_some() {
         let json = serde_json::to_vec(&seal).expect("a seal has only keys that are strings");
@@ -88,7 +86,8 @@ impl Work {
             let length = *self.length.borrow();
             while next < length {
                 let end = length.min(next + CHUNK_BYTES_MAX);
-                note_chunk(&self.folder, next, end).map_err(|error| unreadable(&error))?;
+                let folder = self.folder.clone();
+                on_disk(move || note_chunk(&folder, next, end)).await?;
                 self.bring(next, end).await?;
                 next = end;
             }
@@ -108,13 +107,19 @@ impl Work {
     }
 
     async fn bring(&self, start: u64, end: u64) -> Result<(), Trouble> {
-        let bytes = read_spool(&self.folder, start, end).map_err(|error| unreadable(&error))?;
+        let folder = self.folder.clone();
+        let bytes = on_disk(move || read_spool(&folder, start, end)).await?;
         self.store.put(&object_key::log_chunk(&self.prefix, start), bytes).await
     }
 }
 
-fn unreadable(error: &std::io::Error) -> Trouble {
-    Trouble::Lasting(format!("the spooled log: {error}"))
+/// Off the threads that serve everything else: a busy disk takes its time.
+async fn on_disk<T: Send + 'static>(
+    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+) -> Result<T, Trouble> {
+    let done = tokio::task::spawn_blocking(work).await;
+    let done = done.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+    done.map_err(|error| Trouble::Lasting(format!("the spooled log: {error}")))
 }
 
 fn read_spool(folder: &Path, start: u64, end: u64) -> std::io::Result<Bytes> {

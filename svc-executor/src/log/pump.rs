@@ -1,6 +1,7 @@
 //! Takes bytes from the engine into the spool, and shows them to watchers, until the container has ended and its log
 //! was read to the last byte.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,17 +14,19 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::Spool;
+use super::{Cut, Spool};
 use crate::metrics;
-use crate::runtime::{Runtime, RuntimeError};
+use crate::runtime::{Runtime, RuntimeError, Seen};
 
 /// How long a follower may go on after the container's end before the log is read anew.
 const DRAIN: Duration = Duration::from_secs(3);
 const PAUSE: Duration = Duration::from_millis(500);
 /// Pieces taken together at most; the engine sends none above 16 KiB, so this bounds what is held in memory.
 const PIECES_AT_ONCE: usize = 256;
-/// Times that the last reading is tried when the engine does not answer.
+/// Times that the last reading is tried when the engine answers, but not with the whole log.
 const LAST_TRIES: u32 = 60;
+/// A container that ends sooner is not followed: its log is read once.
+const FOLLOW_AFTER: Duration = Duration::from_millis(200);
 /// Bytes a second of one attempt that are shown live; watchers read the rest from storage.
 const LIVE_BYTES_PER_SECOND: u64 = 2 << 20;
 
@@ -40,6 +43,7 @@ pub(crate) struct Source {
 pub(crate) struct Pump {
     task: AbortOnDropHandle<Spool>,
     ended: CancellationToken,
+    disk_full: CancellationToken,
     length: watch::Receiver<u64>,
 }
 
@@ -48,8 +52,22 @@ impl Pump {
     pub(crate) fn start(source: Source, spool: Spool) -> Self {
         let ended = CancellationToken::new();
         let (shown, length) = watch::channel(spool.length());
-        let work = Work { source, spool, ended: ended.clone(), shown, live: LiveBudget::new() };
-        Self { task: AbortOnDropHandle::new(tokio::spawn(work.run())), ended, length }
+        let disk_full = CancellationToken::new();
+        let work = Work {
+            source,
+            spool,
+            ended: ended.clone(),
+            disk_full: disk_full.clone(),
+            shown,
+            live: LiveBudget::new(),
+        };
+        let task = AbortOnDropHandle::new(tokio::spawn(work.run()));
+        Self { task, ended, disk_full, length }
+    }
+
+    /// Cancelled when the disk had no room for the log.
+    pub(crate) fn disk_full(&self) -> CancellationToken {
+        self.disk_full.clone()
     }
 
     /// How long the spool is; closed when it can no longer grow.
@@ -71,12 +89,25 @@ struct Work {
     source: Source,
     spool: Spool,
     ended: CancellationToken,
+    disk_full: CancellationToken,
     shown: watch::Sender<u64>,
     live: LiveBudget,
 }
 
+/// How far a reading of the engine's log came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    /// To its end.
+    Whole,
+    /// The stream broke off.
+    Broken,
+    /// The engine does not answer.
+    EngineAway,
+}
+
 impl Work {
     async fn run(mut self) -> Spool {
+        let _either = tokio::time::timeout(FOLLOW_AFTER, self.ended.cancelled()).await;
         while !self.ended.is_cancelled() && !self.spool.is_full() {
             let ended = self.ended.clone();
             let overdue = async {
@@ -84,8 +115,8 @@ impl Work {
                 tokio::time::sleep(DRAIN).await;
             };
             tokio::select! {
-                whole = self.read(true) => {
-                    if !whole || !self.ended.is_cancelled() {
+                reading = self.read(true) => {
+                    if reading != Reading::Whole || !self.ended.is_cancelled() {
                         // The engine is away, or lets go a moment before the container's end is known.
                         let _either = tokio::time::timeout(PAUSE, ended.cancelled()).await;
                     }
@@ -94,39 +125,59 @@ impl Work {
             }
         }
         self.ended.cancelled().await;
-        for _ in 0..LAST_TRIES {
-            if self.spool.is_full() || self.read(false).await {
-                return self.spool;
+        let mut tries = 0;
+        while !self.spool.is_full() {
+            match self.read(false).await {
+                Reading::Whole => break,
+                Reading::Broken if tries == LAST_TRIES || self.is_gone().await => {
+                    self.spool.give_up(Cut::Lost);
+                    break;
+                }
+                Reading::Broken => tries += 1,
+                // It keeps the log of a container that has ended until it is asked to remove it.
+                Reading::EngineAway => {}
             }
             tokio::time::sleep(PAUSE).await;
         }
-        self.spool.give_up();
         self.spool
     }
 
-    /// Reads the engine's log from its first byte to the end of the stream. False: the stream broke.
-    async fn read(&mut self, follow: bool) -> bool {
+    async fn is_gone(&self) -> bool {
+        self.source.runtime.observe(&self.source.attempt).await == Ok(Seen::Absent)
+    }
+
+    /// Reads the engine's log from its first byte to the end of the stream.
+    async fn read(&mut self, follow: bool) -> Reading {
         let source = self.source.clone();
         // A piece is about a line; what has already arrived is written, shown and sent together.
         let mut pieces = source.runtime.logs(&source.attempt, follow).ready_chunks(PIECES_AT_ONCE);
         let mut offset = 0;
         while let Some(arrived) = pieces.next().await {
             let (bytes, broken) = join(arrived);
-            let taken = self.take(&mut offset, &bytes).await.and(broken.map_or(Ok(()), Err));
+            let taken = self.take(&mut offset, &bytes).await;
             if let Err(error) = taken {
-                tracing::warn!(attempt = %source.attempt, error, "reading a log broke off; it is read again");
-                return false;
+                tracing::error!(attempt = %source.attempt, %error, "a log cannot be written to the disk");
+                if is_full(&error) {
+                    self.spool.give_up(Cut::DiskFull);
+                    self.disk_full.cancel();
+                }
+                return Reading::Broken;
+            }
+            if let Some(error) = broken {
+                tracing::warn!(attempt = %source.attempt, %error, "reading a log broke off; it is read again");
+                let away = matches!(error, RuntimeError::Unreachable { .. });
+                return if away { Reading::EngineAway } else { Reading::Broken };
             }
             if self.spool.is_full() {
                 break;
             }
         }
-        true
+        Reading::Whole
     }
 
-    async fn take(&mut self, offset: &mut u64, bytes: &Bytes) -> Result<(), String> {
+    async fn take(&mut self, offset: &mut u64, bytes: &Bytes) -> std::io::Result<()> {
         let first = self.spool.length();
-        let fresh = self.spool.take(*offset, bytes).map_err(|error| format!("writing the spool: {error}"))?;
+        let fresh = self.spool.take(*offset, bytes)?;
         *offset += bytes.len() as u64;
         if fresh.is_empty() {
             return Ok(());
@@ -143,15 +194,19 @@ impl Work {
 }
 
 /// The bytes up to the first error, and that error.
-fn join(arrived: Vec<Result<Bytes, RuntimeError>>) -> (Bytes, Option<String>) {
+fn join(arrived: Vec<Result<Bytes, RuntimeError>>) -> (Bytes, Option<RuntimeError>) {
     let mut joined = BytesMut::new();
     for piece in arrived {
         match piece {
             Ok(bytes) => joined.extend_from_slice(&bytes),
-            Err(error) => return (joined.freeze(), Some(error.to_string())),
+            Err(error) => return (joined.freeze(), Some(error)),
         }
     }
     (joined.freeze(), None)
+}
+
+fn is_full(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }
 
 /// So many bytes a second are shown live.

@@ -22,8 +22,30 @@ pub(crate) struct Spool {
     last_byte: Option<u8>,
     hash: Sha256,
     head: Vec<u8>,
-    truncated: bool,
+    cut: Option<Cut>,
     diverged: bool,
+}
+
+/// Why bytes of a log are missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// The log reached its limit, or the engine let go of a part.
+    Limit,
+    /// The executor's disk was full.
+    DiskFull,
+    /// The container engine did not give the rest.
+    Lost,
+}
+
+impl Cut {
+    /// The word in a seal.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Limit => "log_limit",
+            Self::DiskFull => "disk_full",
+            Self::Lost => "engine_lost",
+        }
+    }
 }
 
 /// What is known of a log that can no longer grow.
@@ -35,8 +57,8 @@ pub(crate) struct Sum {
     pub(crate) lines: u64,
     /// SHA-256 in hex.
     pub(crate) sha256: String,
-    /// Bytes were dropped.
-    pub(crate) truncated: bool,
+    /// Why bytes were dropped, if any were.
+    pub(crate) cut: Option<Cut>,
 }
 
 impl Spool {
@@ -51,7 +73,7 @@ impl Spool {
             last_byte: None,
             hash: Sha256::new(),
             head: Vec::new(),
-            truncated: false,
+            cut: None,
             diverged: false,
         };
         let mut left = match File::open(&spool.path) {
@@ -75,12 +97,17 @@ impl Spool {
 
     /// Nothing more is kept: the rest need not be read.
     pub(crate) fn is_full(&self) -> bool {
-        self.truncated
+        self.cut.is_some()
+    }
+
+    /// Why bytes are missing, if any are.
+    pub(crate) fn cut(&self) -> Option<Cut> {
+        self.cut
     }
 
     /// Bytes are missing at the end: the seal must say so.
-    pub(crate) fn give_up(&mut self) {
-        self.truncated = true;
+    pub(crate) fn give_up(&mut self, cut: Cut) {
+        self.cut = self.cut.or(Some(cut));
     }
 
     /// The first bytes.
@@ -97,7 +124,7 @@ impl Spool {
         let known = usize::try_from(known).unwrap_or(bytes.len());
         let known = if known > 0 && !self.holds(offset, &bytes[..known])? {
             self.diverged = true;
-            self.truncated = true;
+            self.give_up(Cut::Limit);
             0
         } else {
             known
@@ -105,7 +132,9 @@ impl Spool {
         let fresh = &bytes[known..];
         let room = usize::try_from(self.limit.saturating_sub(self.length)).unwrap_or(usize::MAX);
         let kept = &fresh[..fresh.len().min(room)];
-        self.truncated |= kept.len() < fresh.len();
+        if kept.len() < fresh.len() {
+            self.give_up(Cut::Limit);
+        }
         if !kept.is_empty() {
             self.append(kept)?;
         }
@@ -130,7 +159,7 @@ impl Spool {
             size_bytes: self.length,
             lines: self.line_feeds + open_line,
             sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
-            truncated: self.truncated,
+            cut: self.cut,
         }
     }
 
@@ -185,7 +214,7 @@ mod tests {
         assert_eq!(spool.take(3, b"\ntwo\nth").unwrap(), b"o\nth");
         assert_eq!(spool.read(0, 99).unwrap(), b"one\ntwo\nth");
         let sum = spool.sum();
-        assert_eq!((sum.size_bytes, sum.lines, sum.truncated), (10, 3, false));
+        assert_eq!((sum.size_bytes, sum.lines, sum.cut), (10, 3, None));
     }
 
     #[test]
@@ -194,14 +223,14 @@ mod tests {
         assert_eq!(spool.take(0, b"1234567").unwrap(), b"12345");
         assert!(spool.is_full());
         assert_eq!(spool.take(7, b"89").unwrap(), b"");
-        assert_eq!((spool.sum().size_bytes, spool.sum().truncated), (5, true));
+        assert_eq!((spool.sum().size_bytes, spool.sum().cut), (5, Some(Cut::Limit)));
     }
 
     #[test]
     fn a_log_that_fills_the_limit_exactly_is_whole() {
         let (_folder, mut spool) = spool(3);
         spool.take(0, b"12\n").unwrap();
-        assert!(!spool.is_full() && !spool.sum().truncated);
+        assert!(!spool.is_full() && spool.sum().cut.is_none());
         assert_eq!(spool.sum().lines, 1);
     }
 
@@ -211,14 +240,14 @@ mod tests {
         spool.take(0, b"aaaa").unwrap();
         assert_eq!(spool.take(0, b"bbbbcc").unwrap(), b"bbbbcc");
         assert_eq!(spool.take(6, b"dd").unwrap(), b"dd");
-        assert!(spool.sum().truncated);
+        assert_eq!(spool.sum().cut, Some(Cut::Limit));
     }
 
     #[test]
     fn an_empty_log_has_no_lines_and_makes_no_file() {
         let (folder, spool) = spool(10);
         let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-        assert_eq!(spool.sum(), Sum { size_bytes: 0, lines: 0, sha256: empty.into(), truncated: false });
+        assert_eq!(spool.sum(), Sum { size_bytes: 0, lines: 0, sha256: empty.into(), cut: None });
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

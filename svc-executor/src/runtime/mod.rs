@@ -9,7 +9,7 @@ mod conformance;
 use std::path::PathBuf;
 
 use bytes::Bytes;
-use emboflow_model::{AttemptId, ExecutorId, ProjectName, RuntimeSpec, Timestamp};
+use emboflow_model::{AttemptId, ExecutorId, ImagePull, ProjectName, RuntimeSpec, Timestamp};
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 
@@ -20,14 +20,15 @@ pub type Answer<'a, T> = BoxFuture<'a, Result<T, RuntimeError>>;
 pub trait Runtime: Send + Sync + 'static {
     /// Name, version and size of the engine; an error when it does not answer.
     fn probe(&self) -> Answer<'_, Engine>;
-    /// Sees to it that the image is there and gives its content digest. `progress` hears each sign of life.
+    /// Sees to it that the image is there and gives its content digest. `progress` hears how far the pull is whenever
+    /// that has changed, and nothing when nothing has to be pulled.
     fn prepare_image<'a>(
         &'a self,
         spec: &'a RuntimeSpec,
-        progress: &'a (dyn Fn(&str) + Send + Sync),
+        progress: &'a (dyn Fn(&ImagePull) + Send + Sync),
     ) -> Answer<'a, Option<String>>;
     /// Creates the container without starting it. One that this very attempt created before is taken over.
-    fn create<'a>(&'a self, plan: &'a ContainerPlan) -> Answer<'a, ()>;
+    fn create<'a>(&'a self, plan: &'a ContainerPlan) -> Answer<'a, Creation>;
     /// Starts the created container. The caller has seen that it never ran.
     fn start<'a>(&'a self, attempt: &'a AttemptId) -> Answer<'a, ()>;
     /// Looks at the container.
@@ -39,12 +40,32 @@ pub trait Runtime: Send + Sync + 'static {
     /// The log from its first byte, standard output and error as they came; with `follow` until the end.
     fn logs<'a>(&'a self, attempt: &'a AttemptId, follow: bool)
     -> BoxStream<'a, Result<Bytes, RuntimeError>>;
+    /// Folders of this machine, besides the plan's, that a started container can write to: the volumes of its image.
+    fn volumes<'a>(&'a self, attempt: &'a AttemptId) -> Answer<'a, Vec<Place>>;
     /// Every container of this executor, running or not.
     fn inventory(&self) -> Answer<'_, Vec<AttemptId>>;
     /// Removes the container with all it holds, running or not; an absent one is no error.
     fn remove<'a>(&'a self, attempt: &'a AttemptId) -> Answer<'a, ()>;
     /// Whether containers go on when the executor's process ends.
     fn outlives_executor(&self) -> bool;
+}
+
+/// Where a container comes from that is there after it was to be created.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Creation {
+    /// It was made just now, so it never ran.
+    New,
+    /// This very attempt made it before; it may have run.
+    TakenOver,
+}
+
+/// A folder in which a task can leave bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Where the task sees it.
+    pub target: String,
+    /// Where it is on this machine.
+    pub folder: PathBuf,
 }
 
 /// What an engine says of itself.

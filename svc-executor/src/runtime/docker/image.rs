@@ -5,11 +5,14 @@ use std::time::Duration;
 use bollard::Docker;
 use bollard::errors::Error;
 use bollard::query_parameters::CreateImageOptionsBuilder;
-use emboflow_model::RuntimeSpec;
 use emboflow_model::runtime_spec::PullPolicy;
+use emboflow_model::{ImagePull, RuntimeSpec};
 use futures::StreamExt;
 
 use super::engine_error;
+use super::layers::Layers;
+use super::pulls::{Pulls, Teller};
+use crate::metrics;
 use crate::runtime::RuntimeError;
 
 /// A registry that says nothing for this long is given up, so that three tries end within two minutes.
@@ -18,16 +21,21 @@ pub(super) const SILENCE: Duration = Duration::from_secs(35);
 const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
 
 /// Sees to it that images are there.
-pub(super) struct Puller<'a> {
-    pub(super) calls: &'a Docker,
-    pub(super) streams: &'a Docker,
+#[derive(Clone)]
+pub(super) struct Puller {
+    pub(super) calls: Docker,
+    pub(super) streams: Docker,
     pub(super) silence: Duration,
-    pub(super) progress: &'a (dyn Fn(&str) + Send + Sync),
 }
 
-impl Puller<'_> {
+impl Puller {
     /// Fetches the image if the spec's policy wants it, and gives its content digest.
-    pub(super) async fn prepare(&self, spec: &RuntimeSpec) -> Result<Option<String>, RuntimeError> {
+    pub(super) async fn prepare(
+        self,
+        spec: &RuntimeSpec,
+        pulls: &Pulls,
+        progress: &(dyn Fn(&ImagePull) + Send + Sync),
+    ) -> Result<Option<String>, RuntimeError> {
         let image = &spec.image;
         if spec.pull != PullPolicy::Always
             && let Some(digest) = self.present(image).await?
@@ -39,7 +47,15 @@ impl Puller<'_> {
                 "it is not on this executor, and `pull: never` forbids to ask the registry".to_owned();
             return Err(RuntimeError::ImageNotFound { image: image.clone(), detail });
         }
-        self.pull(image).await?;
+        let (own, wanted) = (self.clone(), image.clone());
+        let is_missing = spec.pull != PullPolicy::Always;
+        let pull = |teller: Teller| {
+            if is_missing {
+                teller.tell(ImagePull::of(&wanted));
+            }
+            async move { own.pull(&wanted, &teller).await }
+        };
+        pulls.share(image, progress, pull).await?;
         self.present(image).await
     }
 
@@ -58,10 +74,10 @@ impl Puller<'_> {
         }
     }
 
-    async fn pull(&self, image: &str) -> Result<(), RuntimeError> {
+    async fn pull(&self, image: &str, teller: &Teller) -> Result<(), RuntimeError> {
         let mut pauses = PAUSES.into_iter();
         loop {
-            let error = match self.pull_once(image).await {
+            let error = match self.pull_once(image, teller).await {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
             };
@@ -72,9 +88,10 @@ impl Puller<'_> {
         }
     }
 
-    async fn pull_once(&self, image: &str) -> Result<(), RuntimeError> {
+    async fn pull_once(&self, image: &str, teller: &Teller) -> Result<(), RuntimeError> {
         let options = CreateImageOptionsBuilder::new().from_image(&with_tag(image)).build();
         let mut steps = self.streams.create_image(Some(options), None, None).boxed();
+        let (mut layers, mut bytes_before) = (Layers::default(), 0);
         loop {
             match tokio::time::timeout(self.silence, steps.next()).await {
                 Err(_) => {
@@ -82,7 +99,13 @@ impl Puller<'_> {
                     return Err(RuntimeError::ImageUnavailable { image: image.to_owned(), detail });
                 }
                 Ok(None) => return Ok(()),
-                Ok(Some(Ok(step))) => (self.progress)(step.status.as_deref().unwrap_or_default()),
+                Ok(Some(Ok(step))) => {
+                    layers.take(&step);
+                    let Some(pull) = layers.pull(image) else { continue };
+                    metrics::image_pulled(pull.bytes_done.saturating_sub(bytes_before));
+                    bytes_before = bytes_before.max(pull.bytes_done);
+                    teller.tell(pull);
+                }
                 Ok(Some(Err(error))) => return Err(pull_error(image, error)),
             }
         }
@@ -137,6 +160,13 @@ fn refusal(image: &str, status: Option<u16>, detail: String) -> RuntimeError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_registry_that_never_answers_is_given_up_within_two_minutes() {
+        let tries = u32::try_from(PAUSES.len() + 1).unwrap();
+        let longest = SILENCE * tries + PAUSES.iter().sum::<Duration>();
+        assert!(longest <= Duration::from_secs(120), "{longest:?}");
+    }
 
     #[test]
     fn an_image_without_a_tag_means_the_latest_one_only() {

@@ -2,7 +2,10 @@
 
 mod container;
 mod image;
+mod layers;
 mod lines;
+mod pulls;
+mod refusal;
 
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
@@ -11,20 +14,23 @@ use std::time::Duration;
 
 use bollard::Docker;
 use bollard::errors::Error;
-use bollard::models::{ContainerState, ContainerStateStatusEnum};
+use bollard::models::{ContainerState, ContainerStateStatusEnum, MountPoint};
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, InspectContainerOptions, KillContainerOptionsBuilder,
     ListContainersOptionsBuilder, LogsOptionsBuilder, RemoveContainerOptionsBuilder, StartContainerOptions,
     WaitContainerOptionsBuilder,
 };
 use bytes::Bytes;
-use emboflow_model::{AttemptId, RuntimeSpec, Timestamp};
+use emboflow_model::{AttemptId, ImagePull, RuntimeSpec, Timestamp};
 use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt};
 use tokio::sync::OnceCell;
 
-use super::{Answer, ContainerPlan, Engine, Exit, Owner, Runtime, RuntimeError, Seen, container_name};
+use super::{
+    Answer, ContainerPlan, Creation, Engine, Exit, Owner, Place, Runtime, RuntimeError, Seen, container_name,
+};
 use container::{create_body, user_of};
+use refusal::{create_error, engine_error, start_error};
 
 /// Where Docker listens unless told otherwise.
 pub const DEFAULT_HOST: &str = "unix:///var/run/docker.sock";
@@ -36,6 +42,7 @@ const ENDLESS: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 const READY_LINES: usize = 512;
 
 /// One connection pool, with the two patiences that it is used with.
+#[derive(Clone)]
 struct Clients {
     calls: Docker,
     streams: Docker,
@@ -48,6 +55,7 @@ pub struct DockerRuntime {
     host: String,
     silence: Duration,
     engine: OnceCell<Engine>,
+    pulls: pulls::Pulls,
 }
 
 impl DockerRuntime {
@@ -62,7 +70,14 @@ impl DockerRuntime {
             return Err(RuntimeError::Unreachable { detail });
         }
         let (clients, engine) = (OnceLock::new(), OnceCell::new());
-        Ok(Self { clients, owner, host: host.to_owned(), silence: image::SILENCE, engine })
+        Ok(Self {
+            clients,
+            owner,
+            host: host.to_owned(),
+            silence: image::SILENCE,
+            engine,
+            pulls: Default::default(),
+        })
     }
 
     /// The clients, which can only be made once the engine's socket is there.
@@ -96,14 +111,14 @@ impl DockerRuntime {
         })
     }
 
-    async fn make(&self, plan: &ContainerPlan) -> Result<(), RuntimeError> {
+    async fn make(&self, plan: &ContainerPlan) -> Result<Creation, RuntimeError> {
         let engine = self.engine.get_or_try_init(|| self.ask_engine()).await?;
         let body = create_body(plan, &self.owner, engine.cpu_millis)?;
         make_folders(plan)?;
         let name = container_name(&plan.attempt);
         let options = CreateContainerOptionsBuilder::new().name(&name).build();
         match self.clients()?.calls.create_container(Some(options), body).await {
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(Creation::New),
             Err(Error::DockerResponseServerError { status_code: 409, .. }) => {
                 self.take_over(plan, name).await
             }
@@ -111,12 +126,12 @@ impl DockerRuntime {
         }
     }
 
-    async fn take_over(&self, plan: &ContainerPlan, name: String) -> Result<(), RuntimeError> {
+    async fn take_over(&self, plan: &ContainerPlan, name: String) -> Result<Creation, RuntimeError> {
         let found = self.clients()?.calls.inspect_container(&name, None::<InspectContainerOptions>).await;
         let found = found.map_err(|error| engine_error("looking at a container of the same name", error))?;
         let labels = found.config.and_then(|config| config.labels).unwrap_or_default();
         if container::is_of(&labels, plan, &self.owner) {
-            Ok(())
+            Ok(Creation::TakenOver)
         } else {
             Err(RuntimeError::NameTaken { name })
         }
@@ -129,6 +144,16 @@ impl DockerRuntime {
             Err(Error::DockerResponseServerError { status_code: 404, .. }) => Ok(Seen::Absent),
             Err(error) => Err(engine_error("looking at a container", error)),
         }
+    }
+
+    async fn volumes_of(&self, attempt: &AttemptId) -> Result<Vec<Place>, RuntimeError> {
+        let name = container_name(attempt);
+        let found = self.clients()?.calls.inspect_container(&name, None::<InspectContainerOptions>).await;
+        let found = found.map_err(|error| engine_error("looking for a container's volumes", error))?;
+        let is_volume = |mount: &MountPoint| mount.typ.as_deref() == Some("volume");
+        let place =
+            |mount: MountPoint| Some(Place { target: mount.destination?, folder: mount.source?.into() });
+        Ok(found.mounts.unwrap_or_default().into_iter().filter(is_volume).filter_map(place).collect())
     }
 
     async fn own(&self) -> Result<Vec<AttemptId>, RuntimeError> {
@@ -157,16 +182,16 @@ impl Runtime for DockerRuntime {
     fn prepare_image<'a>(
         &'a self,
         spec: &'a RuntimeSpec,
-        progress: &'a (dyn Fn(&str) + Send + Sync),
+        progress: &'a (dyn Fn(&ImagePull) + Send + Sync),
     ) -> Answer<'a, Option<String>> {
         async move {
-            let Clients { calls, streams } = self.clients()?;
-            image::Puller { calls, streams, silence: self.silence, progress }.prepare(spec).await
+            let Clients { calls, streams } = self.clients()?.clone();
+            image::Puller { calls, streams, silence: self.silence }.prepare(spec, &self.pulls, progress).await
         }
         .boxed()
     }
 
-    fn create<'a>(&'a self, plan: &'a ContainerPlan) -> Answer<'a, ()> {
+    fn create<'a>(&'a self, plan: &'a ContainerPlan) -> Answer<'a, Creation> {
         self.make(plan).boxed()
     }
 
@@ -226,6 +251,10 @@ impl Runtime for DockerRuntime {
         let mut long_lines = lines::LongLines::default();
         let lines = lines.map(move |line| line.map(|piece| long_lines.restore(piece)));
         lines.ready_chunks(READY_LINES).flat_map(joined).boxed()
+    }
+
+    fn volumes<'a>(&'a self, attempt: &'a AttemptId) -> Answer<'a, Vec<Place>> {
+        self.volumes_of(attempt).boxed()
     }
 
     fn inventory(&self) -> Answer<'_, Vec<AttemptId>> {
@@ -305,6 +334,8 @@ fn seen(state: ContainerState) -> Seen {
     match state.status {
         Some(ContainerStateStatusEnum::CREATED) if started_at.is_none() => Seen::Created,
         _ if state.running == Some(true) => Seen::Running { started_at },
+        // Somebody removes it: what ended it was the removal, and its log goes with it.
+        Some(ContainerStateStatusEnum::REMOVING) => Seen::Absent,
         _ => Seen::Exited(Exit {
             code: state.exit_code.unwrap_or(-1),
             oom_killed: state.oom_killed == Some(true),
@@ -313,62 +344,5 @@ fn seen(state: ContainerState) -> Seen {
             started_at: started_at.map(|at| exited_at.map_or(at, |exited_at| at.min(exited_at))),
             exited_at,
         }),
-    }
-}
-
-fn create_error(image: &str, error: Error) -> RuntimeError {
-    match error {
-        Error::DockerResponseServerError { status_code: 404, message } => {
-            RuntimeError::ImageNotFound { image: image.to_owned(), detail: message }
-        }
-        Error::DockerResponseServerError { status_code: 400, message } => {
-            RuntimeError::BadSpec { detail: message }
-        }
-        error => engine_error("creating a container", error),
-    }
-}
-
-/// A start is refused with 400 for a bad command, with 404 also for a missing working directory.
-fn start_error(error: Error) -> RuntimeError {
-    match error {
-        Error::DockerResponseServerError { status_code: 400 | 404 | 409, message }
-            if !is_disk_full(&message) =>
-        {
-            RuntimeError::BadCommand { detail: message }
-        }
-        Error::DockerResponseServerError { message, .. } if is_bad_command(&message) => {
-            RuntimeError::BadCommand { detail: message }
-        }
-        error => engine_error("starting a container", error),
-    }
-}
-
-fn is_bad_command(message: &str) -> bool {
-    [
-        "executable file not found",
-        "permission denied",
-        "no such file or directory",
-        "exec format error",
-        "chdir",
-    ]
-    .iter()
-    .any(|phrase| message.to_lowercase().contains(phrase))
-}
-
-fn is_disk_full(message: &str) -> bool {
-    message.contains("no space left on device")
-}
-
-/// What a failed call means where its status has no meaning of its own.
-pub(super) fn engine_error(doing: &'static str, error: Error) -> RuntimeError {
-    match error {
-        Error::DockerResponseServerError { message, .. } | Error::DockerStreamError { error: message }
-            if is_disk_full(&message) =>
-        {
-            RuntimeError::DiskFull { detail: message }
-        }
-        Error::DockerResponseServerError { message, .. } => RuntimeError::Failed { doing, detail: message },
-        Error::DockerStreamError { error } => RuntimeError::Failed { doing, detail: error },
-        error => RuntimeError::Unreachable { detail: format!("{doing}: {error}") },
     }
 }

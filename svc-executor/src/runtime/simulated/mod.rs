@@ -8,18 +8,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use emboflow_model::{AttemptId, RuntimeSpec, Timestamp};
+use emboflow_model::{AttemptId, ImagePull, RuntimeSpec, Timestamp};
 use futures::future::ready;
 use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt};
 use tokio::sync::watch;
 
-use super::{Answer, ContainerPlan, Engine, Exit, Owner, Runtime, RuntimeError, Seen, container_name};
+use super::{
+    Answer, ContainerPlan, Creation, Engine, Exit, Owner, Place, Runtime, RuntimeError, Seen, container_name,
+};
 pub use script::{Script, VARIABLE};
 
 // The exit codes of a first process that a signal ended.
 const TERMINATED: i64 = 143;
 const KILLED: i64 = 137;
+// A simulated pull brings a MiB in each of them.
+const PULL_STEPS: u32 = 40;
 
 /// An engine of simulated containers. Clones share it, as executors of one machine share a real one.
 #[derive(Clone, Default)]
@@ -63,19 +67,19 @@ impl Simulated {
 }
 
 impl SimulatedRuntime {
-    fn make(&self, plan: &ContainerPlan) -> Result<(), RuntimeError> {
+    fn make(&self, plan: &ContainerPlan) -> Result<Creation, RuntimeError> {
         let script = Script::of(&plan.spec).map_err(|detail| RuntimeError::BadSpec { detail })?;
         let mut containers = self.engine.containers();
         match containers.get(&plan.attempt) {
             Some(found) if found.plan.fence == plan.fence && found.owner.executor == self.owner.executor => {
-                Ok(())
+                Ok(Creation::TakenOver)
             }
             Some(_) => Err(RuntimeError::NameTaken { name: container_name(&plan.attempt) }),
             None => {
                 let (plan, owner, life) = (plan.clone(), self.owner.clone(), watch::Sender::default());
                 let container = Container { plan, owner, script, life };
                 containers.insert(container.plan.attempt.clone(), Arc::new(container));
-                Ok(())
+                Ok(Creation::New)
             }
         }
     }
@@ -170,6 +174,20 @@ impl Container {
     }
 }
 
+/// Pulls an image of four layers in steps.
+async fn pull(image: &str, duration: Duration, progress: &(dyn Fn(&ImagePull) + Send + Sync)) {
+    for step in 0..PULL_STEPS {
+        progress(&ImagePull {
+            image: image.to_owned(),
+            layers_done: step * 4 / PULL_STEPS,
+            layers_total: 4,
+            bytes_done: u64::from(step) << 20,
+            bytes_total: Some(u64::from(PULL_STEPS) << 20),
+        });
+        tokio::time::sleep(duration / PULL_STEPS).await;
+    }
+}
+
 fn write(workspace: &Path, path: &str, text: &str) -> std::io::Result<()> {
     let inside = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
     if !inside {
@@ -197,19 +215,27 @@ impl Runtime for SimulatedRuntime {
     fn prepare_image<'a>(
         &'a self,
         spec: &'a RuntimeSpec,
-        _progress: &'a (dyn Fn(&str) + Send + Sync),
+        progress: &'a (dyn Fn(&ImagePull) + Send + Sync),
     ) -> Answer<'a, Option<String>> {
         let (image, detail) = (spec.image.clone(), "the simulated registry says so".to_owned());
-        ready(match spec.image.as_str() {
-            "simulated/missing" => Err(RuntimeError::ImageNotFound { image, detail }),
-            "simulated/denied" => Err(RuntimeError::ImageDenied { image, detail }),
-            "simulated/unavailable" => Err(RuntimeError::ImageUnavailable { image, detail }),
-            _ => Ok(None),
-        })
+        async move {
+            match spec.image.as_str() {
+                "simulated/missing" => return Err(RuntimeError::ImageNotFound { image, detail }),
+                "simulated/denied" => return Err(RuntimeError::ImageDenied { image, detail }),
+                "simulated/unavailable" => return Err(RuntimeError::ImageUnavailable { image, detail }),
+                _ => {}
+            }
+            // Words that nobody knows are refused when the container is created.
+            let duration = Script::of(spec).map_or(Duration::ZERO, |script| script.pull);
+            if !duration.is_zero() {
+                pull(&image, duration, progress).await;
+            }
+            Ok(None)
+        }
         .boxed()
     }
 
-    fn create<'a>(&'a self, plan: &'a ContainerPlan) -> Answer<'a, ()> {
+    fn create<'a>(&'a self, plan: &'a ContainerPlan) -> Answer<'a, Creation> {
         ready(self.make(plan)).boxed()
     }
 
@@ -261,6 +287,10 @@ impl Runtime for SimulatedRuntime {
             (!piece.is_empty()).then_some((Ok(piece), (container, life, next)))
         })
         .boxed()
+    }
+
+    fn volumes<'a>(&'a self, _attempt: &'a AttemptId) -> Answer<'a, Vec<Place>> {
+        ready(Ok(Vec::new())).boxed()
     }
 
     fn inventory(&self) -> Answer<'_, Vec<AttemptId>> {

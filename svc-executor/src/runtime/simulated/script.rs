@@ -7,11 +7,12 @@ use emboflow_model::RuntimeSpec;
 /// The variable that holds the words; without it the container ends at once with 0.
 pub const VARIABLE: &str = "SIMULATE";
 
-/// What a simulated container does. Words: `ms=200` (how long it runs), `exit=3`, `line=text`, `lines=100` (numbered,
+/// What a simulated container does. Words: `ms=200` (how long it runs), `pull=200` (ms its image is pulled), `exit=3`, `line=text`, `lines=100` (numbered,
 /// spread over its time), `bytes=1000000` (one long line), `noise=4096` (bytes of all values), `write=path:text` (a
 /// file in the workspace), `ignore_term`, `oom`, `bad_command`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Script {
+    pub(super) pull: Duration,
     pub(super) duration: Duration,
     pub(super) exit: i64,
     pub(super) head: Vec<u8>,
@@ -36,6 +37,7 @@ impl Script {
         let (key, value) = word.split_once('=').unwrap_or((word, ""));
         let number = || value.parse::<u64>().map_err(|_| format!("'{word}' needs a number"));
         match key {
+            "pull" => self.pull = Duration::from_millis(number()?),
             "ms" => self.duration = Duration::from_millis(number()?),
             "exit" => self.exit = i64::try_from(number()?).unwrap_or(255),
             "line" => self.head.extend_from_slice(format!("{value}\n").as_bytes()),
