@@ -49,7 +49,8 @@ pub enum Backend {
 pub struct DirectoryBackend {
     /// Made where it is missing. Must lie on one file system.
     pub root: PathBuf,
-    /// Below this many free bytes the gateway reports that it is not ready. Default 256 MiB.
+    /// Uploads leave so many bytes free, or a twentieth of a small disk; with less the gateway is not ready.
+    /// Default 256 MiB.
     #[serde(default = "default_low_space_bytes")]
     pub low_space_bytes: u64,
 }
@@ -92,6 +93,9 @@ pub struct S3Backend {
     /// How many parts of one upload are under way at once; each holds its bytes in memory. Default 2.
     #[serde(default = "default_parts_in_flight")]
     pub parts_in_flight: usize,
+    /// Bytes of parts that all uploads together hold in memory; further ones wait. Default 256 MiB.
+    #[serde(default = "default_memory_bytes")]
+    pub memory_bytes: u64,
 }
 
 fn default_region() -> String {
@@ -108,6 +112,10 @@ fn default_part_bytes() -> u64 {
 
 fn default_parts_in_flight() -> usize {
     2
+}
+
+fn default_memory_bytes() -> u64 {
+    256 << 20
 }
 
 /// When requests to an S3 service carry checksums beyond the signature.

@@ -7,6 +7,7 @@
 mod layout;
 mod listing;
 mod reading;
+mod room;
 mod seal;
 mod writing;
 
@@ -15,11 +16,12 @@ use crate::error::StoreError;
 use crate::key::{KeyPrefix, ObjectKey};
 use crate::range::RangeRequest;
 use crate::store::{Counted, ListQuery, Meta, ObjectStore, Opened, Put, Space};
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail};
 use emboflow_protocol::object::{ObjectPage, StoredObject};
 use futures::future::{BoxFuture, FutureExt};
 use layout::Layout;
-use std::fs::{self, File};
+use room::Room;
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -28,7 +30,7 @@ use std::time::Instant;
 /// A directory of this machine as object store.
 pub struct DirectoryStore {
     layout: Arc<Layout>,
-    low_space_bytes: u64,
+    room: Arc<Room>,
     // Held as long as the store lives; the system lets go of it when the process dies.
     _lock: File,
 }
@@ -41,8 +43,17 @@ impl DirectoryStore {
     pub fn open(root: &Path, low_space_bytes: u64) -> anyhow::Result<Self> {
         let layout = Layout::new(root);
         fs::create_dir_all(layout.objects()).context("making the folder for objects")?;
-        let lock = File::create(root.join("lock")).context("making the lock file")?;
-        ensure!(lock.try_lock().is_ok(), "another gateway uses this directory");
+        let path = root.join("lock");
+        let lock = File::create(&path).with_context(|| format!("making {}", path.display()))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                bail!("another gateway uses this directory: it holds {}", path.display())
+            }
+            Err(TryLockError::Error(error)) => {
+                return Err(error).with_context(|| format!("locking {}", path.display()));
+            }
+        }
         match fs::remove_dir_all(layout.incoming()) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(error).context("removing what interrupted uploads left");
@@ -50,24 +61,8 @@ impl DirectoryStore {
             _ => fs::create_dir(layout.incoming()).context("making the folder for uploads")?,
         }
         layout::sync_folder(root).context("making the folders durable")?;
-        Ok(Self { layout: Arc::new(layout), low_space_bytes, _lock: lock })
-    }
-
-    fn measure_space(&self) -> Result<Space, StoreError> {
-        let root = self.layout.objects();
-        let stat = rustix::fs::statvfs(root)
-            .map_err(|error| StoreError::io(format!("measuring {}", root.display()), &error.into()))?;
-        let bytes = |blocks: u64| blocks.saturating_mul(stat.f_frsize);
-        Ok(Space { free_bytes: bytes(stat.f_bavail), total_bytes: bytes(stat.f_blocks) })
-    }
-
-    fn refuse_what_cannot_fit(&self, size_bytes: u64) -> Result<(), StoreError> {
-        let Space { free_bytes, .. } = self.measure_space()?;
-        if size_bytes <= free_bytes {
-            return Ok(());
-        }
-        let detail = format!("the object has {size_bytes} bytes, but only {free_bytes} are free");
-        Err(StoreError::Full { detail })
+        let room = Arc::new(Room::new(layout.objects().to_owned(), low_space_bytes));
+        Ok(Self { layout: Arc::new(layout), room, _lock: lock })
     }
 }
 
@@ -96,8 +91,8 @@ impl ObjectStore for DirectoryStore {
         content: &'a mut Chunks,
     ) -> BoxFuture<'a, Result<StoredObject, StoreError>> {
         async move {
-            self.refuse_what_cannot_fit(put.size_bytes.unwrap_or(0))?;
-            writing::put(&self.layout, put, content).await
+            self.room.refuse_what_cannot_fit(put.size_bytes.unwrap_or(0))?;
+            writing::put(&self.layout, &self.room, put, content).await
         }
         .boxed()
     }
@@ -130,15 +125,16 @@ impl ObjectStore for DirectoryStore {
     }
 
     fn space(&self) -> BoxFuture<'_, Result<Option<Space>, StoreError>> {
-        async { self.measure_space().map(Some) }.boxed()
+        async { self.room.measure().map(Some) }.boxed()
     }
 
     fn check(&self) -> BoxFuture<'_, Result<String, StoreError>> {
         async {
-            let Space { free_bytes, .. } = self.measure_space()?;
-            let detail = format!("{free_bytes} bytes free in {}", self.layout.root().display());
-            if free_bytes < self.low_space_bytes {
-                let detail = format!("{detail}; at least {} are wanted", self.low_space_bytes);
+            let space = self.room.measure()?;
+            let detail = format!("{} bytes free in {}", space.free_bytes, self.layout.root().display());
+            let kept_bytes = self.room.kept(space);
+            if space.free_bytes < kept_bytes {
+                let detail = format!("{detail}; at least {kept_bytes} are wanted");
                 return Err(StoreError::Full { detail });
             }
             Ok(detail)

@@ -1,5 +1,6 @@
 //! Objects in a bucket of an S3 service.
 
+mod memory;
 mod reply;
 mod upload;
 
@@ -19,6 +20,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use emboflow_protocol::object::{ObjectEntry, ObjectPage, StoredObject};
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::StreamExt;
+use memory::Memory;
 use std::time::{Duration, Instant};
 
 const PART_MIN_BYTES: u64 = 5 << 20;
@@ -30,6 +32,7 @@ pub struct S3Store {
     bucket: String,
     part_bytes: u64,
     parts_in_flight: usize,
+    memory: Memory,
     // Over TLS the content cannot change on its way, so the signature need not cover it a second time.
     sign_content: bool,
     stall: Duration,
@@ -73,6 +76,7 @@ impl S3Store {
             bucket: settings.bucket.clone(),
             part_bytes: settings.part_bytes,
             parts_in_flight: settings.parts_in_flight,
+            memory: Memory::new(settings.memory_bytes),
             sign_content: settings.endpoint.as_ref().is_some_and(|endpoint| endpoint.starts_with("http://")),
             stall,
         })

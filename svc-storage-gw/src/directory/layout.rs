@@ -6,8 +6,9 @@
 use crate::key::ObjectKey;
 use std::borrow::Cow;
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 const SUFFIX: &str = ".object";
@@ -92,7 +93,7 @@ pub(super) fn make_folders(root: &Path, folder: &Path) -> io::Result<()> {
     }
     let above = folder.parent().unwrap_or(root);
     make_folders(root, above)?;
-    match fs::create_dir(folder) {
+    match DirBuilder::new().mode(0o700).create(folder) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(error),
         Ok(()) => sync_folder(above),

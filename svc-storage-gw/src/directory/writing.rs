@@ -2,6 +2,7 @@
 
 use super::blocking;
 use super::layout::{Layout, make_folders, remove_empty_folders, sync_folder};
+use super::room::Room;
 use super::seal::Seal;
 use crate::body::Chunks;
 use crate::digest::Hasher;
@@ -14,6 +15,7 @@ use futures::StreamExt;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::task::JoinHandle;
@@ -25,10 +27,11 @@ const PLACING_TRIES: usize = 16;
 
 pub(super) async fn put(
     layout: &Arc<Layout>,
+    room: &Arc<Room>,
     put: Put,
     content: &mut Chunks,
 ) -> Result<StoredObject, StoreError> {
-    let mut upload = Upload::Idle(Incoming::new(layout.incoming()));
+    let mut upload = Upload::Idle(Incoming::new(layout.incoming(), room.clone()));
     let mut batch = Vec::new();
     let mut gathered = 0;
     while let Some(chunk) = content.next().await {
@@ -75,6 +78,7 @@ impl Upload {
 /// A file that is being written; it goes away when this is dropped before it was placed.
 struct Incoming {
     path: PathBuf,
+    room: Arc<Room>,
     file: Option<File>,
     hasher: Hasher,
     size_bytes: u64,
@@ -89,12 +93,14 @@ impl Drop for Incoming {
 }
 
 impl Incoming {
-    fn new(folder: &Path) -> Self {
+    fn new(folder: &Path, room: Arc<Room>) -> Self {
         let path = folder.join(uuid::Uuid::new_v4().simple().to_string());
-        Self { path, file: None, hasher: Hasher::default(), size_bytes: 0 }
+        Self { path, room, file: None, hasher: Hasher::default(), size_bytes: 0 }
     }
 
     fn write(mut self, chunks: &[Bytes]) -> Result<Self, StoreError> {
+        // Whatever was announced: others write too.
+        self.room.refuse_what_cannot_fit(chunks.iter().map(|chunk| chunk.len() as u64).sum())?;
         for chunk in chunks {
             self.hasher.update(chunk);
             self.size_bytes += chunk.len() as u64;
@@ -106,7 +112,9 @@ impl Incoming {
     fn append(&mut self, chunks: &[Bytes]) -> io::Result<()> {
         let file = match &mut self.file {
             Some(file) => file,
-            none => none.insert(OpenOptions::new().write(true).create_new(true).open(&self.path)?),
+            none => {
+                none.insert(OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.path)?)
+            }
         };
         chunks.iter().try_for_each(|chunk| file.write_all(chunk))
     }

@@ -1,5 +1,6 @@
 //! Uploads to S3: one request for what fits into a part, a multipart upload for more.
 
+use super::memory::{Memory, Share};
 use super::{S3Store, reply};
 use crate::body::{BodyError, Chunks};
 use crate::digest::{Digest, Hasher};
@@ -18,11 +19,11 @@ const PARTS_MAX: u64 = 10_000;
 
 pub(super) async fn put(store: &S3Store, put: Put, content: &mut Chunks) -> Result<StoredObject, StoreError> {
     let part_bytes = part_bytes(store.part_bytes, put.size_bytes);
-    let mut intake = Intake::new(content, part_bytes);
+    let mut intake = Intake::new(content, part_bytes, put.size_bytes, &store.memory);
     let first = intake.part().await?;
     if intake.at_end {
         let sha256 = intake.accepted(&put)?;
-        put_whole(store, &put, first, sha256).await?;
+        put_whole(store, &put, first.content, sha256).await?;
         return Ok(intake.stored(&put, sha256));
     }
     let upload = Multipart::begin(store, &put).await?;
@@ -44,40 +45,75 @@ fn part_bytes(configured: u64, size_bytes: Option<u64>) -> u64 {
     configured.max(size_bytes.unwrap_or(0).div_ceil(PARTS_MAX))
 }
 
+/// Bytes of a content, and their share of the memory.
+struct Part {
+    content: Bytes,
+    _share: Share,
+}
+
 /// Takes the content in, part by part, and keeps the sums.
 struct Intake<'a> {
     content: &'a mut Chunks,
     part_bytes: usize,
-    left_over: BytesMut,
+    announced_bytes: Option<u64>,
+    memory: &'a Memory,
+    left_over: Bytes,
     hasher: Hasher,
     size_bytes: u64,
     at_end: bool,
 }
 
 impl<'a> Intake<'a> {
-    fn new(content: &'a mut Chunks, part_bytes: u64) -> Self {
-        let part_bytes = usize::try_from(part_bytes).unwrap_or(usize::MAX);
-        let hasher = Hasher::default();
-        Self { content, part_bytes, left_over: BytesMut::new(), hasher, size_bytes: 0, at_end: false }
+    fn new(
+        content: &'a mut Chunks,
+        part_bytes: u64,
+        announced_bytes: Option<u64>,
+        memory: &'a Memory,
+    ) -> Self {
+        Self {
+            content,
+            part_bytes: usize::try_from(part_bytes).unwrap_or(usize::MAX),
+            announced_bytes,
+            memory,
+            left_over: Bytes::new(),
+            hasher: Hasher::default(),
+            size_bytes: 0,
+            at_end: false,
+        }
     }
 
     /// The next part: full, or whatever was left when the content ended.
-    async fn part(&mut self) -> Result<Bytes, BodyError> {
-        while self.left_over.len() < self.part_bytes {
+    async fn part(&mut self) -> Result<Part, BodyError> {
+        let expected = self.expected_bytes();
+        let share = self.memory.share(expected).await;
+        let mut part = BytesMut::with_capacity(expected);
+        loop {
+            let room = self.part_bytes - part.len();
+            part.extend_from_slice(&self.left_over.split_to(room.min(self.left_over.len())));
+            if part.len() == self.part_bytes {
+                break;
+            }
             match self.content.next().await {
                 Some(chunk) => {
                     let chunk = chunk?;
                     self.hasher.update(&chunk);
                     self.size_bytes += chunk.len() as u64;
-                    self.left_over.extend_from_slice(&chunk);
+                    self.left_over = chunk;
                 }
                 None => {
                     self.at_end = true;
-                    return Ok(self.left_over.split().freeze());
+                    break;
                 }
             }
         }
-        Ok(self.left_over.split_to(self.part_bytes).freeze())
+        Ok(Part { content: part.freeze(), _share: share })
+    }
+
+    /// Bytes of the next part, unless more come than were announced.
+    fn expected_bytes(&self) -> usize {
+        let taken = self.size_bytes - self.left_over.len() as u64;
+        let to_come = self.announced_bytes.map(|all| all.saturating_sub(taken));
+        to_come.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(usize::MAX).min(self.part_bytes)
     }
 
     fn accepted(&self, put: &Put) -> Result<Digest, StoreError> {
@@ -134,7 +170,7 @@ impl<'a> Multipart<'a> {
     }
 
     /// Sends all parts, a bounded number at once while the next is taken in.
-    async fn send(&self, first: Bytes, intake: &mut Intake<'_>) -> Result<Vec<CompletedPart>, StoreError> {
+    async fn send(&self, first: Part, intake: &mut Intake<'_>) -> Result<Vec<CompletedPart>, StoreError> {
         let (mut under_way, mut done) = (JoinSet::new(), Vec::new());
         let (mut number, mut next) = (1, Some(first));
         while let Some(part) = next.take() {
@@ -148,7 +184,7 @@ impl<'a> Multipart<'a> {
             under_way.spawn(self.send_part(number, part));
             number += 1;
             if !intake.at_end {
-                next = Some(intake.part().await?).filter(|part| !part.is_empty());
+                next = Some(intake.part().await?).filter(|part| !part.content.is_empty());
             }
         }
         while !under_way.is_empty() {
@@ -161,14 +197,16 @@ impl<'a> Multipart<'a> {
     fn send_part(
         &self,
         number: i32,
-        part: Bytes,
+        part: Part,
     ) -> impl Future<Output = Result<CompletedPart, StoreError>> + use<> {
         let request = self.store.client.upload_part().bucket(&self.store.bucket).key(&self.key);
+        let Part { content, _share } = part;
         let request =
-            request.upload_id(&self.id).part_number(number).body(ByteStream::from(part)).customize();
+            request.upload_id(&self.id).part_number(number).body(ByteStream::from(content)).customize();
         let request = if self.store.sign_content { request } else { request.disable_payload_signing() };
         let key = self.key.clone();
         async move {
+            let _until_it_is_sent = _share;
             let sent =
                 request.send().await.map_err(|error| reply::failure("storing a part of", &key, error))?;
             Ok(CompletedPart::builder().part_number(number).set_e_tag(sent.e_tag).build())

@@ -49,12 +49,17 @@ impl Gateway {
     }
 
     pub async fn with(limits: Limits) -> Self {
-        emboflow_service::tls::install();
         let folder = tempfile::tempdir().unwrap();
         let mut backend = DirectoryBackend::new(folder.path().join("store"));
         backend.low_space_bytes = 1;
+        Self::over(Backend::Directory(backend), folder, limits).await
+    }
+
+    /// A gateway over any back end; the folder is kept as long as it.
+    pub async fn over(backend: Backend, folder: TempDir, limits: Limits) -> Self {
+        emboflow_service::tls::install();
         let listen = ([127, 0, 0, 1], 0).into();
-        let mut config = Config::new(listen, Backend::Directory(backend), Secret::new(SIGNING_KEY));
+        let mut config = Config::new(listen, backend, Secret::new(SIGNING_KEY));
         config.limits = limits;
         let shutdown = Shutdown::new();
         let started = start(config, &shutdown, &Health::new("storage-gw")).await.unwrap();

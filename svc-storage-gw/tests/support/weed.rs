@@ -33,6 +33,7 @@ pub async fn bucket(name: &str) -> S3Backend {
         checksums: Checksums::WhenRequired,
         part_bytes: 5 << 20,
         parts_in_flight: 2,
+        memory_bytes: 32 << 20,
     };
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
