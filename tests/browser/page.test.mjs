@@ -4,7 +4,7 @@ import { installation } from './installation.mjs';
 
 const { stop } = await installation();
 const { open } = await import('./browser.mjs');
-const checks = await Promise.all(['pages', 'live', 'work'].map((name) => import(`./checks/${name}.mjs`)));
+const checks = await Promise.all(['pages', 'live', 'work', 'timeline', 'many', 'keyboard', 'pull'].map((name) => import(`./checks/${name}.mjs`)));
 const session = await open();
 
 after(async () => {

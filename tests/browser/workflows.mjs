@@ -1,5 +1,5 @@
 // The workflow files that the checks run; they need only the image of examples/hello.
-const IMAGE = 'emboflow/examples-hello:1';
+export const IMAGE = 'emboflow/examples-hello:1';
 
 /** Two tasks and a fan-out that end well, with artifacts to look at. */
 export const good = `version: 1
@@ -55,4 +55,16 @@ tasks:
       number=0
       while true; do number=$((number + 1)); echo "tick $number"; sleep 0.3; done
     stop: { grace: 1s }
+    resources: { cpu: 0.1, memory: 32Mi }
+`;
+
+/** A fan-out of a thousand that waits: nothing here has so many processors. */
+export const wide = `version: 1
+name: browser-wide
+tasks:
+  many:
+    matrix: { number: "\${{ range(1000) }}" }
+    image: ${IMAGE}
+    resources: { cpu: 4096 }
+    run: echo never
 `;

@@ -30,6 +30,11 @@ impl ApiError {
         matches!(self, Self::Refused(problem) if problem.status == 401)
     }
 
+    /// The server wants a rest.
+    pub(crate) fn is_too_often(&self) -> bool {
+        matches!(self, Self::Refused(problem) if problem.status == 429)
+    }
+
     /// In one line.
     pub(crate) fn short(&self) -> String {
         match self {

@@ -47,6 +47,13 @@ pub(crate) fn local_time(ms: i64) -> String {
     format!("{day} {clock}")
 }
 
+/// The viewer's zone at that moment, such as `UTC+08:00`.
+pub(crate) fn zone(ms: i64) -> String {
+    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "minutes of a day")]
+    let west = js_sys::Date::new(&JsValue::from_f64(ms as f64)).get_timezone_offset() as i32;
+    crate::format::zone(-west)
+}
+
 /// Where the address bar is.
 pub(crate) fn read_place() -> Place {
     let Some(location) = window().map(|window| window.location()) else { return Place::parse("", "") };
@@ -142,6 +149,71 @@ pub(crate) fn tell(name: &str, detail: &str) {
 /// The element with this id.
 pub(crate) fn element(id: &str) -> Option<HtmlElement> {
     document()?.get_element_by_id(id)?.dyn_into().ok()
+}
+
+/// The element that has the focus.
+pub(crate) fn focused() -> Option<HtmlElement> {
+    document()?.active_element()?.dyn_into().ok()
+}
+
+/// Whether letters would go into a field.
+pub(crate) fn is_typing() -> bool {
+    let field = focused().filter(|element| element.tag_name() != "BODY");
+    field.is_some_and(|element| {
+        element.matches("input:not([type=checkbox]), textarea, select").unwrap_or(false)
+    })
+}
+
+/// Whether a dialog is open.
+pub(crate) fn has_dialog() -> bool {
+    document().is_some_and(|document| document.query_selector("dialog[open]").ok().flatten().is_some())
+}
+
+/// Puts the cursor into the search field of the page, where there is one.
+pub(crate) fn focus_search() {
+    let field =
+        document().and_then(|document| document.query_selector("main input[type=search]").ok().flatten());
+    if let Some(field) = field.and_then(|field| field.dyn_into::<HtmlElement>().ok()) {
+        let _ = field.focus();
+    }
+}
+
+/// Gives the focus to the element with this id; what is in sight stays in sight.
+pub(crate) fn focus(id: &str) {
+    let options = web_sys::FocusOptions::new();
+    options.set_prevent_scroll(true);
+    if let Some(element) = element(id) {
+        let _ = element.focus_with_options(&options);
+    }
+}
+
+/// Opens the dialog with this id; the focus goes to its first field or button.
+pub(crate) fn show_dialog(id: &str) {
+    let dialog = element(id).and_then(|element| element.dyn_into::<web_sys::HtmlDialogElement>().ok());
+    if let Some(dialog) = dialog.filter(|dialog| !dialog.open()) {
+        // It refuses only when it is open already or has just been taken away.
+        let _ = dialog.show_modal();
+    }
+}
+
+/// Closes the dialog with this id; the focus goes back to where it came from.
+pub(crate) fn close_dialog(id: &str) {
+    let dialog = element(id).and_then(|element| element.dyn_into::<web_sys::HtmlDialogElement>().ok());
+    if let Some(dialog) = dialog.filter(web_sys::HtmlDialogElement::open) {
+        dialog.close();
+    }
+}
+
+/// Distance of an element from the left edge of the window, in pixels.
+pub(crate) fn left_of(id: &str) -> f64 {
+    element(id).map_or(0.0, |element| element.get_bounding_client_rect().left())
+}
+
+/// Width and height of the window, in pixels.
+pub(crate) fn window_size() -> (f64, f64) {
+    let size =
+        |value: Result<JsValue, JsValue>| value.ok().and_then(|value| value.as_f64()).unwrap_or_default();
+    window().map_or((0.0, 0.0), |window| (size(window.inner_width()), size(window.inner_height())))
 }
 
 /// Tells the width of an element in pixels, now and whenever it changes; ends when dropped.

@@ -25,6 +25,15 @@ pub(crate) fn ago(ms: u64) -> String {
     }
 }
 
+/// A zone by its minutes east of UTC.
+pub(crate) fn zone(east: i32) -> String {
+    if east == 0 {
+        return "UTC".to_owned();
+    }
+    let sign = if east < 0 { '−' } else { '+' };
+    format!("UTC{sign}{:02}:{:02}", east.abs() / 60, east.abs() % 60)
+}
+
 /// A number of bytes.
 pub(crate) fn bytes(count: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
@@ -111,6 +120,11 @@ mod tests {
         assert_eq!(duration(3_725_000), "1 h 02 min");
         assert_eq!(duration(61_000), "1 min 01 s");
         assert_eq!(duration(90_000_000), "1 d 01 h");
+    }
+
+    #[test]
+    fn a_zone_is_told_by_its_distance_from_utc() {
+        assert_eq!([0, 480, -210].map(zone), ["UTC", "UTC+08:00", "UTC−03:30"]);
     }
 
     #[test]

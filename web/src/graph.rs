@@ -113,13 +113,17 @@ fn Block(node: Node, at: At, onchoose: Callback<String>) -> Element {
     let chosen = if node.selected { "selected" } else { "" };
     let (by_key, by_click) = (node.name.clone(), node.name.clone());
     let shares = shares(&node);
+    // A space apart, as it is read out.
+    let (title, sub) = (format!("{} ", cut(&node.name, 19)), cut(&figures, 30));
+    let label = format!("{title}{sub}");
+    let whole = format!("{} {figures}", node.name);
     rsx! {
         g {
             class: "node {chosen}",
             transform: "translate({at.x} {at.y})",
             tabindex: "0",
             role: "button",
-            "aria-label": "{node.name}: {figures}",
+            "aria-label": if label == whole { label } else { format!("{label}, {whole}") },
             "data-node": "{node.name}",
             onclick: move |_| onchoose.call(by_click.clone()),
             onkeydown: move |event| {
@@ -138,8 +142,8 @@ fn Block(node: Node, at: At, onchoose: Callback<String>) -> Element {
                     }
                 }
             }
-            text { x: if leading.is_some() { "36" } else { "14" }, y: "24", {cut(&node.name, 19)} }
-            text { class: "sub", x: "14", y: "43", {cut(&figures, 30)} }
+            text { x: if leading.is_some() { "36" } else { "14" }, y: "24", "{title}" }
+            text { class: "sub", x: "14", y: "43", "{sub}" }
             if node.folds && !shares.is_empty() {
                 for (number , (x , width , tone)) in shares.into_iter().enumerate() {
                     g { key: "{number}", class: tone.class(),

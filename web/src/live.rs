@@ -6,6 +6,7 @@ use std::rc::Rc;
 use dioxus::prelude::*;
 use emboflow_protocol::event::Event as RunEvent;
 use emboflow_protocol::http::{EventQuery, ExecutorView, Hello, LogFrame};
+use emboflow_protocol::progress::Progress;
 use futures::StreamExt;
 use futures::channel::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use serde::de::DeserializeOwned;
@@ -19,8 +20,8 @@ use crate::{api, browser};
 const GATHER_MS: i32 = 100;
 /// A connection that takes longer to come back makes what is shown old.
 const STALE_AFTER_MS: i64 = 10_000;
-/// A tab that nobody has looked at for so long gives its connection back.
-const HIDDEN_CLOSE_MS: i32 = 30_000;
+/// A tab that nobody has looked at for so long gives its connection back: a browser has six for a site without HTTP/2.
+const HIDDEN_CLOSE_MS: i32 = 10_000;
 
 /// What the badge says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +41,7 @@ pub(crate) enum Connection {
 pub(crate) enum Arrival {
     Run(Box<RunEvent>),
     Log(LogFrame),
+    Progress(Box<Progress>),
     Executor(Box<ExecutorView>),
 }
 
@@ -147,8 +149,11 @@ async fn watch_age() {
 }
 
 async fn keep(mut signals: UnboundedReceiver<Notice>) {
-    let mut stream = Stream::default();
-    stream.open();
+    // A tab that was opened in the background takes no connection before somebody looks at it.
+    let mut stream = Stream { sleeps: browser::is_hidden(), ..Stream::default() };
+    if !stream.sleeps {
+        stream.open();
+    }
     while let Some(first) = signals.next().await {
         let mut batch = vec![first];
         // A single sign of life is acted on at once; a flood is gathered.
@@ -174,6 +179,8 @@ async fn keep(mut signals: UnboundedReceiver<Notice>) {
 #[derive(Default)]
 struct Stream {
     source: Option<EventSource>,
+    /// It has never been open: what was read has grown old by the time it is.
+    sleeps: bool,
     log: Option<String>,
     failures: i32,
     after: Rc<Cell<Option<u64>>>,
@@ -204,10 +211,19 @@ impl Stream {
             Notice::Resync => *RESYNC.write() += 1,
             Notice::Wanted(log) if log != self.log => {
                 self.log = log;
-                self.open();
+                if browser::is_hidden() {
+                    self.close();
+                } else {
+                    self.open();
+                }
             }
             Notice::Wanted(_) => {}
-            Notice::Shown if self.source.is_none() => self.open(),
+            Notice::Shown if self.source.is_none() => {
+                self.open();
+                if std::mem::take(&mut self.sleeps) {
+                    *RESYNC.write() += 1;
+                }
+            }
             Notice::Shown => {}
             Notice::Hidden => {
                 spawn(async {
@@ -217,7 +233,7 @@ impl Stream {
             }
             Notice::StillHidden if browser::is_hidden() => self.close(),
             Notice::StillHidden => {}
-            Notice::Reopen if self.source.is_none() => self.open(),
+            Notice::Reopen if self.source.is_none() && !browser::is_hidden() => self.open(),
             Notice::Reopen => {}
         }
     }
@@ -272,6 +288,9 @@ impl Stream {
             came(read(event).map(|run| Arrival::Run(Box::new(run))));
         });
         self.on(&source, "log", |event| came(read(event).map(Arrival::Log)));
+        self.on(&source, "progress", |event| {
+            came(read(event).map(|progress| Arrival::Progress(Box::new(progress))));
+        });
         self.on(&source, "executor", |event| came(read(event).map(|view| Arrival::Executor(Box::new(view)))));
         self.on(&source, "resync", |_| tell(Notice::Resync));
         let watched = source.clone();

@@ -18,8 +18,8 @@ use crate::route::{Place, Route};
 #[component]
 pub(crate) fn Unknown() -> Element {
     rsx! {
-        Empty { title: "There is no such page",
-            Link { to: Place::new(Route::Runs), "Go to the runs" }
+        Empty { title: "There is no such page", heading: true,
+            Link { to: Place::new(Route::Runs), class: "button", "Go to the runs" }
         }
     }
 }

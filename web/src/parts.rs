@@ -2,8 +2,10 @@
 
 pub(crate) mod banner;
 pub(crate) mod definition;
+pub(crate) mod dialog;
 pub(crate) mod editor;
 pub(crate) mod inputs_form;
+pub(crate) mod keys;
 pub(crate) mod meter;
 pub(crate) mod palette;
 pub(crate) mod pill;

@@ -19,11 +19,13 @@ pub(crate) fn go(place: Place) {
     if before == place {
         return;
     }
-    let another_page = before.route != place.route;
+    let another_page = !before.route.is_same_page(&place.route);
     browser::write_place(&place, false);
     *PLACE.write() = place;
     if another_page && let Some(window) = browser::window() {
         window.scroll_to_with_x_and_y(0.0, 0.0);
+        // As after a load: the keyboard goes on from the content, not from a link that is gone.
+        browser::focus("content");
     }
 }
 
@@ -61,6 +63,9 @@ pub(crate) fn Link(
     #[props(default)] current: Option<String>,
     #[props(default)] label: Option<String>,
     #[props(default)] title: Option<String>,
+    /// Id of the element that says more.
+    #[props(default)]
+    described_by: Option<String>,
     children: Element,
 ) -> Element {
     let address = format!("{}{}", browser::root(), to.address());
@@ -71,6 +76,7 @@ pub(crate) fn Link(
             title,
             "aria-current": current,
             "aria-label": label,
+            "aria-describedby": described_by,
             onclick: move |event| {
                 let keys = event.modifiers();
                 let elsewhere = keys.ctrl() || keys.meta() || keys.shift() || keys.alt();

@@ -29,6 +29,16 @@ pub(crate) enum Route {
     Unknown,
 }
 
+impl Route {
+    /// Whether both are views of the same thing.
+    pub(crate) fn is_same_page(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Run { id, .. }, Self::Run { id: other, .. }) => id == other,
+            _ => self == other,
+        }
+    }
+}
+
 /// The views of one run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tab {
@@ -126,8 +136,12 @@ impl Place {
         if self.query.is_empty() {
             return path;
         }
-        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.query).finish();
-        format!("{path}?{query}")
+        format!("{path}?{}", self.query())
+    }
+
+    /// The filters alone, as in the address.
+    pub(crate) fn query(&self) -> String {
+        form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.query).finish()
     }
 
     /// The value of a filter, if it is set.
@@ -152,7 +166,7 @@ impl Place {
         match &self.route {
             Route::Run { id, .. } => {
                 let mut place = Self::new(Route::Run { id: id.clone(), tab });
-                for kept in ["task", "attempt"] {
+                for kept in ["task", "attempt", "zoom"] {
                     place = place.with(kept, self.get(kept).unwrap_or_default());
                 }
                 place

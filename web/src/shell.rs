@@ -7,6 +7,7 @@ use crate::browser;
 use crate::format;
 use crate::icon::{Drawn, Icon};
 use crate::live::{CONNECTION, Connection, SERVER_VERSION};
+use crate::parts::keys::{self, KeySheet};
 use crate::parts::palette::{OPEN, Palette};
 use crate::parts::toast::Toasts;
 use crate::place::{Link, PLACE};
@@ -35,11 +36,12 @@ pub(crate) fn Shell(children: Element) -> Element {
     let route = PLACE.read().route.clone();
     let here = section(&route);
     let version = SERVER_VERSION.read().clone();
+    keys::use_keys();
     rsx! {
         a { class: "skip", href: "#content", "Skip to content" }
         div { class: "shell",
             nav { class: "nav", "aria-label": "Main",
-                Link { to: Place::new(Route::Runs), class: "brand",
+                Link { to: Place::new(Route::Runs), class: "brand", label: "EmboFlow",
                     span { class: "brand-mark", "aria-hidden": "true" }
                     span { class: "brand-name", "EmboFlow" }
                 }
@@ -62,10 +64,20 @@ pub(crate) fn Shell(children: Element) -> Element {
                         onclick: move |_| *OPEN.write() = true,
                         Drawn { icon: Icon::Search }
                         "Jump to"
-                        kbd { "Ctrl K" }
+                        span { class: "grow" }
+                        kbd { "aria-hidden": "true", "Ctrl K" }
+                    }
+                    button {
+                        class: "button ghost small",
+                        r#type: "button",
+                        onclick: move |_| *keys::SHEET.write() = true,
+                        Drawn { icon: Icon::Keys }
+                        "Keys"
+                        span { class: "grow" }
+                        kbd { "aria-hidden": "true", "?" }
                     }
                     if let Some(version) = version {
-                        span { class: "mono", "v{version}" }
+                        span { class: "mono version", "v{version}" }
                     }
                 }
             }
@@ -75,15 +87,16 @@ pub(crate) fn Shell(children: Element) -> Element {
                     span { class: "grow" }
                     LiveBadge {}
                     ThemeSwitch {}
-                    Link { to: Place::new(Route::New), class: "button primary",
+                    Link { to: Place::new(Route::New), class: "button primary", label: "New run",
                         Drawn { icon: Icon::Plus }
-                        "New run"
+                        span { class: "hide-s", "New run" }
                     }
                 }
                 main { class: "page", id: "content", tabindex: "-1", {children} }
             }
         }
         Palette {}
+        KeySheet {}
         Toasts {}
     }
 }
@@ -92,14 +105,14 @@ pub(crate) fn Shell(children: Element) -> Element {
 fn Crumbs(route: Route) -> Element {
     let here = section(&route);
     let deeper = match &route {
-        Route::Run { id, .. } => Some((Route::Runs, id.clone())),
+        Route::Run { id, .. } => Some((Route::Runs, format::short_id(id))),
         Route::Workflow { name } => Some((Route::Workflows, name.clone())),
         Route::New => Some((Route::Workflows, "New run".to_owned())),
         _ => None,
     };
     rsx! {
-        span { class: "tag", title: "Project", {crate::api::PROJECT} }
-        span { "aria-hidden": "true", "/" }
+        span { class: "tag hide-s", title: "Project", {crate::api::PROJECT} }
+        span { class: "hide-s", "aria-hidden": "true", "/" }
         if let Some((up, name)) = deeper {
             Link { to: Place::new(up), "{here}" }
             span { "aria-hidden": "true", "/" }

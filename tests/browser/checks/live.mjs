@@ -1,5 +1,5 @@
 // What changes appears by itself; nothing is asked for twice while the stream is open.
-import { api, ensure, reaches, submit, until } from '../browser.mjs';
+import { api, ensure, reaches, ROOT, submit, until } from '../browser.mjs';
 import { behindProxy } from '../proxy.mjs';
 import { endless, good } from '../workflows.mjs';
 
@@ -40,6 +40,10 @@ export async function a_log_grows_by_itself_and_a_run_is_cancelled_on_the_page(s
   ensure(new Set(numbers).size === numbers.length, `lines are shown twice: ${numbers}`);
   ensure(tab.repeated().length === 0, `asked for more than once:\n${tab.repeated().join('\n')}`);
   await tab.picture('log-live');
+  await tab.page.getByRole('button', { name: 'Pause' }).click();
+  await tab.page.locator('.page-head .pill', { hasText: 'Paused' }).waitFor();
+  await tab.page.getByRole('button', { name: 'Resume' }).click();
+  await tab.page.locator('.page-head .pill', { hasText: 'Running' }).waitFor();
   await tab.page.getByRole('button', { name: 'Cancel run' }).click();
   await tab.picture('cancel');
   await tab.page.getByRole('button', { name: 'Cancel the run' }).click();
@@ -64,6 +68,23 @@ export async function a_broken_stream_is_said_and_comes_back_with_what_was_misse
   } finally {
     await close();
   }
+}
+
+export async function a_tab_in_the_background_takes_no_connection_until_somebody_looks(session) {
+  const tab = await session.tab();
+  await tab.page.addInitScript(() => {
+    window.hiddenNow = true;
+    Object.defineProperty(document, 'hidden', { get: () => window.hiddenNow });
+  });
+  await tab.page.goto(new URL('runs', ROOT).href);
+  await tab.page.locator('table, .empty').first().waitFor();
+  const run = await submit(good);
+  await reaches(run.id, 'succeeded');
+  ensure(!tab.requests.some((request) => request.includes('/events')), 'a hidden tab holds a stream');
+  ensure((await tab.page.locator(`[data-run="${run.id}"]`).count()) === 0, 'a hidden tab was told of a run');
+  await tab.page.evaluate(() => { window.hiddenNow = false; document.dispatchEvent(new Event('visibilitychange')); });
+  await tab.page.locator(`[data-run="${run.id}"][data-state="succeeded"]`).waitFor({ timeout: 10_000 });
+  await tab.page.waitForSelector('[data-live="Live"]');
 }
 
 export async function a_panic_shows_the_bar_that_loads_the_page_again(session) {

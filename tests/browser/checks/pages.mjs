@@ -1,4 +1,5 @@
 // Every page: in both themes, without a complaint, with names for everything that can be pressed.
+import { ensureForAll, violations } from '../axe.mjs';
 import { api, ensure, reaches, submit } from '../browser.mjs';
 import { bad, good } from '../workflows.mjs';
 
@@ -15,22 +16,10 @@ async function examples() {
   return made;
 }
 
-/** What is wrong with the document for somebody who cannot see it. */
+/** What axe does not look at. */
 function barriers() {
-  const wrong = [];
-  const named = (element) =>
-    [element.getAttribute('aria-label'), element.textContent, element.title].some((text) => text?.trim());
-  for (const element of document.querySelectorAll('a[href], button, [role="button"]')) {
-    if (!named(element)) wrong.push(`no name: ${element.outerHTML.slice(0, 120)}`);
-  }
-  for (const field of document.querySelectorAll('input, select, textarea')) {
-    if (!field.labels?.length && !field.getAttribute('aria-label')) wrong.push(`no label: ${field.outerHTML.slice(0, 120)}`);
-  }
-  for (const picture of document.querySelectorAll('img:not([alt]), iframe:not([title])')) {
-    wrong.push(`no text instead: ${picture.outerHTML.slice(0, 120)}`);
-  }
   const ids = [...document.querySelectorAll('[id]')].map((element) => element.id);
-  wrong.push(...ids.filter((id, place) => ids.indexOf(id) !== place).map((id) => `id twice: ${id}`));
+  const wrong = ids.filter((id, place) => ids.indexOf(id) !== place).map((id) => `id twice: ${id}`);
   if (document.querySelectorAll('h1').length !== 1) wrong.push('not one h1');
   if (document.documentElement.scrollWidth > innerWidth + 1) wrong.push(`wider than the window: ${document.documentElement.scrollWidth}`);
   return wrong;
@@ -56,6 +45,7 @@ export async function every_page_is_drawn_in_both_themes_without_a_complaint(ses
     ['new-run', 'new', '#editor-text'],
     ['executors', 'executors', '[data-executor]'],
     ['system', 'system', 'text=Parts'],
+    ['no-such-page', 'nowhere', 'text=There is no such page'],
   ];
   for (const theme of ['light', 'dark']) {
     const tab = await session.tab({ colorScheme: theme });
@@ -64,7 +54,7 @@ export async function every_page_is_drawn_in_both_themes_without_a_complaint(ses
       await tab.page.waitForSelector(sign, { timeout: 20_000 });
       const shown = await tab.page.evaluate(() => document.documentElement.dataset.theme);
       ensure(shown === theme, `${name}: the theme is ${shown}, not ${theme}`);
-      const wrong = await tab.page.evaluate(barriers);
+      const wrong = [...await tab.page.evaluate(barriers), ...await violations(tab)];
       ensure(wrong.length === 0, `${name}:\n${wrong.join('\n')}`);
       await tab.picture(`${name}-${theme}`);
     }
@@ -84,14 +74,19 @@ export async function a_chosen_theme_stays_and_is_there_before_the_first_paint(s
 
 export async function a_narrow_window_shows_all_of_it(session) {
   const { well } = await examples();
-  const tab = await session.tab({ viewport: { width: 390, height: 844 } });
-  for (const address of ['runs', `runs/${well}`, 'executors', 'new']) {
-    await tab.visit(address);
-    await tab.page.waitForSelector('h1');
-    const width = await tab.page.evaluate(() => document.documentElement.scrollWidth);
-    ensure(width <= 391, `${address} is ${width} pixels wide in a window of 390`);
+  const views = ['runs', `runs/${well}`, `runs/${well}?task=say`, `runs/${well}/graph`, `runs/${well}/events`, 'workflows', 'executors', 'system', 'new'];
+  for (const [width, height] of [[390, 844], [1024, 768]]) {
+    const tab = await session.tab({ viewport: { width, height } });
+    for (const address of views) {
+      await tab.visit(address);
+      await tab.page.waitForSelector('h1');
+      const wide = await tab.page.evaluate(() => document.documentElement.scrollWidth);
+      ensure(wide <= width + 1, `${address} is ${wide} pixels wide in a window of ${width}`);
+    }
+    const wrong = await violations(tab);
+    ensure(wrong.length === 0, `in a window of ${width}:\n${wrong.join('\n')}`);
+    await tab.picture(`narrow-${width}`);
   }
-  await tab.picture('narrow-new');
 }
 
 export async function a_page_that_a_program_made_cannot_act_as_ours(session) {
@@ -131,10 +126,29 @@ export async function a_log_is_searched_on_the_server_and_is_never_markup(sessio
   tab.ensureQuiet();
 }
 
+export async function a_line_of_a_log_has_an_address(session) {
+  const { badly } = await examples();
+  const tab = await session.tab();
+  await tab.visit(`runs/${badly}/logs?task=break`);
+  await tab.page.getByRole('button', { name: 'Line 3', exact: true }).click();
+  await tab.page.waitForURL('**line=3**');
+  await tab.page.reload();
+  await tab.page.locator('.log-line.hit', { hasText: 'working on 3' }).waitFor();
+  ensure((await tab.page.locator('.log-line', { hasText: 'working on 2' }).count()) === 0, 'the log is not opened at the line');
+  await tab.page.getByRole('button', { name: 'Load earlier lines' }).click();
+  await tab.page.locator('.log-line', { hasText: 'working on 2' }).waitFor();
+  await tab.page.getByRole('button', { name: 'Back to the end' }).click();
+  await tab.page.locator('.log-line', { hasText: 'the last words' }).waitFor();
+  ensure(!new URL(tab.page.url()).searchParams.has('line'), 'the address still points at the line');
+  tab.ensureQuiet();
+}
+
 export async function the_palette_jumps_anywhere_by_keyboard(session) {
   const tab = await session.tab();
   await tab.visit('runs');
   await tab.page.keyboard.press('Control+k');
+  await tab.page.getByRole('combobox', { name: 'Jump to' }).waitFor();
+  await ensureForAll(tab, 'the palette');
   await tab.page.keyboard.type('execu');
   await tab.page.keyboard.press('Enter');
   await tab.page.waitForURL('**/executors');

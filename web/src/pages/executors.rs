@@ -1,97 +1,105 @@
 //! The executors: who takes work, how much of it is left, and what each one is doing.
 
-mod allocations;
-
 use dioxus::prelude::*;
+use emboflow_model::Timestamp;
 use emboflow_model::executor::ExecutorState;
-use emboflow_model::{Resources, Task};
 use emboflow_protocol::http::{ExecutorView, Page};
 
 use crate::api;
+use crate::browser;
 use crate::format;
 use crate::icon::{Drawn, Icon};
 use crate::live::{self, Arrival, RESYNC, use_arrivals};
-use allocations::Allocations;
-
 use crate::parts::banner::{Empty, Loading, Problem};
 use crate::parts::meter::{Meter, usage_shares};
+use crate::parts::text::Ago;
 use crate::place::Link;
 use crate::route::{Place, Route, Tab};
 
+/// What an executor has last said of itself.
+#[derive(Clone, Debug, PartialEq)]
+struct Seen {
+    view: ExecutorView,
+    /// When its heartbeat came, by the browser's clock (Unix milliseconds).
+    at: i64,
+}
+
+impl Seen {
+    fn now(view: ExecutorView) -> Self {
+        let age = i64::try_from(view.age_ms).unwrap_or(i64::MAX);
+        Self { view, at: browser::now_ms().saturating_sub(age) }
+    }
+}
+
 #[component]
 pub(crate) fn Executors() -> Element {
-    let mut rows = use_signal(Vec::<ExecutorView>::new);
-    let mut held = use_signal(Allocations::default);
+    let mut rows = use_signal(Vec::<Seen>::new);
     let mut answer = use_resource(move || async move {
         let _ = RESYNC.read();
         live::settled().await;
         let page = api::get::<Page<ExecutorView>>(&api::global("executors")).await?;
-        spawn(read_allocations(page.items.clone(), held));
-        rows.set(page.items);
+        rows.set(page.items.into_iter().map(Seen::now).collect());
         Ok::<(), api::ApiError>(())
     });
-    use_arrivals(move |arrival| match arrival {
-        Arrival::Executor(view) => take(&mut rows.write(), view),
-        Arrival::Run(event) => event.data.tasks.iter().for_each(|task| held.write().follow(task)),
-        Arrival::Log(_) => {}
+    use_arrivals(move |arrival| {
+        if let Arrival::Executor(view) = arrival {
+            take(&mut rows.write(), Seen::now((**view).clone()));
+        }
     });
-    let online = rows.read().iter().filter(|row| row.online).count();
+    let online = rows.read().iter().filter(|row| row.view.online).count();
     let total = rows.read().len();
     let shown = answer.read().clone();
     rsx! {
         div { class: "page-head",
             div {
                 h1 { "Executors" }
-                p { class: "lead", "{online} of {total} online" }
-            }
-        }
-        match shown {
-            None => rsx! { Loading { rows: 3 } },
-            Some(Err(error)) => rsx! { Problem { error, retry: move |()| answer.restart() } },
-            Some(Ok(())) if total == 0 => rsx! {
-                Empty { title: "No executor has reported",
-                    p { "Runs wait until one does. Start one on a machine with a container engine:" }
-                    code { "emboflow up" }
-                }
-            },
-            Some(Ok(())) => rsx! {
-                div { class: "cards",
-                    for view in rows.read().iter() {
-                        Card {
-                            key: "{view.heartbeat.executor}",
-                            used: held.read().of(&view.heartbeat.executor),
-                            view: view.clone(),
-                        }
+                p { class: "lead", role: "status",
+                    if shown.is_some() {
+                        "{online} of {total} online"
+                    } else {
+                        "They carry out the attempts."
                     }
                 }
-            },
+            }
         }
-    }
-}
-
-/// Asks for the tasks whose attempts the executors hold: their sizes are what is taken of the capacity.
-async fn read_allocations(executors: Vec<ExecutorView>, mut held: Signal<Allocations>) {
-    for attempt in executors.iter().flat_map(|view| &view.heartbeat.attempts) {
-        let run = attempt.attempt.run.to_string();
-        let task = crate::route::encode(&attempt.attempt.task.to_string());
-        if let Ok(task) = api::get::<Task>(&api::of_run(&run, &format!("tasks/{task}"))).await {
-            held.write().follow(&task);
+        if let Some(Err(error)) = &shown {
+            Problem { error: error.clone(), retry: move |()| answer.restart() }
+        }
+        if shown.is_none() {
+            Loading { rows: 3 }
+        } else if total == 0 && shown == Some(Ok(())) {
+            Empty { title: "No executor has reported",
+                p { "Runs wait until one does. Start one on a machine with a container engine:" }
+                code { "emboflow up" }
+            }
+        } else {
+            // What was last known stays in sight below an error.
+            div { class: "cards",
+                for seen in rows.read().iter() {
+                    Card { key: "{seen.view.heartbeat.executor}", seen: seen.clone() }
+                }
+            }
         }
     }
 }
 
 /// What an executor has become.
-fn take(rows: &mut Vec<ExecutorView>, view: &ExecutorView) {
-    match rows.iter_mut().find(|row| row.heartbeat.executor == view.heartbeat.executor) {
-        Some(row) => row.clone_from(view),
-        None => rows.push(view.clone()),
+fn take(rows: &mut Vec<Seen>, seen: Seen) {
+    let executor = &seen.view.heartbeat.executor;
+    if seen.view.forgotten {
+        return rows.retain(|row| row.view.heartbeat.executor != *executor);
+    }
+    match rows.iter_mut().find(|row| row.view.heartbeat.executor == *executor) {
+        Some(row) => *row = seen,
+        None => rows.push(seen),
     }
 }
 
 #[component]
-fn Card(view: ExecutorView, used: Resources) -> Element {
-    let beat = view.heartbeat;
-    let (tone, icon, word) = match (view.online, beat.state) {
+fn Card(seen: Seen) -> Element {
+    let beat = seen.view.heartbeat;
+    let used = beat.used;
+    let (tone, icon, word) = match (seen.view.online, beat.state) {
         (_, ExecutorState::Stopped) => ("tone-stop", Icon::Stop, "Stopped"),
         (false, _) => ("tone-bad", Icon::Broken, "Offline"),
         (true, ExecutorState::Draining) => ("tone-warn", Icon::Pause, "Draining"),
@@ -126,7 +134,7 @@ fn Card(view: ExecutorView, used: Resources) -> Element {
                     dt { "Version" }
                     dd { class: "mono", "{beat.version}" }
                     dt { "Heartbeat" }
-                    dd { class: "num", {format::ago(view.age_ms)} }
+                    dd { Ago { at: Timestamp(seen.at) } }
                 }
                 if !beat.labels.is_empty() {
                     div { class: "row-flex wrap",

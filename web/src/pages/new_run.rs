@@ -56,7 +56,7 @@ pub(crate) fn NewRun() -> Element {
 async fn earlier(run: &str) -> Result<(String, Map<String, Value>), ApiError> {
     let summary = api::get::<RunSummary>(&api::of_run(run, "")).await?;
     let source = api::get_text(&api::of_run(run, "source")).await?;
-    Ok((source, summary.inputs))
+    Ok((source, (*summary.inputs).clone()))
 }
 
 #[component]

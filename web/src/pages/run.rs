@@ -5,12 +5,14 @@ mod artifacts;
 mod definition;
 mod events;
 mod failure;
+mod file;
 mod graph;
 mod head;
 mod inputs;
 mod logs;
 mod merge;
 mod panel;
+mod pulling;
 mod timeline;
 
 use dioxus::prelude::*;
@@ -18,14 +20,18 @@ use emboflow_model::{RunSummary, Task, TaskKey};
 use emboflow_protocol::http::Page;
 
 use crate::api::{self, ApiError};
+use crate::browser;
 use crate::format;
 use crate::live::{self, Arrival, RESYNC, use_arrivals};
-use crate::parts::banner::{Loading, Problem};
+use crate::parts::banner::{Empty, Loading, Problem};
 use crate::place::{Link, PLACE};
-use crate::route::Tab;
+use crate::route::{Place, Route, Tab};
 
 /// Tasks of one answer.
 const PAGE_TASKS: u32 = 1_000;
+
+/// A pause in which more events may say that tasks have to be read again.
+const CATCH_UP_MS: i32 = 300;
 
 /// What is known of the run; every part of the page reads it from here.
 #[derive(Clone, Copy)]
@@ -35,6 +41,8 @@ pub(crate) struct RunView {
     pub(crate) tasks: Signal<Vec<Task>>,
     /// All tasks have been read.
     pub(crate) complete: Signal<bool>,
+    /// Tasks are about to be read again.
+    catching_up: Signal<bool>,
 }
 
 impl RunView {
@@ -51,7 +59,9 @@ pub(crate) fn RunPage(id: String, tab: Tab) -> Element {
         summary: Signal::new(None),
         tasks: Signal::new(Vec::new()),
         complete: Signal::new(false),
+        catching_up: Signal::new(false),
     });
+    file::use_run_file(view, &id);
     let mut error = use_signal(|| None::<ApiError>);
     let mut again = use_signal(|| 0_u32);
     let run = id.clone();
@@ -61,16 +71,26 @@ pub(crate) fn RunPage(id: String, tab: Tab) -> Element {
         spawn(async move { error.set(load(view, &run).await.err()) });
     });
     let run = id.clone();
-    use_arrivals(move |arrival| {
-        if let Arrival::Run(event) = arrival
-            && event.subject.to_string() == run
-        {
-            take(view, &run, event);
+    use_arrivals(move |arrival| match arrival {
+        Arrival::Run(event) if event.subject.to_string() == run => take(view, &run, event),
+        Arrival::Progress(progress) if progress.attempt.run.to_string() == run => {
+            // Written only for what changes something: a write draws the page again.
+            let newer = merge::progress(&view.tasks.peek(), progress);
+            if let Some((place, task)) = newer {
+                let mut tasks = view.tasks;
+                tasks.write()[place] = task;
+            }
         }
+        _ => {}
     });
     let known = view.summary.read().is_some();
     rsx! {
-        if let Some(error) = error() {
+        if let (Some(error), false) = (error(), known) && error.is_missing() {
+            Empty { title: "There is no such run", heading: true,
+                p { class: "mono", "{id}" }
+                Link { to: Place::new(Route::Runs), class: "button", "All runs" }
+            }
+        } else if let Some(error) = error() {
             Problem { error, retry: move |()| again += 1 }
         }
         if known {
@@ -165,11 +185,14 @@ fn take(mut view: RunView, run: &str, event: &emboflow_protocol::event::Event) {
     if let Some(summary) = view.summary.write().as_mut() {
         merge::row(summary, &event.data.run, event.data.seq);
     }
-    merge::tasks(&mut view.tasks.write(), event.data.tasks.clone());
-    if event.data.tasks_omitted {
+    merge::tasks_of_event(&mut view.tasks.write(), event.data.tasks.clone());
+    if event.data.tasks_omitted && !*view.catching_up.peek() {
         let run = run.to_owned();
-        // Too many tasks changed for one event; it says so, and they are read once.
+        view.catching_up.set(true);
+        // Too many tasks changed for one event; it says so, and they are read once, however many such events come.
         spawn(async move {
+            browser::sleep_ms(CATCH_UP_MS).await;
+            view.catching_up.set(false);
             if let Err(error) = load_tasks(view, &run).await {
                 crate::parts::toast::failed(error);
             }

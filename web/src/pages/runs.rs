@@ -1,21 +1,28 @@
 //! The list of runs: filtered, sorted and paged by the server, kept up to date by events.
 
+mod bulk;
 pub(crate) mod feed;
 mod filters;
+mod selection;
 mod table;
+pub(crate) mod views;
 
 use dioxus::prelude::*;
 use emboflow_protocol::event::RunRow;
 use emboflow_protocol::http::{Page, RunCounts, RunQuery};
 
 use crate::api::{self, ApiError};
+use crate::format;
 use crate::live::{self, Arrival, RESYNC, use_arrivals};
 use crate::parts::banner::{Empty, Loading, Problem};
 use crate::place::{Link, PLACE, here};
 use crate::route::{Place, Route};
+use bulk::BulkBar;
 use feed::{Census, Filter};
 use filters::Filters;
+use selection::Selection;
 use table::Table;
+use views::Views;
 
 /// Rows of one answer.
 const PAGE_ROWS: u32 = 50;
@@ -25,9 +32,12 @@ const PAGE_ROWS: u32 = 50;
 struct State {
     rows: Signal<Vec<RunRow>>,
     next: Signal<Option<String>>,
+    /// Rows fell off at the end: what comes after the last one is not the next page.
+    cut: Signal<bool>,
     loaded: Signal<bool>,
     error: Signal<Option<ApiError>>,
     census: Signal<Census>,
+    selection: Signal<Selection>,
 }
 
 #[component]
@@ -35,15 +45,18 @@ pub(crate) fn Runs() -> Element {
     let state = State {
         rows: use_signal(Vec::new),
         next: use_signal(|| None),
+        cut: use_signal(|| false),
         loaded: use_signal(|| false),
         error: use_signal(|| None),
         census: use_signal(Census::default),
+        selection: use_signal(Selection::default),
     };
     let place = use_memo(|| PLACE.read().clone());
     let filter = use_memo(move || Filter::of(&place.read()));
     use_effect(move || {
         let _ = RESYNC.read();
         let filter = filter();
+        narrow(state, &filter);
         spawn(load(state, filter, None));
     });
     use_effect(move || {
@@ -61,8 +74,10 @@ pub(crate) fn Runs() -> Element {
                 h1 { "Runs" }
                 p { class: "lead", "Every run of the project, newest first unless you sort." }
             }
+            Views {}
         }
         Filters { census: state.census, filter: filter() }
+        BulkBar { rows: state.rows, selection: state.selection }
         if let Some(error) = (state.error)() {
             Problem { error, retry: move |()| { spawn(load(state, filter(), None)); } }
         }
@@ -86,9 +101,24 @@ fn Rows(state: State, filter: Filter) -> Element {
             rsx! { NothingFits {} }
         };
     }
-    let more = state.next.read().clone();
+    let cut = (state.cut)();
+    let more = state.next.read().clone().filter(|_| !cut);
+    let from_the_start = filter.clone();
     rsx! {
-        Table { rows: state.rows, order: filter.order }
+        Table { rows: state.rows, order: filter.order, selection: state.selection }
+        if cut {
+            div { class: "more",
+                span { {format!("Only the newest {} stay in sight.", format::count(feed::MOST_ROWS as u64, "run"))} }
+                button {
+                    class: "button",
+                    r#type: "button",
+                    onclick: move |_| {
+                        spawn(load(state, from_the_start.clone(), None));
+                    },
+                    "Read the list anew"
+                }
+            }
+        }
         if let Some(cursor) = more {
             div { class: "more",
                 button {
@@ -128,6 +158,14 @@ fn NothingFits() -> Element {
     }
 }
 
+/// Takes away at once what new filters do not want; the answer brings the rest.
+fn narrow(mut state: State, filter: &Filter) {
+    state.rows.write().retain(|row| filter.takes(row));
+    if state.rows.peek().is_empty() {
+        state.loaded.set(false);
+    }
+}
+
 async fn load(mut state: State, filter: Filter, cursor: Option<String>) {
     live::settled().await;
     let goes_on = cursor.is_some();
@@ -143,6 +181,7 @@ async fn load(mut state: State, filter: Filter, cursor: Option<String>) {
             let mut rows = state.rows.write();
             if !goes_on {
                 rows.clear();
+                state.cut.set(false);
             }
             feed::append(&mut rows, page.items);
             drop(rows);
@@ -174,7 +213,10 @@ async fn count(mut state: State) {
 fn take(mut state: State, filter: &Filter, row: &RunRow) {
     state.census.write().follow(row);
     if *state.loaded.peek() {
-        feed::apply(&mut state.rows.write(), row, filter);
+        let falls_off = feed::apply(&mut state.rows.write(), row, filter);
+        if falls_off && !*state.cut.peek() {
+            state.cut.set(true);
+        }
     }
 }
 

@@ -115,7 +115,7 @@ fn Checks(title: &'static str, checks: Vec<CheckView>) -> Element {
                             th { scope: "col", "Part" }
                             th { scope: "col", "State" }
                             th { scope: "col", "What it says" }
-                            th { scope: "col", class: "right", "Answer" }
+                            th { scope: "col", class: "right hide-s", "Answer" }
                         }
                     }
                     tbody {
@@ -124,7 +124,7 @@ fn Checks(title: &'static str, checks: Vec<CheckView>) -> Element {
                                 td { class: "nowrap", "{check.name}" }
                                 td { Works { ok: check.ok } }
                                 td { class: "soft", "{check.detail}" }
-                                td { class: "right num", {format::duration(check.latency_ms)} }
+                                td { class: "right num hide-s", {format::duration(check.latency_ms)} }
                             }
                         }
                     }

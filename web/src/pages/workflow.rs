@@ -8,7 +8,7 @@ use emboflow_protocol::request::SubmitBody;
 use crate::api;
 use crate::graph::Graph;
 use crate::icon::{Drawn, Icon};
-use crate::parts::banner::{Loading, Problem};
+use crate::parts::banner::{Empty, Loading, Problem};
 use crate::parts::definition;
 use crate::parts::inputs_form::InputsForm;
 use crate::parts::source::Source;
@@ -28,8 +28,21 @@ pub(crate) fn WorkflowPage(name: String) -> Element {
     let answer = asked.read().clone();
     match answer {
         None => rsx! { Loading { rows: 6 } },
+        Some(Err(error)) if error.is_missing() => rsx! { NotKept { name } },
         Some(Err(error)) => rsx! { Problem { error, retry: move |()| asked.restart() } },
         Some(Ok(view)) => rsx! { Shown { view } },
+    }
+}
+
+/// A run can be made from a file that nobody keeps.
+#[component]
+fn NotKept(name: String) -> Element {
+    rsx! {
+        Empty { title: "No workflow is kept as {name}", heading: true,
+            p { "Its runs were made from a file that was not kept. Keep it under its name:" }
+            code { "emboflow workflow apply FILE" }
+            Link { to: Place::new(Route::Runs).with("workflow", &name), class: "button", "Its runs" }
+        }
     }
 }
 

@@ -1,5 +1,8 @@
 //! What a workflow file says, as things to draw; pure.
 
+use std::collections::HashMap;
+use std::rc::Rc;
+
 use emboflow_model::workflow::{self, Workflow};
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
@@ -38,15 +41,23 @@ pub(crate) fn facts(source: &str, name: &str) -> Option<Vec<(String, String)>> {
     Some(fields.iter().map(|(name, value)| (name.clone(), text(value))).collect())
 }
 
-/// The values of one task of a fan-out, axis by axis.
-pub(crate) fn matrix(source: &str, inputs: &Map<String, Value>, key: &str) -> Vec<(String, String)> {
+/// Values of a task of a fan-out, axis by axis.
+pub(crate) type Values = Rc<[(String, String)]>;
+
+/// The values alone, for a line with little space.
+pub(crate) fn in_one_line(values: &[(String, String)]) -> String {
+    let words: Vec<&str> = values.iter().map(|(_, value)| value.as_str()).collect();
+    words.join(" · ")
+}
+
+/// The values of every task of every fan-out, by the task's key.
+pub(crate) fn matrices(source: &str, inputs: &Map<String, Value>) -> HashMap<String, Values> {
     let planned = workflow::parse(source).and_then(|flow| flow.expand(inputs)).unwrap_or_default();
-    let named = |task: &workflow::PlannedTask| match task.index {
-        Some(index) => format!("{}[{index}]", task.spec_name) == key,
-        None => task.spec_name == key,
-    };
-    let values = planned.into_iter().find(named).map(|task| task.matrix).unwrap_or_default();
-    values.into_iter().map(|(axis, value)| (axis, text(&value))).collect()
+    let named = planned.into_iter().filter_map(|task| {
+        let key = format!("{}[{}]", task.spec_name, task.index?);
+        Some((key, task.matrix.into_iter().map(|(axis, value)| (axis, text(&value))).collect()))
+    });
+    named.collect()
 }
 
 /// A value as people write it.
@@ -79,10 +90,9 @@ tasks:
             nodes.iter().map(|node| (node.name.as_str(), node.fan_out, node.folds)).collect();
         assert_eq!(shapes, [("prepare", None, false), ("train", Some(3), true)]);
         assert_eq!(nodes[1].needs, ["prepare"]);
-        assert_eq!(matrix(FILE, &Map::new(), "train[2]"), [("fold".to_owned(), "3".to_owned())]);
-        assert!(
-            matrix(FILE, &Map::new(), "prepare").is_empty() && matrix("x", &Map::new(), "y[0]").is_empty()
-        );
+        let values = matrices(FILE, &Map::new());
+        assert_eq!(values["train[2]"][..], [("fold".to_owned(), "3".to_owned())]);
+        assert!(values.len() == 3 && matrices("x", &Map::new()).is_empty());
         assert!(facts(FILE, "train").unwrap().iter().any(|(name, _)| name == "matrix"));
     }
 }

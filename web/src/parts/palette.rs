@@ -1,11 +1,11 @@
 //! Ctrl-K: jump to a page, a run by its id, or a workflow by its name.
 
 use dioxus::prelude::*;
-use wasm_bindgen::JsCast;
 
-use crate::browser;
 use crate::icon::{Drawn, Icon};
-use crate::place::{Link, go};
+use crate::pages::runs::views::{self, View};
+use crate::parts::dialog::{self, Dialog};
+use crate::place::go;
 use crate::route::{Place, Route};
 
 /// Whether the palette is open.
@@ -25,7 +25,7 @@ fn target(name: &str, kind: &'static str, icon: Icon, place: Place) -> Target {
 }
 
 /// What fits the text: pages by name, and searches for everything else.
-fn targets(text: &str) -> Vec<Target> {
+fn targets(text: &str, views: &[View]) -> Vec<Target> {
     let text = text.trim();
     let wanted = text.to_lowercase();
     let pages = [
@@ -37,8 +37,9 @@ fn targets(text: &str) -> Vec<Target> {
         target("Executors", "page", Icon::Executor, Place::new(Route::Executors)),
         target("System", "page", Icon::System, Place::new(Route::System)),
     ];
+    let views = views.iter().map(|view| target(&view.name, "saved view", Icon::Runs, view.place()));
     let mut found: Vec<Target> =
-        pages.into_iter().filter(|page| page.name.to_lowercase().contains(&wanted)).collect();
+        pages.into_iter().chain(views).filter(|page| page.name.to_lowercase().contains(&wanted)).collect();
     if text.parse::<emboflow_model::RunId>().is_ok() {
         found.insert(0, target(text, "run", Icon::Play, Place::run(text)));
     } else if !text.is_empty() {
@@ -50,24 +51,6 @@ fn targets(text: &str) -> Vec<Target> {
 
 #[component]
 pub(crate) fn Palette() -> Element {
-    use_hook(|| {
-        let (sender, mut receiver) = futures::channel::mpsc::unbounded::<()>();
-        if let Some(window) = browser::window() {
-            browser::listen(&window, "keydown", move |event| {
-                let Ok(key) = event.dyn_into::<web_sys::KeyboardEvent>() else { return };
-                if (key.ctrl_key() || key.meta_key()) && key.key() == "k" {
-                    key.prevent_default();
-                    // The receiver lives as long as the page.
-                    let _ = sender.unbounded_send(());
-                }
-            });
-        }
-        spawn(async move {
-            while futures::StreamExt::next(&mut receiver).await.is_some() {
-                *OPEN.write() = true;
-            }
-        });
-    });
     if !*OPEN.read() {
         return rsx! {};
     }
@@ -78,66 +61,77 @@ pub(crate) fn Palette() -> Element {
 fn JumpBox() -> Element {
     let mut text = use_signal(String::new);
     let mut chosen = use_signal(|| 0_usize);
-    let found = targets(&text());
+    let views = use_hook(views::remembered);
+    let found = targets(&text(), &views);
     let at = chosen().min(found.len().saturating_sub(1));
     let here = found.get(at).map(|target| target.place.clone());
     let last = found.len().saturating_sub(1);
-    use_effect(|| {
-        if let Some(input) = browser::element("palette-input") {
-            let _ = input.focus();
-        }
-    });
+    let active = found.get(at).map(|_| option_id(at));
     rsx! {
-        div { class: "palette", onclick: move |_| *OPEN.write() = false,
-            div {
-                class: "palette-box",
-                role: "dialog",
+        Dialog { label: "Jump to", class: "palette", onclose: move |()| *OPEN.write() = false,
+            input {
+                id: "palette-input",
+                r#type: "text",
+                role: "combobox",
+                placeholder: "Jump to a page, or search runs by id or workflow",
                 "aria-label": "Jump to",
-                onclick: move |event| event.stop_propagation(),
-                input {
-                    id: "palette-input",
-                    r#type: "text",
-                    placeholder: "Jump to a page, or search runs by id or workflow",
-                    "aria-label": "Jump to",
-                    autocomplete: "off",
-                    value: "{text}",
-                    oninput: move |event| {
-                        text.set(event.value());
-                        chosen.set(0);
-                    },
-                    onkeydown: move |event| match event.key() {
-                        Key::Escape => *OPEN.write() = false,
-                        Key::ArrowDown => {
-                            event.prevent_default();
-                            chosen.set((at + 1).min(last));
+                "aria-expanded": "true",
+                "aria-controls": "palette-list",
+                "aria-activedescendant": active,
+                autocomplete: "off",
+                value: "{text}",
+                oninput: move |event| {
+                    text.set(event.value());
+                    chosen.set(0);
+                },
+                onkeydown: move |event| match event.key() {
+                    Key::ArrowDown => {
+                        event.prevent_default();
+                        chosen.set((at + 1).min(last));
+                    }
+                    Key::ArrowUp => {
+                        event.prevent_default();
+                        chosen.set(at.saturating_sub(1));
+                    }
+                    Key::Enter => {
+                        if let Some(place) = here.clone() {
+                            jump(place);
                         }
-                        Key::ArrowUp => {
-                            event.prevent_default();
-                            chosen.set(at.saturating_sub(1));
-                        }
-                        Key::Enter => {
-                            if let Some(place) = here.clone() {
-                                *OPEN.write() = false;
-                                go(place);
+                    }
+                    _ => {}
+                },
+            }
+            ul { id: "palette-list", role: "listbox", "aria-label": "Where to",
+                for (place , target) in found.into_iter().enumerate() {
+                    li {
+                        key: "{target.kind} {target.name}",
+                        id: option_id(place),
+                        role: "option",
+                        "aria-selected": if place == at { "true" } else { "false" },
+                        onmousemove: move |_| {
+                            if *chosen.peek() != place {
+                                chosen.set(place);
                             }
-                        }
-                        _ => {}
-                    },
-                }
-                ul {
-                    for (place , target) in found.into_iter().enumerate() {
-                        li { key: "{target.name}", onclick: move |_| *OPEN.write() = false,
-                            Link { to: target.place, class: if place == at { "chosen" } else { "" },
-                                Drawn { icon: target.icon }
-                                span { class: "cut", "{target.name}" }
-                                span { class: "kind", "{target.kind}" }
-                            }
-                        }
+                        },
+                        onclick: move |_| jump(target.place.clone()),
+                        Drawn { icon: target.icon }
+                        span { class: "cut", "{target.name}" }
+                        span { class: "kind", "{target.kind}" }
                     }
                 }
             }
         }
     }
+}
+
+fn option_id(place: usize) -> String {
+    format!("palette-option-{place}")
+}
+
+fn jump(place: Place) {
+    *OPEN.write() = false;
+    dialog::close();
+    go(place);
 }
 
 #[cfg(test)]
@@ -147,13 +141,13 @@ mod tests {
     #[test]
     fn a_run_id_jumps_to_the_run() {
         let id = emboflow_model::RunId::from_bits(7).to_string();
-        assert_eq!(targets(&id)[0].place, Place::run(&id));
+        assert_eq!(targets(&id, &[])[0].place, Place::run(&id));
     }
 
     #[test]
     fn any_other_text_searches_runs() {
-        let found = targets("digits");
+        let found = targets("digits", &[]);
         assert_eq!(found.last().unwrap().place.address(), "runs?search=digits");
-        assert_eq!(targets("exec")[0].name, "Executors");
+        assert_eq!(targets("exec", &[])[0].name, "Executors");
     }
 }

@@ -12,7 +12,7 @@ use crate::icon::{Drawn, Icon};
 #[component]
 pub(crate) fn Ago(at: Timestamp) -> Element {
     let age = u64::try_from(*CLOCK.read() - at.0).unwrap_or(0);
-    let exact = format!("{} · {at} UTC", browser::local_time(at.0));
+    let exact = format!("{} {} · {at}", browser::local_time(at.0), browser::zone(at.0));
     rsx! {
         time { class: "num nowrap", datetime: "{at}", title: exact, {format::ago(age)} }
     }

@@ -4,6 +4,7 @@ use dioxus::prelude::*;
 
 use crate::api::ApiError;
 use crate::browser;
+use crate::format;
 use crate::icon::{Drawn, Icon};
 use crate::parts::banner::Problem;
 
@@ -13,7 +14,8 @@ const STAYS_MS: i32 = 5_000;
 #[derive(Clone, Debug, PartialEq)]
 enum Notice {
     Done(String),
-    Failed(ApiError),
+    /// With whom it concerns, when that is not clear.
+    Failed(ApiError, Option<String>),
 }
 
 static NOTICES: GlobalSignal<Vec<(u64, Notice)>> = Signal::global(Vec::new);
@@ -30,7 +32,12 @@ pub(crate) fn done(text: impl Into<String>) {
 
 /// Says that something was refused; it stays until it is read.
 pub(crate) fn failed(error: ApiError) {
-    push(Notice::Failed(error));
+    push(Notice::Failed(error, None));
+}
+
+/// Says that something was refused for several, the first reason as an example; it stays until it is read.
+pub(crate) fn failed_of(error: ApiError, count: u64, noun: &str) {
+    push(Notice::Failed(error, Some(format!("Refused for {}.", format::count(count, noun)))));
 }
 
 fn push(notice: Notice) -> u64 {
@@ -59,8 +66,8 @@ pub(crate) fn Toasts() -> Element {
                                     p { "{text}" }
                                 }
                             },
-                            Notice::Failed(error) => rsx! {
-                                Problem { error }
+                            Notice::Failed(error, whom) => rsx! {
+                                Problem { error, whom }
                             },
                         }
                     }

@@ -5,7 +5,9 @@ use emboflow_model::{RunState, RunSummary, TaskState};
 use emboflow_protocol::http::{ReasonBody, RetryBody};
 
 use crate::api;
+use crate::format;
 use crate::icon::{Drawn, Icon};
+use crate::parts::dialog::Dialog;
 use crate::parts::toast;
 use crate::place::{Link, go};
 use crate::route::{Place, Route};
@@ -20,12 +22,27 @@ pub(super) fn Actions(run: RunSummary) -> Element {
     let repeatable: u32 = bad.iter().map(|state| run.tasks.in_state(*state)).sum();
     let can_cancel = matches!(run.state, RunState::Queued | RunState::Running | RunState::Paused);
     let retried = id.clone();
+    let steering = [
+        (
+            run.state == RunState::Running,
+            "pause",
+            "Pause",
+            Icon::Pause,
+            "No further task starts; what runs goes on",
+        ),
+        (run.state == RunState::Paused, "resume", "Resume", Icon::Play, "Tasks start again"),
+    ];
     rsx! {
         div { class: "actions",
             if can_cancel {
                 button { class: "button danger", r#type: "button", onclick: move |_| asks.set(true),
                     Drawn { icon: Icon::Stop }
                     "Cancel run"
+                }
+            }
+            for (fits , verb , name , icon , hint) in steering {
+                if fits {
+                    Steer { key: "{verb}", run: id.clone(), verb, name, icon, hint }
                 }
             }
             if ended && repeatable > 0 {
@@ -61,43 +78,56 @@ pub(super) fn Actions(run: RunSummary) -> Element {
 }
 
 #[component]
-fn Confirm(id: String, tasks: u32, onclose: Callback<()>) -> Element {
-    use_effect(|| {
-        if let Some(button) = crate::browser::element("confirm-cancel") {
-            let _ = button.focus();
-        }
-    });
+fn Steer(run: String, verb: &'static str, name: &'static str, icon: Icon, hint: &'static str) -> Element {
+    let mut busy = use_signal(|| false);
     rsx! {
-        div { class: "palette", onclick: move |_| onclose.call(()),
-            div {
-                class: "palette-box",
-                role: "alertdialog",
-                "aria-modal": "true",
-                "aria-labelledby": "confirm-title",
-                onclick: move |event| event.stop_propagation(),
-                onkeydown: move |event| if event.key() == Key::Escape { onclose.call(()) },
-                div { class: "dialog-body",
-                    h2 { id: "confirm-title", "Cancel this run?" }
-                    p { class: "soft",
-                        if tasks > 0 {
-                            "Its {tasks} active tasks are asked to end, and killed when they do not. "
-                        }
-                        "No further task starts. The run is cancelled for good; what it has stored stays."
+        button {
+            class: "button",
+            r#type: "button",
+            disabled: busy(),
+            title: hint,
+            onclick: move |_| {
+                let address = api::of_run(&run, verb);
+                spawn(async move {
+                    busy.set(true);
+                    // The event shows what it came to.
+                    if let Err(error) = api::post::<serde_json::Value>(&address, &ReasonBody::default()).await {
+                        toast::failed(error);
                     }
+                    busy.set(false);
+                });
+            },
+            Drawn { icon }
+            "{name}"
+        }
+    }
+}
+
+#[component]
+fn Confirm(id: String, tasks: u32, onclose: Callback<()>) -> Element {
+    rsx! {
+        Dialog { label: "Cancel this run?", alert: true, onclose,
+            div { class: "dialog-body",
+                h2 { "Cancel this run?" }
+                p { class: "soft",
+                    if tasks > 0 {
+                        {format!("{} {} asked to end, and killed when not. ", format::count(tasks.into(), "active task"), if tasks == 1 { "is" } else { "are" })}
+                    }
+                    "No further task starts. The run is cancelled for good; what it has stored stays."
                 }
-                div { class: "dialog-foot",
-                    button { class: "button", r#type: "button", onclick: move |_| onclose.call(()), "Keep it running" }
-                    button {
-                        id: "confirm-cancel",
-                        class: "button danger",
-                        r#type: "button",
-                        onclick: move |_| {
-                            let id = id.clone();
-                            onclose.call(());
-                            dioxus::core::spawn_forever(async move { cancel(&id).await });
-                        },
-                        "Cancel the run"
-                    }
+            }
+            div { class: "dialog-foot",
+                button { class: "button", r#type: "button", onclick: move |_| onclose.call(()), "Keep it running" }
+                button {
+                    class: "button danger",
+                    r#type: "button",
+                    autofocus: true,
+                    onclick: move |_| {
+                        let id = id.clone();
+                        onclose.call(());
+                        dioxus::core::spawn_forever(async move { cancel(&id).await });
+                    },
+                    "Cancel the run"
                 }
             }
         }

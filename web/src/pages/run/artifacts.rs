@@ -17,12 +17,17 @@ use crate::place::{Link, PLACE};
 use crate::route::encode;
 use preview::{Kind, Preview};
 
+/// Artifacts listed at first, and more with each press.
+const STEP: usize = 100;
+/// Artifacts that open by themselves: a fan-out may have made thousands to look at.
+const OPEN: usize = 6;
 /// Files listed of one artifact.
 const LISTED: usize = 500;
 
 #[component]
 pub(super) fn Artifacts() -> Element {
     let view = use_context::<RunView>();
+    let mut shown = use_signal(|| STEP);
     let wanted = PLACE.read().get("task").map(str::to_owned);
     let run = view.summary.read().as_ref().map(|run| (run.id.to_string(), run.state));
     let Some((run, state)) = run else { return rsx! {} };
@@ -34,6 +39,7 @@ pub(super) fn Artifacts() -> Element {
         .collect();
     // What is meant to be looked at comes first.
     found.sort_by_key(|(_, artifact)| !artifact.preview);
+    let left = found.len().saturating_sub(shown()) as u64;
     if found.is_empty() {
         let text = if state.is_terminal() {
             "The run made none."
@@ -53,16 +59,29 @@ pub(super) fn Artifacts() -> Element {
                     }
                 }
             }
-            for (task , artifact) in found {
-                Artifact { key: "{task}/{artifact.name}/{artifact.manifest_sha256}", run: run.clone(), task, artifact }
+            for (number , (task , artifact)) in found.into_iter().take(shown()).enumerate() {
+                Artifact {
+                    key: "{task}/{artifact.name}/{artifact.manifest_sha256}",
+                    run: run.clone(),
+                    task,
+                    opens: artifact.preview && number < OPEN,
+                    artifact,
+                }
+            }
+            if left > 0 {
+                div { class: "more",
+                    button { class: "button", r#type: "button", onclick: move |_| shown += STEP,
+                        {format!("Show more of {}", format::count(left, "other artifact"))}
+                    }
+                }
             }
         }
     }
 }
 
 #[component]
-fn Artifact(run: String, task: String, artifact: ArtifactSummary) -> Element {
-    let mut open = use_signal(|| artifact.preview);
+fn Artifact(run: String, task: String, artifact: ArtifactSummary, opens: bool) -> Element {
+    let mut open = use_signal(|| opens);
     let size = format!("{}, {}", format::count(artifact.files, "file"), format::bytes(artifact.size_bytes));
     let name = artifact.name.clone();
     let title = format!("{task}/{name}");

@@ -21,7 +21,7 @@ pub(super) fn in_words(reason: Reason) -> &'static str {
     match reason {
         Reason::ExitCode => "the program ended with an error",
         Reason::OomKilled => "it used more memory than resources.memory gives it",
-        Reason::DiskFull => "the executor's disk is full",
+        Reason::DiskFull => "the executor's disk is full, or the task took more of it than it may",
         Reason::ImageNotFound => "there is no such image",
         Reason::ImageDenied => "the registry refused the image",
         Reason::ImageUnavailable => "the registry did not answer",

@@ -5,13 +5,17 @@ use emboflow_model::{Task, TaskState};
 use indexmap::IndexMap;
 
 use super::RunView;
+use super::file::RunFile;
+use crate::format;
 use crate::graph::{Graph, Node};
 use crate::look::{self, TASK_STATES};
+use crate::parts::definition::in_one_line;
 use crate::parts::pill::TaskPill;
+use crate::parts::virtual_rows::{self, Frame};
 use crate::place::{Link, PLACE, go, here};
 
-/// Tasks of an opened fan-out that are listed.
-const LISTED: usize = 200;
+/// As in the style sheet.
+const ROW_PX: f64 = 33.0;
 
 fn nodes(view: RunView, opened: &str) -> Vec<Node> {
     let mut states: std::collections::HashMap<String, IndexMap<TaskState, u32>> =
@@ -77,26 +81,46 @@ pub(super) fn RunGraph() -> Element {
 #[component]
 fn FanOut(name: String) -> Element {
     let view = use_context::<RunView>();
-    let tasks: Vec<Task> = view
-        .tasks
-        .read()
-        .iter()
-        .filter(|task| task.key.name.as_str() == name)
-        .take(LISTED)
-        .cloned()
-        .collect();
+    let file = use_context::<RunFile>();
+    let mut scroll = use_signal(|| (0.0, 900.0));
     let place = PLACE.read().clone();
     let chosen = place.get("task").map(str::to_owned);
+    let all = view.tasks.read();
+    let tasks: Vec<&Task> = all.iter().filter(|task| task.key.name.as_str() == name).collect();
+    let (top, height) = scroll();
+    let Frame { first, last, above_px, below_px } = virtual_rows::frame(top, height, ROW_PX, tasks.len());
+    let shown: Vec<Task> = tasks.get(first..last).unwrap_or_default().iter().copied().cloned().collect();
+    let long = virtual_rows::is_long(tasks.len());
+    let count = format::count(tasks.len() as u64, "task");
     rsx! {
         section { class: "card", "aria-label": "Tasks of {name}",
             div { class: "card-head",
-                h2 { class: "grow", "Tasks of " span { class: "mono", "{name}" } }
+                h2 { class: "mono", "{name}" }
+                span { class: "dim grow", "{count}" }
                 Link { to: place.with("spec", "").with("task", ""), class: "button ghost small", "Fold" }
             }
-            div { class: "table-wrap tall",
+            div {
+                class: "table-wrap tall",
+                tabindex: "0",
+                role: "region",
+                "aria-label": "Tasks of {name}, a list",
+                onscroll: move |event| {
+                    if long {
+                        scroll.set((event.scroll_top(), f64::from(event.client_height())));
+                    }
+                },
                 table { class: "dense",
+                    thead {
+                        tr {
+                            th { scope: "col", "Task" }
+                            th { scope: "col", "State" }
+                            th { scope: "col", class: "hide-s", "Matrix" }
+                            th { scope: "col", class: "hide-s", "Why" }
+                        }
+                    }
                     tbody {
-                        for task in tasks {
+                        virtual_rows::Pad { px: above_px, columns: 4 }
+                        for task in shown {
                             tr {
                                 key: "{task.key}",
                                 class: if chosen.as_deref() == Some(task.key.to_string().as_str()) { "selected" },
@@ -104,9 +128,11 @@ fn FanOut(name: String) -> Element {
                                     Link { to: place.with("task", &task.key.to_string()), class: "mono", "{task.key}" }
                                 }
                                 td { TaskPill { state: task.state } }
-                                td { class: "dim", {task.message.clone().or_else(|| task.wait_reason.clone()).unwrap_or_default()} }
+                                td { class: "soft nowrap hide-s", {in_one_line(&file.values(&task.key.to_string()))} }
+                                td { class: "dim hide-s", {task.message.clone().or_else(|| task.wait_reason.clone()).unwrap_or_default()} }
                             }
                         }
+                        virtual_rows::Pad { px: below_px, columns: 4 }
                     }
                 }
             }

@@ -73,7 +73,9 @@ pub(super) fn Head() -> Element {
                 for (name , value) in &run.labels {
                     div { key: "{name}",
                         dt { "{name}" }
-                        dd { "{value}" }
+                        dd {
+                            Link { to: Place::new(Route::Runs).with("label", &format!("{name}={value}")), title: "Runs with this label", "{value}" }
+                        }
                     }
                 }
             }

@@ -4,6 +4,7 @@ use dioxus::prelude::*;
 
 use super::RunView;
 use super::artifacts::json_tree::JsonTree;
+use crate::browser;
 use crate::parts::text::Copy;
 use crate::place::Link;
 use crate::route::Place;
@@ -18,6 +19,9 @@ pub(super) fn Inputs() -> Element {
         ("Workflow file", run.digest.clone()),
         ("Trace", run.trace_id.clone()),
     ];
+    let moments =
+        [("Created", Some(run.created_at)), ("Started", run.started_at), ("Finished", run.finished_at)];
+    let moments = moments.into_iter().filter_map(|(name, at)| Some((name, at?)));
     rsx! {
         div { class: "stack",
             section { class: "card",
@@ -34,7 +38,7 @@ pub(super) fn Inputs() -> Element {
                                 }
                             }
                             tbody {
-                                for (name , value) in run.inputs.clone() {
+                                for (name , value) in (*run.inputs).clone() {
                                     tr { key: "{name}",
                                         td { class: "mono nowrap", "{name}" }
                                         td { JsonTree { name: None, value, depth: 1 } }
@@ -54,6 +58,15 @@ pub(super) fn Inputs() -> Element {
                             dd { class: "with-copy",
                                 span { class: "id", "{value}" }
                                 Copy { text: value.clone(), what: name }
+                            }
+                        }
+                    }
+                    for (name , at) in moments {
+                        div { key: "{name}", class: "pair",
+                            dt { "{name}" }
+                            dd { class: "num",
+                                {browser::local_time(at.0)}
+                                span { class: "dim", {format!(" {} · {at}", browser::zone(at.0))} }
                             }
                         }
                     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod ansi_line;
 mod book;
+mod mark;
 mod reading;
 mod search;
 mod viewer;
@@ -16,7 +17,7 @@ use crate::icon::{Drawn, Icon};
 use crate::live;
 use crate::parts::banner::Empty;
 use crate::parts::pill::{AttemptPill, TaskPill};
-use crate::place::{PLACE, adjust, here};
+use crate::place::{PLACE, adjust};
 use crate::route::encode;
 use reading::{Reading, use_reading};
 
@@ -115,7 +116,7 @@ fn Choice(keys: Vec<String>, task: Task, attempt: u32) -> Element {
                 span { class: "dim", "Task" }
                 select {
                     class: "input mono",
-                    onchange: move |event| adjust(here().with("task", &event.value()).with("attempt", "").with("find", "")),
+                    onchange: move |event| adjust(mark::unmarked().with("task", &event.value()).with("attempt", "").with("find", "")),
                     if !known {
                         option { value: "{key}", selected: true, "{key}" }
                     }
@@ -129,7 +130,7 @@ fn Choice(keys: Vec<String>, task: Task, attempt: u32) -> Element {
                     span { class: "dim", "Attempt" }
                     select {
                         class: "input",
-                        onchange: move |event| adjust(here().with("attempt", &event.value())),
+                        onchange: move |event| adjust(mark::unmarked().with("attempt", &event.value())),
                         for each in &task.attempts {
                             option { key: "{each.number}", value: "{each.number}", selected: each.number == attempt, "{each.number}" }
                         }
@@ -190,7 +191,10 @@ fn Position(reading: Reading) -> Element {
         return rsx! {};
     }
     rsx! {
-        button { class: "button small", r#type: "button", onclick: move |_| reading.again += 1, "Back to the end" }
+        button { class: "button small", r#type: "button", onclick: move |_| {
+                adjust(mark::unmarked());
+                reading.again += 1;
+            }, "Back to the end" }
     }
 }
 

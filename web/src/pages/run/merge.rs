@@ -2,6 +2,7 @@
 
 use emboflow_model::{RunSummary, Task};
 use emboflow_protocol::event::RunRow;
+use emboflow_protocol::progress::Progress;
 
 /// A whole summary, as the API answers it.
 pub(super) fn summary(known: &mut Option<RunSummary>, newer: RunSummary) {
@@ -37,10 +38,27 @@ pub(super) fn tasks(known: &mut Vec<Task>, newer: Vec<Task>) {
     }
 }
 
+/// Tasks as an event has them, which knows nothing of pulls.
+pub(super) fn tasks_of_event(known: &mut Vec<Task>, mut newer: Vec<Task>) {
+    for task in &mut newer {
+        if let Ok(place) = known.binary_search_by_key(&task.position, |known| known.position) {
+            task.keep_pull_of(&known[place]);
+        }
+    }
+    tasks(known, newer);
+}
+
+/// How far an attempt is: the place of its task and what that becomes, when it shows something else then.
+pub(super) fn progress(known: &[Task], progress: &Progress) -> Option<(usize, Task)> {
+    let place = known.iter().position(|task| task.key == progress.attempt.task)?;
+    let mut task = known[place].clone();
+    task.show_pull(progress.attempt.number, progress.pull.clone()).then_some((place, task))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use emboflow_model::{ProjectName, RunId, TaskState};
+    use emboflow_model::{AttemptId, ImagePull, ProjectName, RunId, TaskState};
 
     fn task(position: u32, version: u64, state: TaskState) -> Task {
         let project = ProjectName::new("default").unwrap();
@@ -64,5 +82,30 @@ mod tests {
         let positions: Vec<u32> = known.iter().map(|task| task.position).collect();
         assert_eq!(positions, [0, 1, 2]);
         assert_eq!(known[0].state, TaskState::Succeeded);
+    }
+    #[test]
+    fn a_pull_is_shown_over_events_until_the_image_is_there() {
+        let attempt = serde_json::json!({"number": 1, "state": "preparing", "fence": 1, "executor": "e1",
+            "pool": "default", "journal": "j", "resources": {}, "dispatched_at": "2026-11-21T13:00:00.000Z"});
+        let preparing = |version| {
+            let mut task = task(0, version, TaskState::Active);
+            task.attempts.push(serde_json::from_value(attempt.clone()).unwrap());
+            task
+        };
+        let mut known = vec![preparing(2)];
+        let pull = Some(ImagePull::of("debian:12"));
+        let id = AttemptId { run: RunId::from_bits(1), task: "t[0]".parse().unwrap(), number: 1 };
+        let mut news =
+            Progress { project: ProjectName::new("default").unwrap(), attempt: id, pull: pull.clone() };
+        let (place, newer) = progress(&known, &news).unwrap();
+        known[place] = newer;
+        assert_eq!(progress(&known, &news), None, "nothing else is shown");
+        tasks_of_event(&mut known, vec![preparing(3)]);
+        assert_eq!((known[0].version, &known[0].attempts[0].pull), (3, &pull));
+        tasks(&mut known, vec![preparing(3)]);
+        assert_eq!(known[0].attempts[0].pull, None, "the API knows of pulls: its answer is taken as it is");
+        known[0].attempts[0].pull = pull;
+        news.pull = None;
+        assert_eq!(progress(&known, &news).unwrap().1.attempts[0].pull, None);
     }
 }

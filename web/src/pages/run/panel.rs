@@ -3,23 +3,54 @@
 use dioxus::prelude::*;
 use emboflow_model::{Attempt, Task};
 
-use super::RunView;
 use super::failure::in_words;
-use crate::api;
+use super::file::RunFile;
+use super::pulling::Pulling;
+use crate::browser;
 use crate::format;
 use crate::icon::{Drawn, Icon};
-use crate::parts::definition;
 use crate::parts::pill::{AttemptPill, TaskPill};
 use crate::parts::text::{Ago, Took};
-use crate::place::{Link, PLACE};
+use crate::place::{Link, PLACE, go, here};
 use crate::route::Tab;
+
+/// The panel that opens next takes the focus: it was asked for by keyboard.
+static TAKES_FOCUS: GlobalSignal<bool> = Signal::global(|| false);
+
+/// Lets the panel that opens next take the focus.
+pub(super) fn focus_next() {
+    *TAKES_FOCUS.write() = true;
+}
 
 #[component]
 pub(super) fn Panel(task: Task) -> Element {
     let place = PLACE.read().clone();
+    let key = task.key.to_string();
+    let mut opener = use_signal(|| None);
+    use_effect(use_reactive!(|key| {
+        let _ = key;
+        if std::mem::take(&mut *TAKES_FOCUS.write()) {
+            opener.set(browser::focused());
+            browser::focus("task-panel");
+        }
+    }));
+    let values = use_context::<RunFile>().values(&task.key.to_string());
     let size: u64 = task.artifacts.iter().map(|artifact| artifact.size_bytes).sum();
     rsx! {
-        aside { class: "card panel", "aria-label": "Task {task.key}",
+        aside {
+            id: "task-panel",
+            class: "card panel",
+            tabindex: "-1",
+            "aria-label": "Task {task.key}",
+            onkeydown: move |event| {
+                if event.key() == Key::Escape {
+                    go(here().with("task", ""));
+                    if let Some(opener) = &*opener.peek() {
+                        let opener: &web_sys::HtmlElement = opener;
+                        let _ = opener.focus();
+                    }
+                }
+            },
             div { class: "card-head",
                 h2 { class: "mono grow cut", "{task.key}" }
                 TaskPill { state: task.state }
@@ -28,8 +59,12 @@ pub(super) fn Panel(task: Task) -> Element {
                 }
             }
             div { class: "card-body stack",
-                if task.key.index.is_some() {
-                    Matrix { run: task.run.to_string(), task: task.key.to_string() }
+                if !values.is_empty() {
+                    div { class: "row-flex wrap",
+                        for (axis , value) in values.iter() {
+                            span { key: "{axis}", class: "tag", "{axis} = {value}" }
+                        }
+                    }
                 }
                 if let Some(reason) = task.reason {
                     p { "Why: {in_words(reason)}." }
@@ -75,28 +110,6 @@ pub(super) fn Panel(task: Task) -> Element {
     }
 }
 
-/// The values of a fan-out's task on each axis, from the file and the inputs of the run.
-#[component]
-fn Matrix(run: String, task: String) -> Element {
-    let view = use_context::<RunView>();
-    let source =
-        use_resource(use_reactive!(|run| async move { api::get_text(&api::of_run(&run, "source")).await }));
-    let values = use_memo(use_reactive!(|task| {
-        let inputs = view.summary.read().as_ref().map(|run| run.inputs.clone()).unwrap_or_default();
-        match &*source.read() {
-            Some(Ok(source)) => definition::matrix(source, &inputs, &task),
-            _ => Vec::new(),
-        }
-    }));
-    rsx! {
-        div { class: "row-flex wrap",
-            for (axis , value) in values() {
-                span { key: "{axis}", class: "tag", "{axis} = {value}" }
-            }
-        }
-    }
-}
-
 #[component]
 fn Try(attempt: Attempt) -> Element {
     let end = attempt.end.clone();
@@ -117,6 +130,9 @@ fn Try(attempt: Attempt) -> Element {
             div { class: "row-flex",
                 h3 { class: "grow", "Attempt {attempt.number}" }
                 AttemptPill { state: attempt.state, outcome: end.as_ref().map(|end| end.outcome) }
+            }
+            if let Some(pull) = &attempt.pull {
+                Pulling { pull: pull.clone() }
             }
             dl { class: "facts",
                 dt { "Executor" }

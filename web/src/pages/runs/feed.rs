@@ -66,6 +66,8 @@ pub(crate) struct Filter {
     pub(crate) states: Vec<RunState>,
     pub(crate) workflow: String,
     pub(crate) search: String,
+    /// `key=value`.
+    pub(crate) label: String,
     pub(crate) order: Order,
 }
 
@@ -76,13 +78,14 @@ impl Filter {
             states: states.split(',').filter_map(RunState::from_word).collect(),
             workflow: place.get("workflow").unwrap_or_default().to_owned(),
             search: place.get("search").unwrap_or_default().trim().to_owned(),
+            label: place.get("label").unwrap_or_default().to_owned(),
             order: Order::of(place.get("sort")),
         }
     }
 
     /// Lets every run through.
     pub(crate) fn is_open(&self) -> bool {
-        self.states.is_empty() && self.workflow.is_empty() && self.search.is_empty()
+        self.states.is_empty() && self.workflow.is_empty() && self.search.is_empty() && self.label.is_empty()
     }
 
     /// The same for the API.
@@ -93,18 +96,30 @@ impl Filter {
             state: set(&states.join(",")),
             workflow: set(&self.workflow),
             search: set(&self.search),
+            label: set(&self.label),
             sort: (!self.order.is_newest_first()).then(|| self.order.word()),
             ..RunQuery::default()
         }
     }
 
-    fn takes(&self, row: &RunRow) -> bool {
+    /// Whether a run belongs into the list.
+    pub(super) fn takes(&self, row: &RunRow) -> bool {
         let found = |text: &str| text.contains(&self.search);
+        let labelled = || {
+            let (key, value) = self.label.split_once('=').unwrap_or((&self.label, ""));
+            row.labels.get(key).is_some_and(|own| own == value)
+        };
         (self.states.is_empty() || self.states.contains(&row.state))
+            && (self.label.is_empty() || labelled())
             && (self.workflow.is_empty() || self.workflow == row.workflow.as_str())
             && (self.search.is_empty() || found(&row.id.to_string()) || found(row.workflow.as_str()))
     }
 }
+
+/// Rows that a list keeps while new ones come; beyond it the last ones fall off.
+pub(crate) const MOST_ROWS: usize = 3_000;
+/// Ended runs are remembered up to this many, so that a repeated event is not counted twice.
+const MOST_MET: usize = 10_000;
 
 /// Adds a page to the end, leaving out what an event has brought already.
 pub(crate) fn append(rows: &mut Vec<RunRow>, page: Vec<RunRow>) {
@@ -118,7 +133,8 @@ pub(crate) fn append(rows: &mut Vec<RunRow>, page: Vec<RunRow>) {
 }
 
 /// Takes in what a run has become: it changes, enters or leaves the list. An old event changes nothing.
-pub(crate) fn apply(rows: &mut Vec<RunRow>, row: &RunRow, filter: &Filter) {
+/// Gives whether rows fell off at the end.
+pub(crate) fn apply(rows: &mut Vec<RunRow>, row: &RunRow, filter: &Filter) -> bool {
     let place = rows.iter().position(|known| known.id == row.id);
     match place {
         Some(place) if rows[place].version >= row.version => {}
@@ -131,10 +147,16 @@ pub(crate) fn apply(rows: &mut Vec<RunRow>, row: &RunRow, filter: &Filter) {
             // Below the last row lies what has not been loaded yet.
             if newer < rows.len() || rows.is_empty() {
                 rows.insert(newer, row.clone());
+                let falls_off = rows.len() > MOST_ROWS && newer < MOST_ROWS;
+                if falls_off {
+                    rows.truncate(MOST_ROWS);
+                }
+                return falls_off;
             }
         }
         None => {}
     }
+    false
 }
 
 /// Runs by state, carried on by events.
@@ -176,6 +198,9 @@ impl Census {
             None => {}
         }
         *counts.entry(row.state).or_insert(0) += 1;
+        if self.met.len() > MOST_MET {
+            self.met.retain(|_, (_, state)| !state.is_terminal());
+        }
     }
 
     /// Runs in this state, when they have been counted.
@@ -189,12 +214,13 @@ impl Census {
     }
 }
 
+/// Rows to test with.
 #[cfg(test)]
-mod tests {
+pub(in crate::pages) mod example {
     use super::*;
     use emboflow_model::{TaskCounts, Timestamp};
 
-    fn row(bits: u128, state: RunState, version: u64) -> RunRow {
+    pub(in crate::pages) fn row(bits: u128, state: RunState, version: u64) -> RunRow {
         RunRow {
             id: RunId::from_bits(bits),
             project: emboflow_model::ProjectName::new("default").unwrap(),
@@ -211,6 +237,12 @@ mod tests {
             version,
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::example::row;
+    use super::*;
 
     fn filter(address: &str) -> Filter {
         Filter::of(&Place::parse("runs", address))
@@ -234,6 +266,17 @@ mod tests {
         let mut rows = vec![row(9, RunState::Running, 1)];
         apply(&mut rows, &row(9, RunState::Succeeded, 2), &filter("state=running"));
         assert!(rows.is_empty());
+    }
+
+    #[test]
+    fn a_run_without_the_wanted_label_stays_out() {
+        let (mut rows, wanted) = (Vec::new(), filter("label=team%3Dvision"));
+        let mut labelled = row(9, RunState::Running, 1);
+        apply(&mut rows, &labelled, &wanted);
+        assert!(rows.is_empty());
+        labelled.labels.insert("team".to_owned(), "vision".to_owned());
+        apply(&mut rows, &labelled, &wanted);
+        assert_eq!(ids(&rows), [9]);
     }
 
     #[test]
@@ -263,6 +306,22 @@ mod tests {
         assert_eq!(census.in_state(RunState::Running), Some(0));
         assert_eq!(census.in_state(RunState::Succeeded), Some(1));
         assert_eq!(census.total(), Some(2));
+    }
+
+    #[test]
+    fn a_flood_of_runs_does_not_grow_without_end() {
+        let (mut rows, mut census) = (Vec::new(), Census::default());
+        census.start(RunCounts::default());
+        let newest = MOST_MET as u128 + 50;
+        for number in 1..=newest {
+            let ended = row(number, RunState::Succeeded, 3);
+            census.follow(&row(number, RunState::Running, 1));
+            census.follow(&ended);
+            apply(&mut rows, &ended, &filter(""));
+        }
+        assert_eq!((rows.len(), rows[0].id.bits()), (MOST_ROWS, newest));
+        assert!(census.met.len() < MOST_MET);
+        assert_eq!(census.total(), Some(newest as u64));
     }
 
     #[test]

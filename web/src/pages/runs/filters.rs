@@ -37,14 +37,17 @@ pub(crate) fn Filters(census: Signal<Census>, filter: Filter) -> Element {
                         StateChip { key: "{state}", state, count, chosen: filter.states.clone() }
                     }
                 }
-                if !filter.workflow.is_empty() {
-                    Link {
-                        to: place.with("workflow", ""),
-                        class: "chip",
-                        current: "true".to_owned(),
-                        label: "Workflow {filter.workflow}: remove this filter",
-                        "workflow: {filter.workflow}"
-                        Drawn { icon: Icon::Close }
+                for (name , value) in [("workflow", &filter.workflow), ("label", &filter.label)] {
+                    if !value.is_empty() {
+                        Link {
+                            key: "{name}",
+                            to: place.with(name, ""),
+                            class: "chip",
+                            current: "true".to_owned(),
+                            label: "{name} {value}: remove this filter",
+                            "{name}: {value}"
+                            Drawn { icon: Icon::Close }
+                        }
                     }
                 }
             }

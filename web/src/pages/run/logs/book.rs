@@ -17,6 +17,13 @@ pub(crate) struct Line {
     bytes: u64,
 }
 
+impl Line {
+    /// Its length in the log, with the line feed.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}
+
 /// A stretch of a log.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Book {
@@ -69,6 +76,12 @@ impl Book {
     /// Byte offset of the first line, when something lies before it.
     pub(crate) fn before(&self) -> Option<u64> {
         self.start.filter(|start| *start > 0)
+    }
+
+    /// Byte offset of a line, where the server has said where the first one lies.
+    pub(crate) fn offset_of(&self, place: usize) -> Option<u64> {
+        let before: u64 = self.lines.iter().take(place).map(|line| line.bytes).sum();
+        self.start.map(|start| start + before)
     }
 
     /// Lines with their numbers.
@@ -192,7 +205,7 @@ mod tests {
         let mut book = Book::open(b"one\ntw", Some(0), None);
         assert_eq!(book.follow(&frame(6, "o\nthree\n")), Fit::Taken);
         assert_eq!(texts(&book), ["one", "two", "three"]);
-        assert_eq!(book.rows(2, 3)[0].1, Some(3));
+        assert_eq!((book.rows(2, 3)[0].1, book.offset_of(2)), (Some(3), Some(8)));
     }
 
     #[test]

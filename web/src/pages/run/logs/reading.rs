@@ -6,11 +6,15 @@ use emboflow_protocol::http::{LogFrame, LogQuery};
 
 use super::Which;
 use super::book::{Book, Fit};
+use super::mark::Mark;
 use crate::api::{self, ApiError};
 use crate::live::{Arrival, RESYNC, use_arrivals};
+use crate::place::here;
 
 /// Lines that a log opens with.
 const LAST_LINES: u32 = 1_000;
+/// Frames that are kept until the first answer.
+const MOST_EARLY: usize = 500;
 /// Bytes that are read at once when somebody goes back.
 const STRETCH_BYTES: u64 = 256 * 1024;
 
@@ -73,6 +77,9 @@ pub(super) fn use_reading(which: Which, lines: Option<u64>) -> Reading {
 
 impl Reading {
     async fn open(mut self, which: Which) {
+        if let Some(mark) = Mark::of(&here()) {
+            return self.jump(which, mark.offset, mark.line).await;
+        }
         let query = LogQuery { attempt: number(&which), tail: Some(LAST_LINES), ..LogQuery::default() };
         match read(&which, &query).await {
             Ok((bytes, offset)) => {
@@ -105,7 +112,12 @@ impl Reading {
         }
         let fit = match self.book.write().as_mut() {
             None => {
-                self.early.write().push(frame.clone());
+                let mut early = self.early.write();
+                // Where no answer comes, the newest are enough: what lies before them is a gap like any other.
+                if early.len() >= MOST_EARLY {
+                    early.remove(0);
+                }
+                early.push(frame.clone());
                 return;
             }
             Some(book) => book.follow(frame),

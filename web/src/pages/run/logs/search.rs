@@ -4,6 +4,7 @@ use dioxus::prelude::*;
 use emboflow_protocol::http::{LogMatches, LogSearchQuery};
 
 use super::Which;
+use super::mark::{marked, unmarked};
 use super::reading::Reading;
 use crate::api;
 use crate::format;
@@ -21,7 +22,7 @@ pub(super) fn SearchBox(which: Which, reading: Reading) -> Element {
             role: "search",
             onsubmit: move |event| {
                 event.prevent_default();
-                adjust(here().with("find", typed.peek().trim()).with("line", ""));
+                adjust(unmarked().with("find", typed.peek().trim()));
             },
             Drawn { icon: Icon::Search }
             input {
@@ -49,7 +50,7 @@ fn Matches(pattern: String, which: Which, reading: Reading) -> Element {
         api::get::<LogMatches>(&which.address(&format!("/search{}", api::query(&query)))).await
     }));
     let answer = asked.read().clone();
-    let close = move |_| adjust(here().with("find", "").with("line", ""));
+    let close = move |_| adjust(unmarked().with("find", ""));
     rsx! {
         div { class: "matches",
             match answer {
@@ -92,7 +93,7 @@ fn Hit(offset: u64, line: u64, text: String, which: Which, reading: Reading) -> 
             class: "finding",
             r#type: "button",
             onclick: move |_| {
-                adjust(here().with("line", &line.to_string()));
+                adjust(marked(line, offset));
                 spawn(reading.jump(which.clone(), offset, line));
             },
             span { class: "where", {format::thousands(line)} }

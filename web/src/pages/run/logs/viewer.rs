@@ -4,12 +4,13 @@ use dioxus::prelude::*;
 
 use super::Which;
 use super::ansi_line::AnsiLine;
+use super::mark::marked;
 use super::reading::Reading;
 use crate::browser;
 use crate::format;
 use crate::parts::banner::{Loading, Problem};
 use crate::parts::virtual_rows::{self, Frame};
-use crate::place::PLACE;
+use crate::place::{PLACE, adjust};
 
 /// As in the style sheet.
 const LINE_PX: f64 = 20.0;
@@ -44,7 +45,16 @@ pub(super) fn Viewer(reading: Reading, which: Which, wrapped: bool) -> Element {
     let (top, height) = scroll();
     let Frame { first, last, above_px, below_px } = frame(wrapped, top, height, total);
     let rows = book.rows(first, last);
-    let marked: Option<u64> = PLACE.read().get("line").and_then(|line| line.parse().ok());
+    let mut offset = book.offset_of(first);
+    let rows: Vec<_> = rows
+        .into_iter()
+        .map(|(place, number, line)| {
+            let at = offset;
+            offset = offset.map(|offset| offset + line.bytes());
+            (place, number, at, line)
+        })
+        .collect();
+    let pointed: Option<u64> = PLACE.read().get("line").and_then(|line| line.parse().ok());
     let fresh = book.arrived().saturating_sub(seen());
     let class = if wrapped { "log wrapped" } else { "log" };
     let live = which.open;
@@ -68,9 +78,9 @@ pub(super) fn Viewer(reading: Reading, which: Which, wrapped: bool) -> Element {
                 },
                 div { class: "log-rows",
                     div { height: "{above_px}px" }
-                    for (place , number , line) in rows {
-                        div { key: "{place}", class: if number.is_some() && number == marked { "log-line hit" } else { "log-line" },
-                            span { class: "no", "aria-hidden": "true", {number.map(|number| number.to_string()).unwrap_or_default()} }
+                    for (place , number , at , line) in rows {
+                        div { key: "{place}", class: if number.is_some() && number == pointed { "log-line hit" } else { "log-line" },
+                            Number { number, at }
                             span { AnsiLine { line: line.text, start: line.start } }
                         }
                     }
@@ -86,6 +96,28 @@ pub(super) fn Viewer(reading: Reading, which: Which, wrapped: bool) -> Element {
             if !follows() && fresh > 0 {
                 NewLines { fresh, follows }
             }
+        }
+    }
+}
+
+/// The number of a line; a click makes the address point at it.
+#[component]
+fn Number(number: Option<u64>, at: Option<u64>) -> Element {
+    let Some((number, at)) = number.zip(at) else {
+        return rsx! {
+            span { class: "no", "aria-hidden": "true", {number.map(|number| number.to_string()).unwrap_or_default()} }
+        };
+    };
+    rsx! {
+        // By keyboard the search leads to a line: a stop at each of thousands would be a barrier.
+        button {
+            class: "no",
+            r#type: "button",
+            tabindex: "-1",
+            title: "Point the address at this line",
+            "aria-label": "Line {number}",
+            onclick: move |_| adjust(marked(number, at)),
+            "{number}"
         }
     }
 }

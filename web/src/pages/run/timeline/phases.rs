@@ -90,7 +90,7 @@ fn of_attempt(bars: &mut Vec<Bar>, attempt: &Attempt, now: Timestamp) {
     };
     let number = attempt.number;
     let image_until = times.pulled_at.or(times.started_at).or(closed);
-    // While an attempt is open nobody says when its image was there: most of the time went into what came after.
+    // Where nobody has said when its image was there, most of the time went into what came after.
     let unsplit = times.pulled_at.is_none() && times.started_at.is_some();
     let first = if unsplit { Phase::Inputs } else { Phase::Image };
     push(bars, first, attempt.dispatched_at, image_until, number, now);
@@ -136,6 +136,11 @@ pub(super) fn leading(bars: &[Bar]) -> Option<Phase> {
         .map(|bar| bar.phase)
         .find(|phase| program.contains(phase))
         .or(bars.last().map(|bar| bar.phase))
+}
+
+/// How long attempts were under way, in milliseconds: waiting is no work.
+pub(super) fn work_ms(bars: &[Bar]) -> u64 {
+    bars.iter().filter(|bar| bar.phase != Phase::Queue).map(|bar| bar.to.ms_since(bar.from)).sum()
 }
 
 /// The bars for a screen reader.
@@ -184,6 +189,7 @@ mod tests {
             resources: Resources::default(),
             dispatched_at: Timestamp(200),
             times,
+            pull: None,
             stopping: None,
             closed_at: end.is_some().then_some(Timestamp(900)),
             end,
@@ -206,6 +212,7 @@ mod tests {
         let mut task = task();
         task.state = TaskState::Succeeded;
         task.attempts = vec![attempt(times, Some(Outcome::Succeeded))];
+        assert_eq!(work_ms(&bars(&task, Timestamp(5_000))), 650, "waiting is no work");
         assert_eq!(
             phases(&task, 5_000),
             [

@@ -18,35 +18,50 @@ const LABEL_PX: f64 = 68.0;
 /// Where a moment lies on the timeline.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Scale {
-    from: Timestamp,
+    began: Timestamp,
+    /// The stretch that is drawn, in milliseconds after the start.
+    from_ms: f64,
     length_ms: f64,
     width_px: f64,
 }
 
 impl Scale {
-    pub(super) fn new(from: Timestamp, to: Timestamp, width_px: f64) -> Self {
-        #[expect(clippy::cast_precision_loss, reason = "pixels")]
-        let length_ms = to.ms_since(from).max(1) as f64;
-        Self { from, length_ms, width_px: (width_px - MARGIN_PX).max(1.0) }
+    /// Draws this stretch, in milliseconds after `began`.
+    pub(super) fn new(began: Timestamp, (from_ms, to_ms): (f64, f64), width_px: f64) -> Self {
+        let width_px = (width_px - MARGIN_PX).max(1.0);
+        Self { began, from_ms, length_ms: (to_ms - from_ms).max(1.0), width_px }
     }
 
-    /// The place of what happened this many milliseconds after the start.
+    /// The place of what happened this many milliseconds after the start; at an edge when it is not in the stretch.
     #[expect(clippy::cast_precision_loss, reason = "pixels")]
     pub(super) fn x(&self, ms: u64) -> f64 {
-        (ms as f64 / self.length_ms).min(1.0) * self.width_px
+        ((ms as f64 - self.from_ms) / self.length_ms).clamp(0.0, 1.0) * self.width_px
     }
 
-    /// Start and width of a bar.
-    pub(super) fn span(&self, from: Timestamp, to: Timestamp) -> (f64, f64) {
-        let start = self.x(from.ms_since(self.from));
-        let end = self.x(to.ms_since(self.from));
-        (start, (end - start).max(NARROWEST_PX))
+    /// What happened at this place, in milliseconds after the start.
+    pub(super) fn ms(&self, x: f64) -> f64 {
+        self.from_ms + (x / self.width_px).clamp(0.0, 1.0) * self.length_ms
+    }
+
+    /// Start and width of a bar; none when all of it lies outside.
+    pub(super) fn span(&self, from: Timestamp, to: Timestamp) -> Option<(f64, f64)> {
+        #[expect(clippy::cast_precision_loss, reason = "milliseconds of a run are far below 2^53")]
+        let (from_ms, to_ms) = (from.ms_since(self.began) as f64, to.ms_since(self.began) as f64);
+        if to_ms < self.from_ms || from_ms > self.from_ms + self.length_ms {
+            return None;
+        }
+        let start = self.x(from.ms_since(self.began));
+        let end = self.x(to.ms_since(self.began));
+        Some((start, (end - start).max(NARROWEST_PX)))
     }
 
     /// Start and width of a task that is too short for its phases to be told apart.
     pub(super) fn short_span(&self, from: Timestamp, to: Timestamp) -> Option<(f64, f64)> {
-        let (start, width) = self.span(from, to);
-        (width < READABLE_PX).then_some((start, width.max(NARROWEST_TASK_PX)))
+        let (start, width) = self.span(from, to)?;
+        // Cut off by an edge, it only looks short.
+        #[expect(clippy::cast_precision_loss, reason = "pixels")]
+        let whole = to.ms_since(from) as f64 / self.length_ms * self.width_px;
+        (whole < READABLE_PX).then_some((start, width.max(NARROWEST_TASK_PX)))
     }
 
     /// Round moments with enough space for their labels, in milliseconds after the start.
@@ -56,9 +71,10 @@ impl Scale {
         let least = self.length_ms / fit;
         let step = STEPS_MS.iter().copied().find(|step| f64::from(*step) >= least);
         let step = step.map_or(least.ceil() as u64, u64::from).max(1);
-        (0..)
+        let first = (self.from_ms.max(0.0) as u64).div_ceil(step);
+        (first..)
             .map(|number| number * step)
-            .take_while(|tick| *tick <= self.length_ms as u64)
+            .take_while(|tick| *tick <= (self.from_ms + self.length_ms) as u64)
             .take(100)
             .collect()
     }
@@ -117,8 +133,8 @@ mod tests {
 
     #[test]
     fn a_bar_of_a_millisecond_stays_visible() {
-        let scale = Scale::new(Timestamp(0), Timestamp(3_600_000), 1_000.0);
-        assert_eq!(scale.span(Timestamp(10), Timestamp(11)).1, NARROWEST_PX);
+        let scale = Scale::new(Timestamp(0), (0.0, 3_600_000.0), 1_000.0);
+        assert_eq!(scale.span(Timestamp(10), Timestamp(11)).map(|(_, width)| width), Some(NARROWEST_PX));
         assert_eq!(
             scale.short_span(Timestamp(10), Timestamp(11)).map(|(_, width)| width),
             Some(NARROWEST_TASK_PX)
@@ -127,11 +143,24 @@ mod tests {
     }
 
     #[test]
+    fn what_lies_outside_the_stretch_is_cut_off() {
+        let scale = Scale::new(Timestamp(1_000), (100.0, 200.0), 100.0 + MARGIN_PX);
+        assert_eq!(scale.span(Timestamp(1_000), Timestamp(1_050)), None);
+        assert_eq!(scale.span(Timestamp(1_300), Timestamp(1_400)), None);
+        assert_eq!(scale.span(Timestamp(1_050), Timestamp(1_150)), Some((0.0, 50.0)));
+        assert_eq!(scale.short_span(Timestamp(1_000), Timestamp(1_101)), None, "only its end is in sight");
+        assert_eq!(scale.ms(50.0), 150.0);
+    }
+
+    #[test]
     fn ticks_are_round_and_have_space() {
-        let scale = Scale::new(Timestamp(0), Timestamp(61_000), 500.0);
+        let scale = Scale::new(Timestamp(0), (0.0, 61_000.0), 500.0);
         assert_eq!(scale.ticks(), [0, 10_000, 20_000, 30_000, 40_000, 50_000, 60_000]);
-        assert!(Scale::new(Timestamp(0), Timestamp(i64::MAX), 700.0).ticks().len() <= 101);
-        assert_eq!(Scale::new(Timestamp(5), Timestamp(5), 0.0).ticks().first(), Some(&0));
+        #[expect(clippy::cast_precision_loss, reason = "any number that is far too large will do")]
+        let endless = Scale::new(Timestamp(0), (0.0, i64::MAX as f64), 700.0);
+        assert!(endless.ticks().len() <= 101);
+        assert_eq!(Scale::new(Timestamp(5), (0.0, 0.0), 0.0).ticks().first(), Some(&0));
+        assert_eq!(Scale::new(Timestamp(0), (1_010.0, 1_050.0), 400.0).ticks().first(), Some(&1_010));
     }
 
     #[test]

@@ -1,0 +1,49 @@
+//! The run's workflow file, read once, and what it says of each task of a fan-out.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use dioxus::prelude::*;
+
+use super::RunView;
+use crate::api::{self, ApiError};
+use crate::parts::definition::{self, Values};
+
+/// What has been read; every part of the page shares it.
+#[derive(Clone, Copy)]
+pub(super) struct RunFile {
+    source: Resource<Result<String, ApiError>>,
+    values: Memo<Rc<HashMap<String, Values>>>,
+}
+
+/// Reads the file of the run as soon as somebody wants it; called once, by the page of the run.
+pub(super) fn use_run_file(view: RunView, run: &str) -> RunFile {
+    let run = run.to_owned();
+    let source = use_resource(move || {
+        let address = api::of_run(&run, "source");
+        async move { api::get_text(&address).await }
+    });
+    let inputs = use_memo(move || view.summary.read().as_ref().map(|run| run.inputs.clone()));
+    let values = use_memo(move || match (&*source.read(), &*inputs.read()) {
+        (Some(Ok(source)), Some(inputs)) => Rc::new(definition::matrices(source, inputs)),
+        _ => Rc::default(),
+    });
+    use_context_provider(|| RunFile { source, values })
+}
+
+impl RunFile {
+    /// The file, once the answer is there.
+    pub(super) fn source(&self) -> Option<Result<String, ApiError>> {
+        self.source.read().clone()
+    }
+
+    /// The values of a task of a fan-out, axis by axis; none for another task, and before the file is there.
+    pub(super) fn values(&self, task: &str) -> Values {
+        self.values.read().get(task).cloned().unwrap_or_default()
+    }
+
+    /// Asks for the file again.
+    pub(super) fn read_again(&mut self) {
+        self.source.restart();
+    }
+}
