@@ -19,6 +19,8 @@ pub(crate) enum Failure {
         url: String,
         /// What the system said.
         reason: String,
+        /// Whether the request may have arrived.
+        heard: bool,
     },
     /// No server is known.
     NoServer(String),
@@ -44,6 +46,39 @@ impl Failure {
         Self::Usage(text.into())
     }
 
+    /// Whether the same request may be answered differently in a moment.
+    pub(crate) fn may_pass(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::Refused(problem) => problem.retryable,
+            _ => false,
+        }
+    }
+
+    /// Whether the server may have carried out the request nevertheless.
+    pub(crate) fn may_be_taken(&self) -> bool {
+        match self {
+            Self::Unreachable { heard, .. } => *heard,
+            Self::Refused(problem) => matches!(problem.status, 408 | 503),
+            _ => false,
+        }
+    }
+
+    /// What happened, on one line.
+    pub(crate) fn reason(&self) -> String {
+        match self {
+            Self::Unreachable { url, reason, .. } => format!("{url} does not answer: {reason}"),
+            Self::Refused(problem) => problem.detail.clone().unwrap_or_else(|| problem.title.to_string()),
+            Self::Usage(text)
+            | Self::NoServer(text)
+            | Self::Ended(text)
+            | Self::Pending(text)
+            | Self::Interrupted(text) => text.clone(),
+            Self::Other(error) => format!("{error:#}"),
+            Self::Said | Self::RunFailed | Self::ReaderGone => String::new(),
+        }
+    }
+
     /// The exit code: 1 failed, 2 usage, 3 cancelled or timed out, 4 sign-in, 5 the watched run failed, 8 pending,
     /// 130 Ctrl-C.
     pub(crate) fn exit_code(&self) -> u8 {
@@ -67,11 +102,8 @@ impl Failure {
             Self::ReaderGone | Self::Said | Self::RunFailed => {}
             Self::Usage(text) => output.error(text, Some("see --help")),
             Self::Refused(problem) => print_problem(problem, output),
-            Self::Unreachable { url, reason } => {
-                output.error(
-                    &format!("{url} does not answer: {reason}"),
-                    Some("`emboflow doctor` looks for the cause"),
-                );
+            Self::Unreachable { .. } => {
+                output.error(&self.reason(), Some("`emboflow doctor` looks for the cause"));
             }
             Self::NoServer(text) => {
                 output

@@ -1,5 +1,6 @@
 //! What a command writes: data on standard output, messages on standard error.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 
 use clap::ValueEnum;
@@ -33,6 +34,8 @@ pub(crate) enum Colour {
 }
 
 impl Colour {
+    const ALL: [Self; 6] = [Self::Red, Self::Green, Self::Yellow, Self::Blue, Self::Grey, Self::Bold];
+
     fn code(self) -> &'static str {
         match self {
             Self::Red => "31",
@@ -84,8 +87,9 @@ impl Output {
         self.bytes(text.as_bytes())
     }
 
-    /// Writes a line of data.
+    /// Writes a line of data; to people nothing that acts on their terminal.
     pub(crate) fn line(&mut self, text: &str) -> io::Result<()> {
+        let text = if self.is_for_programs() { Cow::Borrowed(text) } else { harmless(text) };
         writeln!(self.out, "{text}")?;
         self.out.flush()
     }
@@ -121,7 +125,8 @@ impl Output {
     /// Writes a table without lines. Nothing is cut or wrapped: a terminal wraps, and a script wants it whole.
     pub(crate) fn table(&mut self, header: &[&str], rows: Vec<Vec<String>>) -> io::Result<()> {
         let header = header.iter().map(|name| (*name).to_owned()).collect();
-        let rows: Vec<Vec<String>> = std::iter::once(header).chain(rows).collect();
+        let cleaned = rows.into_iter().map(|row| row.iter().map(|cell| on_one_line(cell)).collect());
+        let rows: Vec<Vec<String>> = std::iter::once(header).chain(cleaned).collect();
         self.text(&aligned(&rows))
     }
 
@@ -133,7 +138,7 @@ impl Output {
     /// Tells people something that is no data.
     pub(crate) fn message(&mut self, text: &str) {
         // Nobody may listen, and that changes nothing.
-        let _nobody_reads = writeln!(self.err, "{text}");
+        let _nobody_reads = writeln!(self.err, "{}", harmless(text));
     }
 
     /// Tells people what is wrong.
@@ -158,6 +163,45 @@ impl Output {
     pub(crate) fn hint(&mut self, hint: &str) {
         self.message(&format!("  help: {hint}"));
     }
+}
+
+/// The text with a space for whatever acts on a terminal; our own colours, tabs and line breaks stay.
+fn harmless(text: &str) -> Cow<'_, str> {
+    let acts = |character: char| character.is_control() && !matches!(character, '\n' | '\t');
+    if !text.contains(acts) {
+        return Cow::Borrowed(text);
+    }
+    let mut clean = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(acts) {
+        clean.push_str(&rest[..at]);
+        let acting = rest[at..].chars().next().map_or(0, char::len_utf8);
+        let length = match own_colour(&rest[at..]) {
+            Some(length) => {
+                clean.push_str(&rest[at..at + length]);
+                length
+            }
+            None => {
+                clean.push(' ');
+                acting
+            }
+        };
+        rest = &rest[at + length..];
+    }
+    clean.push_str(rest);
+    Cow::Owned(clean)
+}
+
+/// The bytes of the colour that the text begins with, if it is one of [`painted`].
+fn own_colour(text: &str) -> Option<usize> {
+    let (code, _) = text.strip_prefix("\x1b[")?.split_once('m')?;
+    let ours = code == "0" || Colour::ALL.iter().any(|colour| colour.code() == code);
+    ours.then_some("\x1b[m".len() + code.len())
+}
+
+/// The same on one line.
+pub(crate) fn on_one_line(text: &str) -> String {
+    harmless(text).replace(['\n', '\t'], " ")
 }
 
 /// The cells of each column below each other.
@@ -202,6 +246,17 @@ fn has_colours(is_terminal: bool) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_words_of_others_cannot_act_on_the_terminal_and_our_colours_stay() {
+        let red = painted(true, Colour::Red, "✗");
+        assert_eq!(
+            harmless(&format!("{red} a\u{1b}]0;t\u{7}\r\u{9b}2J\nb")),
+            format!("{red} a ]0;t   2J\nb")
+        );
+        assert_eq!(on_one_line("two\nlines\u{1b}[2J\u{1b}[8mgone\u{1b}"), "two lines [2J [8mgone ");
+        assert!(matches!(harmless("plain\ttext\n"), Cow::Borrowed(_)));
+    }
 
     #[test]
     fn columns_are_aligned_by_what_is_seen_of_them() {

@@ -3,18 +3,19 @@
 use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
 
-/// One process: its pid, and when it started in clock ticks since the machine did.
+/// One process: its pid, when it started in clock ticks since the machine did, and which start of the machine that was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Identity {
     pub(crate) pid: u32,
     pub(crate) start_ticks: u64,
+    pub(crate) boot: u128,
 }
 
 impl Identity {
     /// The running process with this pid; none when it has ended, whether or not somebody has waited for it.
     pub(crate) fn of(pid: u32) -> Option<Self> {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        start_ticks(&stat).map(|start_ticks| Self { pid, start_ticks })
+        Some(Self { pid, start_ticks: start_ticks(&stat)?, boot: boot()? })
     }
 
     /// Whether this very process still runs.
@@ -28,6 +29,12 @@ impl Identity {
             let _gone_already = kill_process(pid, signal);
         }
     }
+}
+
+/// The id that the system gives each of its own starts.
+fn boot() -> Option<u128> {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    u128::from_str_radix(&id.trim().replace('-', ""), 16).ok()
 }
 
 /// The start of a process from its `stat` line; none for one that has ended. The name in parentheses may hold anything.
@@ -48,6 +55,12 @@ mod tests {
         let own = Identity::of(std::process::id()).unwrap();
         assert!(own.runs());
         assert!(!Identity { start_ticks: own.start_ticks + 1, ..own }.runs());
+        assert!(
+            !Identity { boot: own.boot + 1, ..own }.runs(),
+            "a process of before the machine's last start"
+        );
+        let noted = serde_json::to_string(&own).unwrap();
+        assert_eq!(serde_json::from_str::<Identity>(&noted).unwrap(), own);
     }
 
     #[test]

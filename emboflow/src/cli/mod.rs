@@ -8,10 +8,12 @@ mod schema;
 mod system;
 mod workflow;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use emboflow_service::tls;
 
@@ -23,6 +25,11 @@ use crate::up::{self, nats::child};
 
 /// Where an installation lies when nothing else is said.
 pub(crate) const DEFAULT_DATA_DIR: &str = ".emboflow";
+
+/// An empty variable says nothing.
+fn data_dir(text: OsString) -> PathBuf {
+    if text.is_empty() { DEFAULT_DATA_DIR.into() } else { text.into() }
+}
 
 /// Runs workflows of containers on your own machines
 #[derive(Debug, Parser)]
@@ -48,7 +55,8 @@ pub(crate) struct Cli {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Shared {
     /// Folder of the installation; clients find the server by its up.json
-    #[arg(long, global = true, value_name = "DIR", env = "EMBOFLOW_DATA_DIR", default_value = DEFAULT_DATA_DIR)]
+    #[arg(long, global = true, value_name = "DIR", env = "EMBOFLOW_DATA_DIR", default_value = DEFAULT_DATA_DIR,
+        value_parser = OsStringValueParser::new().map(data_dir))]
     pub(crate) data_dir: PathBuf,
     /// Address of the server, instead of --data-dir
     #[arg(long, global = true, value_name = "URL", env = "EMBOFLOW_API_URL")]

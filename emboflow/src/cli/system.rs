@@ -4,7 +4,7 @@ use emboflow_protocol::http::{CheckView, SystemView};
 
 use super::Shared;
 use crate::failure::Failure;
-use crate::output::{Colour, Output};
+use crate::output::{Colour, Format, Output};
 use crate::text;
 
 /// Shows the health of everything that the API can see. Fails when something does not work.
@@ -12,7 +12,9 @@ pub(super) async fn show(shared: &Shared, output: &mut Output) -> Result<(), Fai
     let client = shared.client()?;
     let system: SystemView = client.get(client.global(&["system"])).await?;
     let all_ok = system.checks.iter().all(|check| check.ok) && system.storage.as_ref().is_none_or(|at| at.ok);
-    if output.is_for_programs() {
+    if output.format == Format::Name {
+        output.line(&system.instance.to_string())?;
+    } else if output.is_for_programs() {
         output.json(&system)?;
     } else {
         let up = text::ago(system.started_at, text::now());

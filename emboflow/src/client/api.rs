@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use emboflow_model::{RunId, RunSummary, Task};
 use emboflow_protocol::Problem;
 use emboflow_protocol::http::Page;
@@ -106,6 +107,12 @@ impl Client {
         let body = response.bytes().await.map_err(|error| self.unreachable(&error))?;
         Err(match serde_json::from_slice::<Problem>(&body) {
             Ok(problem) => Failure::Refused(Box::new(problem)),
+            // A proxy speaks for a server that is away.
+            Err(_) if matches!(status.as_u16(), 502..=504) => Failure::Unreachable {
+                url: self.server().to_owned(),
+                reason: status.to_string(),
+                heard: true,
+            },
             Err(_) => Failure::Other(anyhow::anyhow!("{} answers {status} at {url}", self.server())),
         })
     }
@@ -163,6 +170,17 @@ impl Client {
         self.list(self.in_project(&["runs", &run.to_string(), "tasks"]), usize::MAX).await
     }
 
+    /// The next piece of an answer that does not wait for anything; none at its end. Silence is an error.
+    pub(crate) async fn piece(&self, response: &mut Response) -> Result<Option<Bytes>, Failure> {
+        match tokio::time::timeout(SILENT_AT_MOST, response.chunk()).await {
+            Ok(piece) => piece.map_err(|error| self.unreachable(&error)),
+            Err(_) => {
+                let reason = format!("nothing came for {} s", SILENT_AT_MOST.as_secs());
+                Err(Failure::Unreachable { url: self.server().to_owned(), reason, heard: true })
+            }
+        }
+    }
+
     /// The server did not answer, or not to the end.
     pub(crate) fn unreachable(&self, error: &reqwest::Error) -> Failure {
         let mut reason = error.to_string();
@@ -171,7 +189,7 @@ impl Client {
             reason = inner.to_string();
             cause = inner.source();
         }
-        Failure::Unreachable { url: self.server().to_owned(), reason }
+        Failure::Unreachable { url: self.server().to_owned(), reason, heard: !error.is_connect() }
     }
 
     /// How long a stream may be silent.

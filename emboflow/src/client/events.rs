@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use emboflow_model::RunId;
 use emboflow_protocol::event::Event;
+use emboflow_protocol::progress::Progress;
 use reqwest::Response;
 
 use super::Client;
@@ -24,6 +25,8 @@ pub(crate) enum Message {
     Hello,
     /// A run changed.
     Run(Box<Event>),
+    /// How far an attempt's preparation is.
+    Progress(Box<Progress>),
     /// Everything has to be read again.
     Resync,
 }
@@ -67,6 +70,12 @@ impl Events {
                         Ok(event) => return Ok(Message::Run(Box::new(event))),
                         Err(_) => return Ok(Message::Resync),
                     },
+                    "progress" => {
+                        // Lossy by design: what cannot be read is passed over.
+                        if let Ok(progress) = serde_json::from_str(&sent.data) {
+                            return Ok(Message::Progress(Box::new(progress)));
+                        }
+                    }
                     _ => {}
                 }
             }
@@ -93,7 +102,7 @@ impl Events {
             tokio::time::sleep(pause).await;
             self.client.find_again();
             match self.connect().await {
-                Err(failure) if may_pass(&failure) && since.elapsed() < GIVE_UP_AFTER => {}
+                Err(failure) if failure.may_pass() && since.elapsed() < GIVE_UP_AFTER => {}
                 outcome => return outcome,
             }
             pause = (pause * 2).min(PAUSE_MAX);
@@ -117,15 +126,6 @@ impl Events {
     /// The client, which may meanwhile have found the server somewhere else.
     pub(crate) fn client(&self) -> &Client {
         &self.client
-    }
-}
-
-/// Whether a server that starts anew may answer differently.
-fn may_pass(failure: &Failure) -> bool {
-    match failure {
-        Failure::Unreachable { .. } => true,
-        Failure::Refused(problem) => problem.retryable,
-        _ => false,
     }
 }
 

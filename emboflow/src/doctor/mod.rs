@@ -6,6 +6,7 @@ mod server;
 
 use std::path::PathBuf;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use serde::Serialize;
 
 use crate::cli::Shared;
@@ -19,7 +20,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "unix://SOCKET", env = "DOCKER_HOST")]
     docker_host: Option<String>,
     /// The nats-server program [default: the one on the PATH]
-    #[arg(long, value_name = "FILE", env = "EMBOFLOW_NATS_BIN")]
+    #[arg(long, value_name = "FILE", env = "EMBOFLOW_NATS_BIN", value_parser = OsStringValueParser::new().map(PathBuf::from))]
     nats_bin: Option<PathBuf>,
 }
 

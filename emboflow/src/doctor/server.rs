@@ -8,7 +8,6 @@ use serde::Deserialize;
 use super::{Finding, Verdict};
 use crate::cli::Shared;
 use crate::client::Client;
-use crate::failure::Failure;
 use crate::process::Identity;
 use crate::text;
 use crate::up_json::UpJson;
@@ -41,7 +40,7 @@ pub(super) async fn look(shared: &Shared) -> Vec<Finding> {
         }
     }
     match shared.client() {
-        Err(failure) => vec![Finding::new("server", Verdict::Failed, words(&failure))],
+        Err(failure) => vec![Finding::new("server", Verdict::Failed, failure.reason())],
         Ok(client) => ask(&client).await,
     }
 }
@@ -52,7 +51,7 @@ async fn ask(client: &Client) -> Vec<Finding> {
     let Ok(url) = url.parse() else { return Vec::new() };
     let response = match client.request(Method::GET, url).send().await {
         Err(error) => {
-            let detail = words(&client.unreachable(&error));
+            let detail = client.unreachable(&error).reason();
             let hint = "is it up, and is the address right?";
             return vec![Finding::new("server", Verdict::Failed, detail).with_hint(hint)];
         }
@@ -79,7 +78,7 @@ fn part(check: CheckView) -> Finding {
 async fn executors(client: &Client) -> Finding {
     let executors: Vec<ExecutorView> = match client.list(client.global(&["executors"]), usize::MAX).await {
         Ok(executors) => executors,
-        Err(failure) => return Finding::new("executors", Verdict::Failed, words(&failure)),
+        Err(failure) => return Finding::new("executors", Verdict::Failed, failure.reason()),
     };
     let takes_work =
         |executor: &&ExecutorView| executor.online && executor.heartbeat.state == ExecutorState::Online;
@@ -116,16 +115,6 @@ fn http_date_s(date: &str) -> Option<i64> {
     let time = words.next()?;
     let moment: emboflow_model::Timestamp = format!("{year:04}-{month:02}-{day:02}T{time}Z").parse().ok()?;
     Some(moment.0 / 1_000)
-}
-
-fn words(failure: &Failure) -> String {
-    match failure {
-        Failure::Refused(problem) => problem.detail.clone().unwrap_or_else(|| problem.title.clone()),
-        Failure::Unreachable { url, reason } => format!("{url} does not answer: {reason}"),
-        Failure::NoServer(text) | Failure::Usage(text) => text.clone(),
-        Failure::Other(error) => format!("{error:#}"),
-        _ => "it failed".to_owned(),
-    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What `emboflow up` says when it is ready.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::Path;
 
@@ -56,10 +57,17 @@ impl fmt::Display for Banner<'_> {
         }
         let default =
             Path::new(crate::cli::DEFAULT_DATA_DIR).canonicalize().is_ok_and(|path| path == self.data);
-        let variable = if default { String::new() } else { format!("EMBOFLOW_DATA_DIR={data} ") };
+        let variable =
+            if default { String::new() } else { format!("EMBOFLOW_DATA_DIR={} ", quoted(&data.to_string())) };
         writeln!(f, "\n  try: {variable}emboflow run examples/hello/workflow.yaml --watch")?;
         writeln!(f, "  Ctrl-C stops it; containers that run are taken over at the next start.")
     }
+}
+
+/// As a shell reads it back.
+fn quoted(text: &str) -> Cow<'_, str> {
+    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '_' | '-');
+    if text.chars().all(is_plain) { text.into() } else { format!("'{}'", text.replace('\'', "'\\''")).into() }
 }
 
 #[cfg(test)]
@@ -87,5 +95,6 @@ mod tests {
         assert!(text.contains("none yet: nobody listens") && text.contains("plain HTTP"), "{text}");
         assert!(text.contains("EMBOFLOW_DATA_DIR=/data/x emboflow run"), "{text}");
         assert!(!text.contains("hush"), "{text}");
+        assert_eq!(quoted("/a b/it's"), r"'/a b/it'\''s'");
     }
 }

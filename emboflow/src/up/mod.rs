@@ -6,10 +6,11 @@ pub(crate) mod nats;
 mod secrets;
 mod services;
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use emboflow_service::telemetry::LogFile;
 use emboflow_service::{Shutdown, telemetry, tls};
@@ -30,20 +31,29 @@ const HUSHED: [&str; 2] = ["emboflow_bus::connection", "async_nats"];
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// Where the API and the page are served; port 0 picks a free one
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080", value_parser = address)]
     pub(crate) listen: SocketAddr,
     /// Port of NATS on 127.0.0.1; 0 picks a free one
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     pub(crate) nats_port: u16,
     /// The nats-server program [default: the one on the PATH]
-    #[arg(long, value_name = "FILE", env = "EMBOFLOW_NATS_BIN")]
+    #[arg(long, value_name = "FILE", env = "EMBOFLOW_NATS_BIN", value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub(crate) nats_bin: Option<PathBuf>,
+    /// Days that a finished run is kept, with its logs and artifacts [default: for ever]
+    #[arg(long, value_name = "DAYS")]
+    pub(crate) keep_runs: Option<u32>,
     /// What carries out tasks
     #[arg(long, value_enum, default_value_t = Runtime::Docker)]
     pub(crate) runtime: Runtime,
     /// The Docker engine for tasks
     #[arg(long, value_name = "unix://SOCKET", env = "DOCKER_HOST")]
     pub(crate) docker_host: Option<String>,
+}
+
+/// The first address of a host.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let mut addresses = text.to_socket_addrs().map_err(|error| error.to_string())?;
+    addresses.next().ok_or_else(|| "that host has no address".to_owned())
 }
 
 /// What carries out tasks.
@@ -69,7 +79,10 @@ pub(crate) async fn up(options: &Options, data_dir: &Path, output: &mut Output) 
     let secrets = Secrets::kept(&data.path().join("secrets.json"))?;
     let shutdown = Shutdown::on_signals().context("listening for signals")?;
 
-    let nats = start_nats(options, &data, &secrets, logs).await?;
+    let nats = tokio::select! {
+        nats = start_nats(options, &data, &secrets, logs) => nats?,
+        () = shutdown.cancelled() => return Ok(()),
+    };
     let outcome = serve(options, &data, &secrets, &nats, &shutdown, output).await;
     nats.stop().await;
     tracing::info!("stopped");
@@ -118,8 +131,7 @@ async fn serve(
                 services.until_the_end(shutdown).await;
                 output.message("stopping; what runs in containers goes on");
             }
-            UpJson::remove(data.path())?;
-            outcome
+            outcome.and(UpJson::remove(data.path()).map_err(Failure::from))
         }
         Ok(None) => Ok(()),
         Err(error) => Err(error.into()),
@@ -171,6 +183,15 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_host_may_be_a_name_and_what_is_no_address_is_refused() {
+        assert!(address("localhost:0").unwrap().ip().is_loopback());
+        assert_eq!(address("10.0.0.1:2").unwrap().to_string(), "10.0.0.1:2");
+        for bad in ["8080", "localhost", "127.0.0.1:99999", ":"] {
+            assert!(address(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn who_listens_everywhere_is_reached_on_loopback() {

@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::Context;
+use emboflow_bus::Bus;
 use emboflow_service::{Health, Secret, Shutdown, metrics};
 use futures::future::{FutureExt, select_all};
 use svc_executor::{DockerChoice, RuntimeChoice};
@@ -38,15 +39,21 @@ impl Services {
         let (own, scope) = self.part("storage-gw", &health);
         let gateway =
             svc_storage_gw::start(plan.gateway()?, &own, &scope).await.context("starting the gateway")?;
+        let records = emboflow_records::open(&plan.records()?).await.context("opening the records")?;
         let (own, scope) = self.part("scheduler", &health);
-        svc_scheduler::start(plan.scheduler()?, &own, &scope).await.context("starting the scheduler")?;
+        svc_scheduler::start_on(plan.scheduler(), records.clone(), &own, &scope)
+            .await
+            .context("starting the scheduler")?;
         let (own, scope) = self.part("executor", &health);
         svc_executor::start(plan.executor(gateway.url())?, &own, &scope)
             .await
             .context("starting the executor")?;
         let (own, _) = self.part("api", &health);
-        let api =
-            svc_api::start(plan.api(gateway.url())?, &own, &health).await.context("starting the API")?;
+        let config = plan.api(gateway.url());
+        let bus = Bus::connect(&config.nats.to_bus()).await.context("connecting the API to NATS")?;
+        let api = svc_api::start_on(config, svc_api::Connections { bus, records }, &own, &health)
+            .await
+            .context("starting the API")?;
         Ok(api.address)
     }
 
@@ -83,20 +90,27 @@ impl Plan<'_> {
         })
     }
 
-    fn scheduler(&self) -> anyhow::Result<svc_scheduler::Config> {
-        Ok(svc_scheduler::Config {
+    fn scheduler(&self) -> svc_scheduler::Config {
+        svc_scheduler::Config {
             nats: self.bus("emboflow-scheduler"),
-            records: self.records()?,
+            records: None,
             storage_key: self.storage_key(),
+            storage_token_ms: svc_scheduler::STORAGE_TOKEN_MS,
             listen: LOOPBACK.into(),
             policy: svc_scheduler::Policy::default(),
+            retention: svc_scheduler::Retention {
+                finished_runs_days: self.options.keep_runs,
+                ..svc_scheduler::Retention::default()
+            },
             fail_at: None,
-        })
+        }
     }
 
     fn executor(&self, storage_url: String) -> anyhow::Result<svc_executor::Config> {
         let runtime = match self.options.runtime {
-            Runtime::Docker => RuntimeChoice::Docker(DockerChoice { host: self.options.docker_host.clone() }),
+            Runtime::Docker => RuntimeChoice::Docker(DockerChoice {
+                host: self.options.docker_host.clone().filter(|host| !host.is_empty()),
+            }),
             Runtime::Simulated => RuntimeChoice::Simulated,
         };
         Ok(svc_executor::Config {
@@ -109,22 +123,23 @@ impl Plan<'_> {
         })
     }
 
-    fn api(&self, storage_url: String) -> anyhow::Result<svc_api::Config> {
-        Ok(svc_api::Config {
+    fn api(&self, storage_url: String) -> svc_api::Config {
+        svc_api::Config {
             listen: self.options.listen,
             instance: self.secrets.instance.clone(),
             token: Secret::new(self.secrets.api_token.clone()),
             page_code: Some(Secret::new(self.page_code.clone())),
             projects: Vec::new(),
+            waiting_bytes: svc_api::WAITING_BYTES,
             storage: svc_api::Storage { url: storage_url, signing_key: self.storage_key() },
-            records: Some(self.records()?),
+            records: None,
             nats: svc_api::Nats {
                 url: self.nats_url.clone(),
                 user: Some(nats::USER.to_owned()),
                 password: Some(Secret::new(self.secrets.nats_password.clone())),
                 ..svc_api::Nats::default()
             },
-        })
+        }
     }
 
     fn bus(&self, name: &str) -> emboflow_bus::Config {

@@ -2,6 +2,7 @@
 
 mod ending;
 mod progress;
+mod pulls;
 mod view;
 
 use emboflow_model::{RunId, TaskKey};
@@ -18,6 +19,8 @@ use crate::failure::Failure;
 pub(crate) struct RunWatch {
     events: Events,
     view: RunView,
+    /// Something was left out: everything has to be read again.
+    is_stale: bool,
 }
 
 impl RunWatch {
@@ -26,7 +29,7 @@ impl RunWatch {
         let mut events = Events::open(client, run).await?;
         while !matches!(events.next().await?, Message::Hello | Message::Resync) {}
         let view = read(events.client(), run).await?;
-        Ok(Self { events, view })
+        Ok(Self { events, view, is_stale: false })
     }
 
     /// The run as it is now.
@@ -34,23 +37,26 @@ impl RunWatch {
         &self.view
     }
 
-    /// Waits for a change; gives the tasks that changed.
+    /// Waits for a change; gives the tasks that changed. A caller that stops waiting misses nothing.
     pub(crate) async fn next(&mut self) -> Result<Vec<TaskKey>, Failure> {
-        loop {
+        while !self.is_stale {
             let known = match self.events.next().await? {
                 Message::Hello => continue,
                 Message::Run(event) => self.view.take(*event),
+                Message::Progress(progress) => match self.view.take_progress(*progress) {
+                    Some(changed) => Some(vec![changed]),
+                    None => continue,
+                },
                 Message::Resync => None,
             };
             match known {
                 Some(changed) => return Ok(changed),
-                None => {
-                    let run = self.view.summary.id;
-                    let newer = read(self.events.client(), run).await?;
-                    return Ok(self.view.replace(newer));
-                }
+                None => self.is_stale = true,
             }
         }
+        let newer = read(self.events.client(), self.view.summary.id).await?;
+        self.is_stale = false;
+        Ok(self.view.replace(newer))
     }
 
     /// The client, which may meanwhile have found the server somewhere else.

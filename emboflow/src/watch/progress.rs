@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 
-use emboflow_model::{AttemptState, Task, TaskKey, TaskState};
+use emboflow_model::{AttemptState, ImagePull, Task, TaskKey, TaskState};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use super::pulls::TellsPulls;
 use super::view::RunView;
-use crate::output::Output;
+use crate::output::{Output, on_one_line};
 use crate::text;
 
 /// A fan-out with more tasks is told in tenths, not task by task.
@@ -29,6 +30,7 @@ pub(crate) struct Bars {
 pub(crate) struct Lines {
     /// Tenths told of each large fan-out.
     tenths: HashMap<String, u32>,
+    pulls: TellsPulls,
 }
 
 impl Progress {
@@ -109,7 +111,7 @@ impl Bars {
         }
         for (spec, bar) in &self.specs {
             bar.set_position(view.of_spec(spec).filter(|task| task.state.is_terminal()).count() as u64);
-            bar.set_message(counts(view.of_spec(spec)));
+            bar.set_message(on_one_line(&counts(view.of_spec(spec))));
         }
     }
 }
@@ -117,8 +119,10 @@ impl Bars {
 /// `2 running, 1 failed`; a single task says more.
 fn counts<'t>(tasks: impl Iterator<Item = &'t Task>) -> String {
     let mut counts: Vec<(&str, usize)> = Vec::new();
-    let mut only = None;
+    let (mut only, mut pull) = (None, None::<&ImagePull>);
     for task in tasks {
+        let own = task.open_attempt().and_then(|attempt| attempt.pull.as_ref());
+        pull = pull.into_iter().chain(own).max_by_key(|pull| pull.bytes_done);
         only = if counts.is_empty() { Some(task) } else { None };
         let word = phase(task);
         match counts.iter_mut().find(|(known, _)| *known == word) {
@@ -126,9 +130,15 @@ fn counts<'t>(tasks: impl Iterator<Item = &'t Task>) -> String {
             None => counts.push((word, 1)),
         }
     }
+    let pull = pull.map(ImagePull::brief);
     match (only, counts.as_slice()) {
-        (Some(task), [(word, 1)]) => task.wait_reason.clone().unwrap_or_else(|| (*word).to_owned()),
-        _ => counts.iter().map(|(word, count)| format!("{count} {word}")).collect::<Vec<_>>().join(", "),
+        (Some(task), [(word, 1)]) => {
+            pull.or_else(|| task.wait_reason.clone()).unwrap_or_else(|| (*word).to_owned())
+        }
+        _ => {
+            let counts = counts.iter().map(|(word, count)| format!("{count} {word}"));
+            pull.into_iter().chain(counts).collect::<Vec<_>>().join(", ")
+        }
     }
 }
 
@@ -146,15 +156,17 @@ impl Lines {
         let at = until.ms_since(view.summary.created_at) / 1_000;
         let clock = format!("[{:02}:{:02}]", at / 60, at % 60);
         let mut lines = Vec::new();
-        for spec in &view.summary.graph {
+        for spec in view.summary.graph.iter() {
             let mut own = changed.iter().filter(|key| key.name == spec.name).peekable();
             if own.peek().is_none() {
                 continue;
             }
+            let own = own.filter_map(|key| view.tasks.get(key));
+            lines.extend(own.clone().filter_map(|task| self.pulls.line(task)));
             if spec.fan_out.unwrap_or(1) > TOLD_ONE_BY_ONE {
                 lines.extend(self.fan_out(view, spec.name.as_str(), spec.fan_out.unwrap_or(1)));
             } else {
-                lines.extend(own.filter_map(|key| view.tasks.get(key)).filter_map(line));
+                lines.extend(own.filter_map(line));
             }
         }
         lines.into_iter().map(|line| format!("{clock} {line}")).collect()
@@ -206,7 +218,7 @@ fn because(task: &Task) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::view::tests::{event, task, view};
+    use super::super::view::tests::{event, preparing, task, view};
     use super::*;
 
     #[test]
@@ -224,6 +236,20 @@ mod tests {
         assert!(told[0].ends_with("✓ a  succeeded"), "{told:?}");
         assert_eq!(told.len(), 1 + 11, "{told:?}");
         assert!(told[11].contains("b: 30 of 30 done (30 succeeded)"), "{told:?}");
+    }
+
+    #[test]
+    fn a_bar_says_how_far_the_image_of_its_tasks_is() {
+        let preparing = |key: &str, bytes_done| {
+            let mut task = preparing(key);
+            let pull =
+                ImagePull { layers_total: 2, bytes_done, bytes_total: Some(90), ..ImagePull::of("a:1") };
+            assert!(task.show_pull(1, Some(pull)));
+            task
+        };
+        assert_eq!(counts([preparing("a", 7)].iter()), "pulling 7 of 90 B");
+        let tasks = [preparing("b[0]", 8), preparing("b[1]", 9), task("b[2]", "queued", 2)];
+        assert_eq!(counts(tasks.iter()), "pulling 9 of 90 B, 2 preparing, 1 queued");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use emboflow_model::{AttemptState, RunSummary, Task, TaskKey, TaskState};
 use emboflow_protocol::event::{Event, RunRow};
+use emboflow_protocol::progress::Progress;
 use indexmap::IndexMap;
 
 /// A run as it is known.
@@ -40,10 +41,22 @@ impl RunView {
 
     /// Takes an event in; gives the tasks that changed. None: the event leaves something out, and everything has to
     /// be read again.
-    pub(super) fn take(&mut self, event: Event) -> Option<Vec<TaskKey>> {
+    pub(super) fn take(&mut self, mut event: Event) -> Option<Vec<TaskKey>> {
+        for task in &mut event.data.tasks {
+            if let Some(known) = self.tasks.get(&task.key) {
+                task.keep_pull_of(known);
+            }
+        }
         let changed = self.take_tasks(event.data.tasks);
         self.take_row(event.data.run);
         (!event.data.tasks_omitted).then_some(changed)
+    }
+
+    /// Takes in how far an attempt is; gives its task when that shows something else.
+    pub(super) fn take_progress(&mut self, progress: Progress) -> Option<TaskKey> {
+        let attempt = progress.attempt;
+        let task = self.tasks.get_mut(&attempt.task).filter(|_| attempt.run == self.summary.id)?;
+        task.show_pull(attempt.number, progress.pull).then_some(attempt.task)
     }
 
     /// Takes in what was read; gives the tasks that changed.
@@ -112,6 +125,14 @@ pub(super) mod tests {
         let value = json!({"run": RUN, "project": "default", "key": key, "position": position, "state": state,
             "version": version});
         serde_json::from_value(value).unwrap()
+    }
+
+    pub(crate) fn preparing(key: &str) -> Task {
+        let mut task = task(key, "active", 2);
+        let attempt = json!({"number": 1, "state": "preparing", "fence": 1, "executor": "e1", "pool": "default",
+            "journal": "j", "resources": {}, "dispatched_at": "2026-11-21T13:00:00.000Z"});
+        task.attempts.push(serde_json::from_value(attempt).unwrap());
+        task
     }
 
     pub(crate) fn view(keys: &[&str]) -> RunView {

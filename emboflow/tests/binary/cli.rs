@@ -19,8 +19,10 @@ async fn a_run_is_submitted_without_waiting_and_watched_to_its_end() {
     assert!(watched.out.contains("✓ then[2]  succeeded"), "{}", watched.out);
     assert!(!watched.out.contains('\u{1b}'), "plain lines where no terminal is");
 
-    let list = platform.emboflow(&["run", "list", "--state", "succeeded", "-o", "name"]).await;
-    assert_eq!(list.out.trim(), run);
+    for by_name in [&["run", "list", "--state", "succeeded"][..], &["run", "watch", &run]] {
+        let named = platform.emboflow(&[by_name, &["-o", "name"]].concat()).await;
+        assert_eq!(named.out.trim(), run, "{by_name:?}");
+    }
     let get = platform.emboflow(&["run", "get", "latest", "-o", "json"]).await;
     let get: Value = serde_json::from_str(&get.out).unwrap();
     assert_eq!((get["id"].as_str(), get["state"].as_str()), (Some(run.as_str()), Some("succeeded")));
@@ -157,6 +159,28 @@ async fn a_kept_workflow_runs_by_its_name_with_typed_inputs() {
     }
     let unknown = platform.emboflow(&["run", "nothing-of-that-name"]).await;
     assert_eq!((unknown.code, unknown.err.contains("workflow.not_found")), (1, true), "{}", unknown.err);
+}
+
+#[tokio::test]
+async fn the_words_of_others_neither_tear_a_table_nor_act_on_the_terminal() {
+    let platform = Platform::start().await;
+    let hostile = "name: hostile\ndescription: \"two\\nlines \\e]0;title\\a\"";
+    let file = platform.file("w.yaml", &workflow("hostile", FIRST, "").replace("name: hostile", hostile));
+    let applied = platform.emboflow(&["workflow", "apply", &file]).await;
+    assert_eq!(applied.code, 0, "{}", applied.err);
+    let list = platform.emboflow(&["workflow", "list"]).await;
+    assert_eq!(list.out.lines().count(), 2, "{}", list.out);
+    assert!(list.out.contains("two lines"), "{}", list.out);
+    assert!(!list.out.contains(['\u{1b}', '\u{7}']), "{:?}", list.out);
+}
+
+#[tokio::test]
+async fn an_empty_variable_says_nothing() {
+    let folder = Platform::new();
+    let mut list = emboflow(&["run", "list"]);
+    list.env("EMBOFLOW_DATA_DIR", "").current_dir(folder.folder());
+    let list = said(list).await;
+    assert_eq!((list.code, list.err.contains(".emboflow/up.json")), (1, true), "{}", list.err);
 }
 
 #[tokio::test]

@@ -1,6 +1,9 @@
 //! The program as people and scripts use it: the real binary, a real nats-server, the simulated runtime.
 
 mod cli;
+mod each;
+mod lost_answers;
 mod support;
+mod tidy;
 mod up;
 mod validate;

@@ -77,6 +77,19 @@ async fn a_killed_one_takes_nats_server_with_it_and_the_next_one_knows_everythin
 }
 
 #[tokio::test]
+async fn a_nats_server_may_have_any_name() {
+    let mut platform = Platform::new();
+    let path = std::env::var_os("PATH").unwrap();
+    let on_path = std::env::split_paths(&path).map(|folder| folder.join("nats-server"));
+    let program = on_path.into_iter().find(|program| program.is_file()).expect("run `make setup`");
+    let renamed = platform.folder().join("nats-server-v2");
+    std::fs::copy(program, &renamed).unwrap();
+    let renamed = renamed.to_str().unwrap().to_owned();
+    platform.up(&["--runtime", "simulated", "--nats-bin", &renamed]).await;
+    assert!(runs(platform.nats_pid().unwrap()));
+}
+
+#[tokio::test]
 async fn a_killed_nats_server_comes_back_on_its_port_and_runs_go_on() {
     let platform = Platform::start().await;
     let url = platform.up_json().unwrap()["nats_url"].clone();

@@ -44,11 +44,8 @@ impl Get {
             .filter(|file| self.path.as_ref().is_none_or(|path| *path == file.path))
             .collect();
         if wanted.is_empty() {
-            let named = self.path.as_deref().unwrap_or_default();
-            return Err(Failure::Other(anyhow::anyhow!(
-                "the artifact '{}' has no file '{named}'",
-                self.name
-            )));
+            let which = self.path.as_ref().map_or("files".to_owned(), |path| format!("file '{path}'"));
+            return Err(Failure::Other(anyhow::anyhow!("the artifact '{}' has no {which}", self.name)));
         }
         if self.output_dir == Path::new("-") {
             return to_standard_output(&client, &place, &wanted, output).await;
@@ -77,7 +74,7 @@ async fn to_standard_output(
             "the artifact has several files: name the one to write to standard output",
         ));
     };
-    download(client, place, file, |piece| output.bytes(piece)).await
+    download(client, place, file, |piece| Ok(output.bytes(piece)?)).await
 }
 
 /// The path of a file in a manifest, which must not leave the folder that it is written into.
@@ -99,7 +96,8 @@ async fn fetch(client: &Client, place: &[&str], file: &ArtifactFile, path: &Path
     let writing = || format!("writing {}", path.display());
     // What is there by its name is whole.
     let mut part = tempfile::Builder::new().prefix(".part-").tempfile_in(folder).with_context(writing)?;
-    download(client, place, file, |piece| part.write_all(piece)).await?;
+    let take = |piece: &[u8]| Ok(part.write_all(piece).with_context(writing)?);
+    download(client, place, file, take).await?;
     let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o644);
     part.as_file().set_permissions(permissions).with_context(writing)?;
     part.persist(path).map_err(|error| error.error).with_context(writing)?;
@@ -110,7 +108,7 @@ async fn download(
     client: &Client,
     place: &[&str],
     file: &ArtifactFile,
-    mut take: impl FnMut(&[u8]) -> std::io::Result<()>,
+    mut take: impl FnMut(&[u8]) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let mut url = client.in_project(place);
     if let Ok(mut segments) = url.path_segments_mut() {
@@ -118,7 +116,7 @@ async fn download(
     }
     let mut response = client.send(client.stream(url)).await?;
     let mut digest = Sha256::new();
-    while let Some(piece) = response.chunk().await.map_err(|error| client.unreachable(&error))? {
+    while let Some(piece) = client.piece(&mut response).await? {
         digest.update(&piece);
         take(&piece)?;
     }

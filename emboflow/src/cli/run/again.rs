@@ -21,6 +21,9 @@ pub(crate) struct Again {
     /// Another value of an input
     #[arg(long, short, value_name = "NAME=VALUE")]
     input: Vec<String>,
+    /// Idempotency key
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
     /// Follow the new run to its end
     #[arg(long, short)]
     watch: bool,
@@ -38,16 +41,16 @@ impl Again {
         let source = response.text().await.map_err(|error| client.unreachable(&error))?;
         let named = Path::new(before.workflow.as_str());
         let parsed = workflow::parse(&source).map_err(|problems| print_problems(named, &problems, output))?;
-        let mut before_inputs = before.inputs;
         // An optional input that was not given is null.
-        before_inputs.retain(|_, value| !value.is_null());
+        let given = before.inputs.iter().filter(|(_, value)| !value.is_null());
+        let before_inputs = given.map(|(name, value)| (name.clone(), value.clone())).collect();
         let inputs = read_inputs(&parsed, before_inputs, &self.input).map_err(|wrong| match wrong {
             Wrong::Usage(failure) => failure,
             Wrong::Problems(problems) => print_problems(named, &problems, output),
         })?;
         let body =
             SubmitBody { source: Some(source), inputs, labels: before.labels, ..SubmitBody::default() };
-        let new = submit::send(&client, client.in_project(&["runs"]), &body, None).await?;
+        let new = submit::send(&client, client.in_project(&["runs"]), &body, self.key.clone()).await?;
         submit::finish(client, new, self.watch.then_some(&self.how), output).await
     }
 }

@@ -48,7 +48,7 @@ fn show(client: &Client, run: &RunSummary, tasks: &[Task], output: &mut Output) 
     if let Some(from) = run.recovered_from {
         output.line(&format!("repeats   {from}"))?;
     }
-    for (name, value) in &run.inputs {
+    for (name, value) in run.inputs.iter() {
         output.line(&format!("input     {name} = {value}"))?;
     }
     for (name, value) in &run.labels {

@@ -30,7 +30,7 @@ pub(crate) struct List {
     #[arg(long, value_name = "FIELD", default_value = "-created", allow_hyphen_values = true)]
     sort: String,
     /// Runs at most
-    #[arg(long, short = 'n', value_name = "COUNT", default_value_t = 20)]
+    #[arg(long, short = 'n', value_name = "COUNT", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
 }
 

@@ -69,7 +69,7 @@ impl Logs {
     ) -> Result<(), Failure> {
         let mut response = self.open(client, run, task, self.attempt, false).await?;
         let mut lines = Labelled::new(label);
-        while let Some(piece) = response.chunk().await.map_err(|error| client.unreachable(&error))? {
+        while let Some(piece) = client.piece(&mut response).await? {
             output.bytes(&lines.take(&piece))?;
         }
         Ok(output.bytes(&lines.rest())?)

@@ -1,11 +1,13 @@
 //! `emboflow run FILE`, and what can be done with runs: `emboflow run list|get|watch|…`.
 
 mod again;
+mod each;
 mod get;
 mod inputs;
 mod list;
 mod logs;
 mod retry;
+mod sending;
 mod steer;
 mod submit;
 mod watch;

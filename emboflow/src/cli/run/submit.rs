@@ -3,16 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use emboflow_model::RunSummary;
 use emboflow_model::workflow::{self, Workflow};
-use emboflow_model::{RunId, RunSummary};
 use emboflow_protocol::http::{RequestStatus, WorkflowView};
 use emboflow_protocol::request::SubmitBody;
-use emboflow_protocol::{FieldError, Problem, header};
+use emboflow_protocol::{ErrorCode, FieldError, Problem, header};
 use reqwest::{Method, StatusCode, Url};
 use serde::Serialize;
-use uuid::Uuid;
 
+use super::each::Sweep;
 use super::inputs::{Wrong, read_inputs, read_labels};
+use super::sending::{PAUSE, insist, made_up_key, open};
 use super::{announce, watch};
 use crate::cli::Shared;
 use crate::cli::workflow::{print_problems, read_file};
@@ -20,9 +21,6 @@ use crate::client::Client;
 use crate::failure::Failure;
 use crate::output::Output;
 
-/// Times that a request is sent when nothing answers; its key makes that safe.
-const TRIES: u32 = 3;
-const PAUSE: Duration = Duration::from_secs(1);
 /// How long to wait for a decision that did not come with the answer.
 const DECIDED_WITHIN: Duration = Duration::from_secs(30);
 
@@ -38,7 +36,10 @@ pub(crate) struct Submit {
     /// Label of the run
     #[arg(long, short, value_name = "NAME=VALUE")]
     label: Vec<String>,
-    /// Idempotency key: the same key and file give the same run
+    /// One run for each line of this file (- reads standard input): a JSON object of inputs
+    #[arg(long, value_name = "FILE", conflicts_with = "watch")]
+    each: Option<PathBuf>,
+    /// Idempotency key: the same key and file give the same run (with --each, the key of each with `-<line>` added)
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
     /// Follow the run to its end; ends with 5 when it fails
@@ -55,45 +56,66 @@ impl Submit {
                 "give a workflow FILE, or one of the commands list, get, watch, logs, cancel …",
             ));
         };
+        if target == "-" && self.each.as_deref() == Some(Path::new("-")) {
+            return Err(Failure::usage("standard input is either the workflow file or the list, not both"));
+        }
         let labels = read_labels(&self.label)?;
-        let file = file(target);
-        let (body, client) = match &file {
+        let named = Named::find(target, shared, output).await?;
+        let body = SubmitBody { labels, ..named.body.clone() };
+        if let Some(list) = &self.each {
+            let sweep = Sweep { named: &named, body, inputs: &self.input, key: self.key.as_deref() };
+            return sweep.submit(list, output).await;
+        }
+        let inputs = named.inputs(serde_json::Map::new(), &self.input, output)?;
+        let client = named.client;
+        let body = SubmitBody { inputs, ..body };
+        let run = send(&client, client.in_project(&["runs"]), &body, self.key.clone()).await?;
+        finish(client, run, self.watch.then_some(&self.how), output).await
+    }
+}
+
+/// The workflow that was named, and where it is to run.
+pub(super) struct Named {
+    pub(super) client: Client,
+    workflow: Workflow,
+    /// What it is called in messages.
+    file: PathBuf,
+    /// A request for it, without inputs and labels.
+    body: SubmitBody,
+}
+
+impl Named {
+    /// Reads and checks it: a file, or a workflow that the server keeps.
+    async fn find(target: &str, shared: &Shared, output: &mut Output) -> Result<Self, Failure> {
+        let (client, file, source, body) = match file(target) {
             Some(file) => {
-                let source = read_file(file)?;
-                let parsed = workflow::parse(&source);
-                let parsed = parsed.map_err(|problems| print_problems(file, &problems, output))?;
-                let inputs = self.inputs(&parsed, file, output)?;
-                (
-                    SubmitBody { source: Some(source), inputs, labels, ..SubmitBody::default() },
-                    shared.client()?,
-                )
+                let source = read_file(&file)?;
+                (None, file, source.clone(), SubmitBody { source: Some(source), ..SubmitBody::default() })
             }
             None => {
                 let client = shared.client()?;
                 let source = kept_source(&client, target).await?;
-                let parsed = workflow::parse(&source);
-                let named = Path::new(target);
-                let parsed = parsed.map_err(|problems| print_problems(named, &problems, output))?;
-                let inputs = self.inputs(&parsed, named, output)?;
-                (
-                    SubmitBody { workflow: Some(target.clone()), inputs, labels, ..SubmitBody::default() },
-                    client,
-                )
+                let body = SubmitBody { workflow: Some(target.to_owned()), ..SubmitBody::default() };
+                (Some(client), PathBuf::from(target), source, body)
             }
         };
-        let run = send(&client, client.in_project(&["runs"]), &body, self.key.clone()).await?;
-        finish(client, run, self.watch.then_some(&self.how), output).await
+        let parsed = workflow::parse(&source);
+        let workflow = parsed.map_err(|problems| print_problems(&file, &problems, output))?;
+        // What is wrong with a file is said without any server.
+        let client = client.map_or_else(|| shared.client(), Ok)?;
+        Ok(Self { client, workflow, file, body })
     }
 
-    fn inputs(
+    /// Checked inputs: those of before, with the pairs over them.
+    pub(super) fn inputs(
         &self,
-        workflow: &Workflow,
-        file: &Path,
+        before: serde_json::Map<String, serde_json::Value>,
+        pairs: &[String],
         output: &mut Output,
     ) -> Result<serde_json::Map<String, serde_json::Value>, Failure> {
-        read_inputs(workflow, serde_json::Map::new(), &self.input).map_err(|wrong| match wrong {
+        read_inputs(&self.workflow, before, pairs).map_err(|wrong| match wrong {
             Wrong::Usage(failure) => failure,
-            Wrong::Problems(problems) => print_problems(file, &problems, output),
+            Wrong::Problems(problems) => print_problems(&self.file, &problems, output),
         })
     }
 }
@@ -144,45 +166,58 @@ pub(super) async fn send(
     body: &impl Serialize,
     key: Option<String>,
 ) -> Result<RunSummary, Failure> {
-    let key = key.unwrap_or_else(|| Uuid::new_v4().simple().to_string());
-    for left in (0..TRIES).rev() {
+    let key = key.unwrap_or_else(made_up_key);
+    let run = insist(&key, async || {
         let request = client.request(Method::POST, url.clone()).header(header::HTTP_IDEMPOTENCY_KEY, &key);
-        match client.send(request.json(body)).await {
-            Ok(response) if response.status() == StatusCode::ACCEPTED => return decision(client, &key).await,
-            Ok(response) => return client.read(response).await,
-            Err(Failure::Refused(problem)) if problem.retryable && left > 0 => {}
-            Err(Failure::Unreachable { .. }) if left > 0 => {}
-            Err(failure) => return Err(failure),
+        match client.send(request.json(body)).await? {
+            taken if taken.status() == StatusCode::ACCEPTED => Ok(None),
+            decided => client.read(decided).await.map(Some),
         }
-        tokio::time::sleep(PAUSE).await;
+    });
+    match run.await? {
+        Some(run) => Ok(run),
+        None => decision(client, &key).await,
     }
-    Err(Failure::Pending(format!("nothing answers; send it again with --key {key}")))
 }
 
 /// Waits for what the scheduler decides of a request that is safely taken.
 async fn decision(client: &Client, key: &str) -> Result<RunSummary, Failure> {
     let until = Instant::now() + DECIDED_WITHIN;
-    let url = client.in_project(&["requests", key]);
-    while Instant::now() < until {
-        match client.get(url.clone()).await? {
-            RequestStatus::Accepted { run_id } => return accepted(client, run_id).await,
-            RequestStatus::Rejected { errors } => {
-                let read = |error| serde_json::from_value::<FieldError>(error).unwrap_or_default();
-                let problem = Problem::new(emboflow_protocol::ErrorCode::WorkflowInvalid, "it was rejected");
-                return Err(Failure::Refused(Box::new(
-                    problem.with_errors(errors.into_iter().map(read).collect()),
-                )));
-            }
-            RequestStatus::Pending => tokio::time::sleep(PAUSE / 2).await,
+    loop {
+        let failure = match decided(client, key).await {
+            Ok(Some(run)) => return Ok(run),
+            Ok(None) => None,
+            Err(failure) if failure.may_pass() => Some(failure),
+            Err(failure) => return Err(failure),
+        };
+        if Instant::now() >= until {
+            return Err(failure.map_or_else(|| undecided(key), |failure| open(&failure, key)));
         }
+        tokio::time::sleep(PAUSE / 2).await;
     }
-    Err(Failure::Pending(format!(
-        "safely taken, but the scheduler has not decided yet; the same command with --key {key} asks again"
-    )))
 }
 
-async fn accepted(client: &Client, run: RunId) -> Result<RunSummary, Failure> {
-    client.run(run).await
+/// Asks for the decision; none yet is none.
+async fn decided(client: &Client, key: &str) -> Result<Option<RunSummary>, Failure> {
+    match client.get(client.in_project(&["requests", key])).await? {
+        RequestStatus::Accepted { run_id } => client.run(run_id).await.map(Some),
+        RequestStatus::Rejected { errors } => Err(rejected("it was rejected", errors)),
+        RequestStatus::Pending => Ok(None),
+    }
+}
+
+/// The failure of a request that the scheduler refused.
+pub(super) fn rejected(what: impl Into<String>, errors: Vec<serde_json::Value>) -> Failure {
+    let read = |error| serde_json::from_value::<FieldError>(error).unwrap_or_default();
+    let problem = Problem::new(ErrorCode::WorkflowInvalid, what);
+    Failure::Refused(Box::new(problem.with_errors(errors.into_iter().map(read).collect())))
+}
+
+/// The failure of what is safely taken, but not decided.
+pub(super) fn undecided(key: &str) -> Failure {
+    Failure::Pending(format!(
+        "safely taken, but the scheduler has not decided yet; the same command with --key {key} asks again"
+    ))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use emboflow_model::RunId;
 use emboflow_model::workflow::quantity;
 
-use super::find_run;
+use super::{announce, find_run};
 use crate::cli::Shared;
 use crate::client::Client;
 use crate::failure::Failure;
@@ -58,7 +58,7 @@ pub(super) async fn watch(client: Client, run: RunId, how: &How, output: &mut Ou
     followed?;
     report(watch.client(), watch.view(), output).await?;
     if output.is_for_programs() {
-        output.json(&watch.view().summary)?;
+        announce(watch.client(), &watch.view().summary, output)?;
     }
     outcome(watch.view())
 }

@@ -38,10 +38,10 @@ impl Become {
     }
 }
 
-/// The command that runs `program` as a child that dies with the calling thread, out of reach of a terminal's Ctrl-C.
+/// The command that runs `program` as a child that dies with the calling thread or its handle, out of reach of a terminal's Ctrl-C.
 pub(crate) fn command(program: &Path) -> tokio::process::Command {
     // Also after a new build has replaced the file, this is the program that runs.
     let mut command = tokio::process::Command::new("/proc/self/exe");
-    command.arg(COMMAND).arg(std::process::id().to_string()).arg(program).process_group(0);
+    command.arg(COMMAND).arg(std::process::id().to_string()).arg(program).process_group(0).kill_on_drop(true);
     command
 }

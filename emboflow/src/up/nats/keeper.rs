@@ -6,13 +6,13 @@ use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use emboflow_bus::server::{ServerOptions, parse_ports_file, ports_file, server_config};
+use emboflow_bus::server::{ServerOptions, ports_of, server_config};
 use rustix::process::Signal;
 use tokio::process::Child;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::{Settings, USER, child, orphan};
+use super::{Settings, USER, child, orphan, writing};
 use crate::private_file;
 use crate::process::Identity;
 
@@ -32,6 +32,17 @@ struct Running {
     child: Child,
     identity: Option<Identity>,
     port: u16,
+    monitor_port: Option<u16>,
+}
+
+/// Why the keeper no longer waits for the server.
+enum End {
+    /// It was told to.
+    Asked,
+    /// The server has ended by itself.
+    Fallen(ExitStatus),
+    /// The server was ended because it refuses what its disk has room for again; its words.
+    Refusing(String),
 }
 
 /// The body of the thread; ends with `stop`, or when the first start fails. `ready` hears of the first start.
@@ -54,10 +65,18 @@ async fn keep(mut settings: Settings, stop: CancellationToken, ready: oneshot::S
                 if let Some(ready) = ready {
                     drop(ready.send(Ok(running.port)));
                 }
-                let Some(status) = watch(running, &stop).await else {
-                    return orphan::forget(&settings.dir);
-                };
-                tracing::error!(%status, port = settings.port, "nats-server has fallen; starting it again");
+                match watch(running, &settings.dir, &stop).await {
+                    End::Asked => return orphan::forget(&settings.dir),
+                    End::Fallen(status) => {
+                        tracing::error!(%status, port = settings.port, "nats-server has fallen; starting it again");
+                    }
+                    End::Refusing(said) => {
+                        tracing::warn!(
+                            said,
+                            "nats-server takes no more messages although there is space; started again"
+                        );
+                    }
+                }
             }
             (Err(error), Some(ready)) => return drop(ready.send(Err(error))),
             (Err(error), None) => tracing::error!("nats-server does not start again: {error:#}"),
@@ -70,21 +89,22 @@ async fn keep(mut settings: Settings, stop: CancellationToken, ready: oneshot::S
     }
 }
 
-/// Waits for the server's end; none when it was asked for.
-async fn watch(mut running: Running, stop: &CancellationToken) -> Option<ExitStatus> {
-    tokio::select! {
-        ended = running.child.wait() => Some(ended.unwrap_or_default()),
-        () = stop.cancelled() => {
-            if let Some(identity) = running.identity {
-                identity.signal(Signal::TERM);
-            }
-            if tokio::time::timeout(DOWN_WITHIN, running.child.wait()).await.is_err() {
-                tracing::warn!("nats-server does not end; killing it");
-                let _ended_meanwhile = running.child.kill().await;
-            }
-            None
-        }
+/// Waits for the server's end, or brings it about.
+async fn watch(mut running: Running, dir: &Path, stop: &CancellationToken) -> End {
+    let refusing = writing::refused(running.monitor_port, dir);
+    let why = tokio::select! {
+        ended = running.child.wait() => return End::Fallen(ended.unwrap_or_default()),
+        () = stop.cancelled() => End::Asked,
+        said = refusing => End::Refusing(said),
+    };
+    if let Some(identity) = running.identity {
+        identity.signal(Signal::TERM);
     }
+    if tokio::time::timeout(DOWN_WITHIN, running.child.wait()).await.is_err() {
+        tracing::warn!("nats-server does not end; killing it");
+        let _ended_meanwhile = running.child.kill().await;
+    }
+    why
 }
 
 async fn launch(settings: &Settings) -> anyhow::Result<Running> {
@@ -95,6 +115,7 @@ async fn launch(settings: &Settings) -> anyhow::Result<Running> {
     let log = settings.log_dir.join("nats-server.log");
     let options = ServerOptions {
         port: settings.port,
+        monitor_port: Some(0),
         user: Some((USER.to_owned(), settings.password.clone())),
         ports_dir: Some(ports.clone()),
         log_file: Some(log.clone()),
@@ -118,9 +139,8 @@ async fn launch(settings: &Settings) -> anyhow::Result<Running> {
     let until = Instant::now() + UP_WITHIN;
     loop {
         let pid = child.id().unwrap_or_default();
-        let told = std::fs::read_to_string(ports_file(&ports, pid)).ok();
-        if let Some(ports) = told.as_deref().and_then(parse_ports_file) {
-            return Ok(Running { child, identity, port: ports.client });
+        if let Some(ports) = ports_of(&ports, pid) {
+            return Ok(Running { child, identity, port: ports.client, monitor_port: ports.monitor });
         }
         if let Some(status) = child.try_wait().context("looking after nats-server")? {
             let said = last_lines(&[&first_words, &log]);

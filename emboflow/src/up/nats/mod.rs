@@ -4,6 +4,7 @@ pub(crate) mod child;
 mod keeper;
 mod orphan;
 mod program;
+mod writing;
 
 use std::path::PathBuf;
 use std::thread::JoinHandle;

@@ -11,7 +11,8 @@ use anyhow::{Context, bail};
 pub(crate) const MIN_VERSION: Version = Version(2, 15, 1);
 
 const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
-const HOW_TO_GET: &str = "`make setup` installs it, or give its place with --nats-bin";
+const HOW_TO_GET: &str =
+    "`make setup` installs it, what `make env` prints puts it on the PATH, and --nats-bin names another";
 
 /// A version of nats-server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,7 +35,7 @@ impl Version {
 
 /// The program that was named, or the one on the PATH.
 pub(crate) fn find(named: Option<&Path>) -> anyhow::Result<PathBuf> {
-    match named {
+    match named.filter(|path| !path.as_os_str().is_empty()) {
         Some(path) if path.is_file() => {
             path.canonicalize().with_context(|| format!("finding {}", path.display()))
         }
