@@ -4,13 +4,14 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/emboflow
 export EMBOFLOW_TOOLS ?= $(CACHE)/tools
 # Outside the clone, so that a fresh clone builds quickly; nothing depends on what is in there.
 export CARGO_TARGET_DIR ?= $(CACHE)/target
-export PATH := $(EMBOFLOW_TOOLS)/bin:$(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
+# Rustup's compiler before any other: it is the one that rust-toolchain.toml names.
+export PATH := $(EMBOFLOW_TOOLS)/bin:$(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
 # What it takes to build and to run workflows; the tests need the rest of ops/setup/parts too.
 RUNNING := rust wasm engine bases nats client
 WASM := --target wasm32-unknown-unknown
 
-.PHONY: help setup build web images demo test verify fix bench clean
+.PHONY: help setup build web images demo env test verify fix bench clean
 .NOTPARALLEL:
 
 help: ## List the chores
@@ -36,10 +37,13 @@ demo: ## Run the digits workflow from nothing, and show it live
 	@$(MAKE) --no-print-directory build images
 	@ops/demo
 
+env: ## Print what puts emboflow and its tools on the PATH: eval "$(make env)"
+	@echo 'export CARGO_TARGET_DIR="$(CARGO_TARGET_DIR)" PATH="$(CARGO_TARGET_DIR)/debug:$(EMBOFLOW_TOOLS)/bin:$$PATH"'
+
 test: setup build images ## Run every test; installs what they need
 	@ops/test
 
-verify: ## Check format, lints, docs and generated files; changes nothing
+verify: ## Check format, lints, docs and generated files; writes no file of the clone
 	@ops/setup/setup rust wasm shell
 	cargo fmt --all --check
 	cargo clippy --quiet --workspace --exclude emboflow-web --all-targets -- -D warnings
@@ -59,6 +63,6 @@ bench: build images ## Measure, each figure beside a bare floor program
 	@ops/setup/setup
 	cargo run --release --package emboflow-bench
 
-clean: ## Remove what builds and demos left behind, downloaded tools excepted
-	rm -rf .emboflow web/dist
+clean: ## Remove what builds and demos left behind; downloaded tools and installations of `emboflow up` stay
+	rm -rf .emboflow/demo .emboflow/demo.log web/dist
 	cargo clean
