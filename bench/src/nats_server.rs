@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use emboflow_bus::server::{ServerOptions, parse_ports_file, ports_file, server_config};
+use emboflow_bus::server::{ServerOptions, ports_of, server_config};
 use tokio::process::{Child, Command};
 
 const UP_WITHIN: Duration = Duration::from_secs(10);
@@ -32,8 +32,7 @@ impl NatsServer {
         let pid = process.id().context("nats-server ended at once")?;
         let until = Instant::now() + UP_WITHIN;
         loop {
-            let text = std::fs::read_to_string(ports_file(folder, pid)).unwrap_or_default();
-            if let Some(ports) = parse_ports_file(&text) {
+            if let Some(ports) = ports_of(folder, pid) {
                 return Ok(Self { process, url: format!("nats://127.0.0.1:{}", ports.client) });
             }
             if Instant::now() > until {

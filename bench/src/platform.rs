@@ -1,5 +1,6 @@
 //! The real `emboflow up` as a child process, and its public interfaces.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -116,6 +117,21 @@ impl Platform {
         ensure!(status.as_u16() == 201, "a run was answered {status}: {}", String::from_utf8_lossy(&body));
         let run: Value = serde_json::from_slice(&body).context("reading the new run")?;
         Ok(run["id"].as_str().context("the new run has no id")?.to_owned())
+    }
+
+    /// Submits a batch of runs over HTTP, with keys made of the numbers.
+    pub(crate) async fn submit_batch(&self, source: &str, numbers: Range<usize>) -> anyhow::Result<()> {
+        let requests =
+            numbers.clone().map(|number| json!({"key": format!("b-{number}"), "body": {"source": source}}));
+        let body = json!({ "requests": requests.collect::<Vec<_>>() });
+        let request = self.http.post(self.url("projects/default/runs/batch"));
+        let request = request.header(AUTHORIZATION, format!("Bearer {}", self.up.token));
+        let answer = request.json(&body).send().await.context("submitting a batch")?;
+        let answer: Value =
+            answer.error_for_status()?.json().await.context("reading the answer to a batch")?;
+        let items = answer["items"].as_array().context("a batch was answered without items")?;
+        ensure!(items.len() == numbers.len(), "{} of {} requests were answered", items.len(), numbers.len());
+        Ok(())
     }
 
     /// Follows the events over HTTP: of one run, or all.

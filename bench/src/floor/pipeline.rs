@@ -26,6 +26,9 @@ const BATCH: usize = 256;
 /// Bytes of a row: about what an accepted run without its workflow needs.
 const ROW_BYTES: usize = 512;
 
+/// Bytes of a request: about what the no-op workflow has.
+const REQUEST_BYTES: usize = 200;
+
 /// A running pipeline.
 pub(crate) struct Pipeline {
     server: NatsServer,
@@ -61,9 +64,10 @@ impl Pipeline {
         Ok(events)
     }
 
-    /// Publishes so many requests; done when they are on disk.
-    pub(crate) async fn request(&self, count: usize) -> anyhow::Result<()> {
-        publish_all(&self.jetstream, REQUESTS, Bytes::from_static(&[b'x'; ROW_BYTES]), count).await
+    /// Publishes so many requests, about so many in a message; done when they are on disk.
+    pub(crate) async fn request(&self, count: usize, a_message: usize) -> anyhow::Result<()> {
+        let payload = format!("{a_message:<width$}", width = REQUEST_BYTES * a_message);
+        publish_all(&self.jetstream, REQUESTS, payload.into(), count.div_ceil(a_message)).await
     }
 
     /// Sends commands for so many tasks in one message.
@@ -116,7 +120,7 @@ async fn follow(messages: pull::Stream, log: Log, client: Client, next: &'static
     let mut batches = messages.ready_chunks(BATCH);
     while let Some(batch) = batches.next().await {
         let messages: Vec<_> = batch.into_iter().collect::<Result<_, _>>().context("reading messages")?;
-        // A request is one run; a report says how many tasks it is about.
+        // Every message says how many tasks it is about.
         let tasks: usize = messages.iter().map(|message| number(&message.payload).max(1)).sum();
         log.append(vec![Bytes::from_static(&[b'x'; ROW_BYTES]); tasks]).await?;
         client.publish(next, tasks.to_string().into()).await.context("telling the next")?;
@@ -137,5 +141,5 @@ async fn execute(mut commands: Subscriber, jetstream: jetstream::Context) -> any
 }
 
 fn number(payload: &[u8]) -> usize {
-    std::str::from_utf8(payload).ok().and_then(|text| text.parse().ok()).unwrap_or(0)
+    std::str::from_utf8(payload).ok().and_then(|text| text.trim_end().parse().ok()).unwrap_or(0)
 }

@@ -38,7 +38,7 @@ async fn floor(place: &Place) -> anyhow::Result<Vec<Figure>> {
     let pipeline = Pipeline::start(place).await?;
     let mut events = pipeline.events().await?;
     let began = Instant::now();
-    pipeline.request(1).await?;
+    pipeline.request(1, 1).await?;
     pipeline::ends(&mut events, 1).await?;
     for wave in [place.amount(WIDTH), 1] {
         pipeline.command(wave).await?;

@@ -19,6 +19,7 @@ pub(crate) const ALL: &[&Benchmark] = &[
     &submit::BENCHMARK,
     &noop::ALONE,
     &noop::BURST,
+    &noop::SINGLES,
     &chain::BENCHMARK,
     &fan::BENCHMARK,
     &docker::BENCHMARK,

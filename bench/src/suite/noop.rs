@@ -1,8 +1,9 @@
-//! `noop-alone` and `noop-burst`: runs of one task that does nothing, one at a time and many in flight.
+//! `noop-alone`, `noop-burst` and `noop-singles`: runs of one task that does nothing, one at a time, in batches, and
+//! many at once with a message each.
 
 use std::time::{Duration, Instant};
 
-use futures::FutureExt;
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 
 use crate::benchmark::{Benchmark, POWER_SAFE};
 use crate::figure::{Figure, Unit, milliseconds, percentiles};
@@ -22,15 +23,35 @@ pub(crate) const ALONE: Benchmark = Benchmark {
 
 pub(crate) const BURST: Benchmark = Benchmark {
     name: "noop-burst",
-    about: "runs published to the intake over NATS until all are terminal at a watcher over NATS; floor: bare pipeline",
+    about: "batches of 500 runs over HTTP until all are terminal at a watcher over NATS; floor: bare pipeline, 500 a message",
     durability: POWER_SAFE,
     aims: &[("runs", "≥ 2,000 1/s")],
-    ours: |place| burst(place).boxed_local(),
-    floor: Some(|place| burst_floor(place).boxed_local()),
+    ours: |place| burst(place, Way::Batches).boxed_local(),
+    floor: Some(|place| burst_floor(place, BATCH).boxed_local()),
+};
+
+pub(crate) const SINGLES: Benchmark = Benchmark {
+    name: "noop-singles",
+    about: "runs published to the intake over NATS, a message each, until all are terminal; floor: bare pipeline",
+    durability: POWER_SAFE,
+    aims: &[("runs", "≥ 0.8 × floor")],
+    ours: |place| burst(place, Way::Messages).boxed_local(),
+    floor: Some(|place| burst_floor(place, 1).boxed_local()),
 };
 
 const ALONE_RUNS: usize = 300;
 const BURST_RUNS: usize = 10_000;
+/// Runs in a batch.
+const BATCH: usize = 500;
+/// Batches in flight.
+const IN_FLIGHT: usize = 4;
+
+/// How a burst comes in.
+#[derive(Clone, Copy)]
+enum Way {
+    Batches,
+    Messages,
+}
 
 async fn alone(place: &Place) -> anyhow::Result<Vec<Figure>> {
     let platform = Platform::start(place, Runtime::Simulated).await?;
@@ -53,7 +74,7 @@ async fn alone_floor(place: &Place) -> anyhow::Result<Vec<Figure>> {
     let mut times: Vec<Duration> = Vec::new();
     for _ in 0..place.amount(ALONE_RUNS) {
         let began = Instant::now();
-        pipeline.request(1).await?;
+        pipeline.request(1, 1).await?;
         pipeline::ends(&mut events, 1).await?;
         times.push(began.elapsed());
     }
@@ -61,14 +82,17 @@ async fn alone_floor(place: &Place) -> anyhow::Result<Vec<Figure>> {
     Ok(percentiles("", &mut times))
 }
 
-async fn burst(place: &Place) -> anyhow::Result<Vec<Figure>> {
+async fn burst(place: &Place, way: Way) -> anyhow::Result<Vec<Figure>> {
     let platform = Platform::start(place, Runtime::Simulated).await?;
     let (intake, mut events) = (platform.intake().await?, platform.nats_events().await?);
     let (source, count) = (workflow::noop(), place.amount(BURST_RUNS));
     let cpu_before = cpu(&platform)?;
     let began = Instant::now();
     let stored = async {
-        intake.publish(&source, count).await?;
+        match way {
+            Way::Batches => submit_batches(&platform, &source, count).await?,
+            Way::Messages => intake.publish(&source, count).await?,
+        }
         Ok::<_, anyhow::Error>(began.elapsed())
     };
     let (stored, ()) = tokio::try_join!(stored, events.ends(count))?;
@@ -84,13 +108,19 @@ async fn burst(place: &Place) -> anyhow::Result<Vec<Figure>> {
     ])
 }
 
-async fn burst_floor(place: &Place) -> anyhow::Result<Vec<Figure>> {
+async fn submit_batches(platform: &Platform, source: &str, count: usize) -> anyhow::Result<()> {
+    let batches =
+        (0..count).step_by(BATCH).map(|from| platform.submit_batch(source, from..count.min(from + BATCH)));
+    stream::iter(batches).buffer_unordered(IN_FLIGHT).try_collect().await
+}
+
+async fn burst_floor(place: &Place, a_message: usize) -> anyhow::Result<Vec<Figure>> {
     let pipeline = Pipeline::start(place).await?;
     let mut events = pipeline.events().await?;
     let count = place.amount(BURST_RUNS);
     let began = Instant::now();
     let stored = async {
-        pipeline.request(count).await?;
+        pipeline.request(count, a_message).await?;
         Ok::<_, anyhow::Error>(began.elapsed())
     };
     let (stored, ()) = tokio::try_join!(stored, pipeline::ends(&mut events, count))?;

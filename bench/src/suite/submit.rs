@@ -43,7 +43,7 @@ async fn floor(place: &Place) -> anyhow::Result<Vec<Figure>> {
     let pipeline = Pipeline::start(place).await?;
     let mut figures = Vec::new();
     for clients in CLIENTS {
-        let request = async || pipeline.request(1).await;
+        let request = async || pipeline.request(1, 1).await;
         figures.extend(clients_figures(clients, place.amount(RUNS), request).await?);
     }
     pipeline.stop().await?;
