@@ -38,7 +38,7 @@ pub struct RunQuery {
     pub search: Option<String>,
     /// `created` (default), `finished` or `duration`; with a leading `-` the largest first (default `-created`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(regex(pattern = "^-?(created|finished|duration)$"))]
+    #[schemars(regex(pattern = "^(-?(created|finished|duration))?$"))]
     pub sort: Option<String>,
     /// Rows a page, 1 to 500; 50 by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]

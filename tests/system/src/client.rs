@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 
-use crate::waiting::{DEADLINE, eventually, look_again};
+use crate::waiting::{DEADLINE, eventually, eventually_ok, look_again};
+
+/// States that a run does not leave.
+const ENDS: [&str; 4] = ["succeeded", "failed", "timed_out", "cancelled"];
 
 /// A caller in the project `default`.
 #[derive(Clone, Debug)]
@@ -35,9 +38,12 @@ impl Client {
 
     /// A request below `/api/v1/projects/default`.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http
-            .request(method, format!("{}/api/v1/projects/default{path}", self.base))
-            .bearer_auth(&self.token)
+        self.request_global(method, &format!("/projects/default{path}"))
+    }
+
+    /// A request below `/api/v1`.
+    pub fn request_global(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}/api/v1{path}", self.base)).bearer_auth(&self.token)
     }
 
     /// Submits a workflow file once.
@@ -110,8 +116,7 @@ impl Client {
                 if seen["state"] == state {
                     return seen;
                 }
-                let ended =
-                    ["succeeded", "failed", "timed_out", "cancelled"].iter().any(|end| seen["state"] == *end);
+                let ended = ENDS.iter().any(|end| seen["state"] == *end);
                 assert!(
                     !ended,
                     "{run} was to be {state}, and is {seen:#}\n{:#}",
@@ -126,6 +131,17 @@ impl Client {
             );
             look_again().await;
         }
+    }
+
+    /// Waits until the run has ended, however it did, and gives its only task.
+    pub async fn only_task(&self, run: &str) -> Value {
+        eventually_ok(&format!("{run} ends"), || async {
+            let seen = self.run(run).await.ok_or("the API does not say")?;
+            let ended = ENDS.iter().any(|end| seen["state"] == *end);
+            if ended { Ok(()) } else { Err(format!("{seen:#}")) }
+        })
+        .await;
+        self.tasks(run).await.swap_remove(0)
     }
 
     /// The tasks of a run.

@@ -1,8 +1,11 @@
 //! What the Docker engine has of an installation, by label.
 
-use std::collections::BTreeMap;
-use std::process::Command;
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use tempfile::NamedTempFile;
 
 use crate::cell::{Cell, RuntimeKind};
 
@@ -11,13 +14,28 @@ use crate::cell::{Cell, RuntimeKind};
 pub struct Containers {
     instance: String,
     docker: bool,
-    since: u64,
+    /// Address of the engine; none = the usual one.
+    host: Option<String>,
+    starts: Option<Starts>,
 }
 
 impl Containers {
     pub(crate) fn of(cell: Cell, instance: &str) -> Self {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        Self { instance: instance.to_owned(), docker: cell.runtime == RuntimeKind::Docker, since }
+        let docker = cell.runtime == RuntimeKind::Docker;
+        let starts = docker.then(|| Starts::follow(None, instance));
+        Self { instance: instance.to_owned(), docker, host: None, starts }
+    }
+
+    pub(crate) fn look_at(&mut self, host: String) {
+        self.starts = self.docker.then(|| Starts::follow(Some(&host), &self.instance));
+        self.host = Some(host);
+    }
+
+    fn docker(&self, arguments: &[&str]) -> String {
+        match &self.host {
+            None => docker(arguments),
+            Some(host) => docker(&[&["--host", host], arguments].concat()),
+        }
     }
 
     /// Whether this installation has any.
@@ -37,32 +55,11 @@ impl Containers {
         self.list(&["--filter", &filter])
     }
 
-    /// How often a container was started for each attempt of a run, as the engine tells it.
+    /// How often a container was started for each attempt of a run (`task number`), as far as the engine has told.
     pub fn starts(&self, run: &str) -> BTreeMap<String, usize> {
         let mut starts = BTreeMap::new();
-        if !self.docker {
-            return starts;
-        }
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()) + 1;
-        let (since, until, label) =
-            (self.since.to_string(), now.to_string(), format!("label=io.emboflow.run={run}"));
-        let label_of = |name: &str| format!("{{{{index .Actor.Attributes \"io.emboflow.{name}\"}}}}");
-        let format = format!("{} {}", label_of("task"), label_of("attempt"));
-        let said = docker(&[
-            "events",
-            "--since",
-            &since,
-            "--until",
-            &until,
-            "--filter",
-            "event=start",
-            "--filter",
-            &label,
-            "--format",
-            &format,
-        ]);
-        for attempt in said.lines() {
-            *starts.entry(attempt.to_owned()).or_default() += 1;
+        for attempt in self.starts.iter().flat_map(|starts| starts.of_run(run)) {
+            *starts.entry(attempt).or_default() += 1;
         }
         starts
     }
@@ -73,7 +70,7 @@ impl Containers {
         }
         let instance = format!("label=io.emboflow.instance={}", self.instance);
         let arguments = [&["ps", "--filter", &instance, "--format", "{{.Names}}"], more].concat();
-        docker(&arguments).lines().map(str::to_owned).collect()
+        self.docker(&arguments).lines().map(str::to_owned).collect()
     }
 }
 
@@ -82,12 +79,69 @@ impl Drop for Containers {
         let left = if std::thread::panicking() { Vec::new() } else { self.list(&["--all"]) };
         if !left.is_empty() {
             let names: Vec<_> = left.iter().map(String::as_str).collect();
-            docker(&[&["rm", "--force"], names.as_slice()].concat());
+            self.docker(&[&["rm", "--force"], names.as_slice()].concat());
         }
     }
 }
 
-fn docker(arguments: &[&str]) -> String {
+/// Each start of a container, written down as it comes: the engine itself remembers only its last 256 events.
+#[derive(Debug)]
+struct Starts {
+    told: NamedTempFile,
+    follower: Child,
+}
+
+impl Starts {
+    fn follow(host: Option<&str>, instance: &str) -> Self {
+        let told = NamedTempFile::new().expect("a temporary file can be made");
+        let since =
+            SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()).to_string();
+        let filter = format!("label=io.emboflow.instance={instance}");
+        let label = |name: &str| format!("{{{{index .Actor.Attributes \"io.emboflow.{name}\"}}}}");
+        let line = format!("{} {} {} {{{{.TimeNano}}}}", label("run"), label("task"), label("attempt"));
+        // An engine that was away is asked again; it all ends when this process lets go of the standard input.
+        let script = "while :; do docker \"$@\" < /dev/null; sleep 0.1; done & read -r _; kill -9 0";
+        let follower = Command::new("sh")
+            .args(["-c", script, "starts"])
+            .args(host.map(|host| ["--host", host]).into_iter().flatten())
+            .args([
+                "events",
+                "--since",
+                &since,
+                "--filter",
+                "event=start",
+                "--filter",
+                &filter,
+                "--format",
+                &line,
+            ])
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(told.reopen().expect("it was just made"))
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("a shell can be started");
+        Self { told, follower }
+    }
+
+    /// The attempts of a run, one for each start; what an engine tells twice counts once.
+    fn of_run(&self, run: &str) -> Vec<String> {
+        let told = std::fs::read_to_string(self.told.path()).expect("it is there as long as this");
+        let starts: BTreeSet<_> = told.lines().filter_map(|line| line.strip_prefix(run)).collect();
+        let attempt = |line: &str| Some(line.trim_start().rsplit_once(' ')?.0.to_owned());
+        starts.into_iter().filter_map(attempt).collect()
+    }
+}
+
+impl Drop for Starts {
+    fn drop(&mut self) {
+        drop(self.follower.stdin.take());
+        let _ = self.follower.wait();
+    }
+}
+
+/// Calls the client.
+pub(crate) fn docker(arguments: &[&str]) -> String {
     let said = Command::new("docker").args(arguments).output();
     let said = said.unwrap_or_else(|error| panic!("docker cannot be called ({error}): run `make setup`"));
     let errors = String::from_utf8_lossy(&said.stderr);

@@ -4,8 +4,10 @@
 mod cell;
 mod client;
 mod containers;
+mod engine;
 mod programs;
 mod service;
+mod small_disk;
 mod stack;
 mod up;
 mod waiting;
@@ -14,11 +16,13 @@ mod workflows;
 pub use cell::{Cell, RecordsKind, RuntimeKind};
 pub use client::{Client, Submitted};
 pub use containers::Containers;
+pub use engine::Engine;
 pub use service::Service;
+pub use small_disk::SmallDisk;
 pub use stack::{Part, Stack};
 pub use up::Up;
-pub use waiting::{DEADLINE, eventually, within};
-pub use workflows::{fan_out, long_task, one_task, pair};
+pub use waiting::{DEADLINE, eventually, eventually_ok, within};
+pub use workflows::{fan_out, long_task, one_task, pair, task};
 
 use std::path::PathBuf;
 

@@ -5,12 +5,17 @@ use std::fs::{File, OpenOptions};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
 
+use reqwest::StatusCode;
 use serde_json::Value;
 use tokio::process::{Child, Command};
 
 use crate::programs;
-use crate::waiting::eventually;
+use crate::waiting::{eventually, eventually_ok};
+
+/// How long an answer is waited for before a service counts as hanging.
+const NO_ANSWER: Duration = Duration::from_secs(2);
 
 /// A service with its settings; its process ends with it.
 #[derive(Debug)]
@@ -53,6 +58,39 @@ impl Service {
     /// Its base URL; the same after each restart.
     pub fn url(&self) -> String {
         format!("http://{}", self.address.expect("it has been started"))
+    }
+
+    /// Its program.
+    pub fn program(&self) -> &'static str {
+        self.program
+    }
+
+    /// What it says at `/ready`. Errors: it says nothing.
+    pub async fn readiness(&self) -> Result<(StatusCode, Value), String> {
+        let answer =
+            reqwest::get(format!("{}/ready", self.url())).await.map_err(|error| error.to_string())?;
+        let status = answer.status();
+        Ok((status, answer.json().await.map_err(|error| error.to_string())?))
+    }
+
+    /// Waits until `/ready` says no, with these words about this dependency.
+    pub async fn complains(&self, dependency: &str, words: &str) {
+        eventually_ok(&format!("the {} complains of {dependency}", self.program), || async {
+            let (status, said) = self.readiness().await?;
+            let checks = said["checks"].as_array().into_iter().flatten();
+            let mut bad = checks.filter(|check| check["name"] == dependency && check["ok"] == false);
+            let found = bad.any(|check| check["detail"].as_str().is_some_and(|text| text.contains(words)));
+            (status == StatusCode::SERVICE_UNAVAILABLE && found).then_some(()).ok_or(format!("{said:#}"))
+        })
+        .await;
+    }
+
+    /// The most memory that it has had in use at once, in bytes.
+    pub fn peak_memory_bytes(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.pid().expect("it runs"));
+        let status = std::fs::read_to_string(path).expect("a running process has a status");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
+        peak.and_then(|kib| kib.trim().parse::<u64>().ok()).expect("VmHWM is a number of kB") * 1024
     }
 
     /// Its process id, while it runs.
@@ -101,6 +139,19 @@ impl Service {
         }
     }
 
+    /// Stops it where it is (SIGSTOP), and waits until somebody who asked it has had no answer for a while.
+    pub async fn freeze(&self) {
+        signal(self.pid().expect("it runs"), "STOP");
+        let client = reqwest::Client::builder().timeout(NO_ANSWER).build().expect("plain settings");
+        let answer = client.get(format!("{}/health", self.url())).send().await;
+        assert!(answer.is_err(), "a stopped {} does not answer", self.program);
+    }
+
+    /// Lets it go on after [`Service::freeze`].
+    pub fn thaw(&self) {
+        signal(self.pid().expect("it runs"), "CONT");
+    }
+
     /// Kills it and starts it again at the same address.
     pub async fn restart(&mut self) {
         self.kill().await;
@@ -140,4 +191,10 @@ impl Service {
             line["fields"]["address"].as_str()?.parse().ok()
         })
     }
+}
+
+/// Sends a signal by name.
+pub(crate) fn signal(pid: u32, name: &str) {
+    let sent = std::process::Command::new("kill").args(["-s", name, &pid.to_string()]).status();
+    assert!(sent.is_ok_and(|sent| sent.success()), "{pid} can be sent a signal");
 }

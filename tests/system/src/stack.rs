@@ -4,14 +4,16 @@ use std::path::Path;
 
 use emboflow_bus::testing::TestServer;
 use emboflow_records::testing::MongoServer;
+use reqwest::StatusCode;
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
 use crate::cell::{Cell, RecordsKind, RuntimeKind};
 use crate::client::Client;
 use crate::containers::Containers;
+use crate::engine::Engine;
 use crate::service::Service;
-use crate::waiting::eventually;
+use crate::waiting::eventually_ok;
 
 const TOKEN: &str = "token-of-a-test-installation";
 const STORAGE_KEY: &str = "storage-key-of-a-test-installation-0123456789";
@@ -53,21 +55,30 @@ pub struct Stack {
 impl Stack {
     /// Starts everything and waits until every service is ready.
     pub async fn start(cell: Cell) -> Self {
-        Self::start_with(cell, None, |_| {}).await
+        Self::start_changed(cell, |_| {}).await
     }
 
     /// [`Stack::start`] with the records on a server of the test's own.
     pub async fn start_on(cell: Cell, mongo: &MongoServer) -> Self {
-        Self::start_with(cell, Some(mongo), |_| {}).await
+        Self::start_with(cell, TestServer::start().await, Some(mongo), |_| {}).await
+    }
+
+    /// [`Stack::start`] with a nats-server of the test's own making.
+    pub async fn start_with_nats(cell: Cell, nats: TestServer) -> Self {
+        Self::start_with(cell, nats, None, |_| {}).await
     }
 
     /// [`Stack::start`] after `change` has changed settings.
     pub async fn start_changed(cell: Cell, change: impl FnOnce(&mut Self)) -> Self {
-        Self::start_with(cell, None, change).await
+        Self::start_with(cell, TestServer::start().await, None, change).await
     }
 
-    async fn start_with(cell: Cell, mongo: Option<&MongoServer>, change: impl FnOnce(&mut Self)) -> Self {
-        let nats = TestServer::start().await;
+    async fn start_with(
+        cell: Cell,
+        nats: TestServer,
+        mongo: Option<&MongoServer>,
+        change: impl FnOnce(&mut Self),
+    ) -> Self {
         let dir = TempDir::with_prefix("emboflow-system-").expect("a temporary directory can be made");
         let instance = format!("test-{}", nats.url().rsplit(':').next().unwrap_or_default());
         let log = |name: &str| dir.path().join(format!("{name}.log"));
@@ -106,6 +117,8 @@ impl Stack {
             service.set("nats.url", self.nats.url());
         }
         self.scheduler.set("storage_key", STORAGE_KEY);
+        // Short, so that tokens are renewed in every test.
+        self.scheduler.set("storage_token_ms", 5_000);
         self.gateway.set("signing_key", STORAGE_KEY);
         self.gateway.set("backend.directory.root", dir.join("objects").display());
         self.gateway.set("backend.directory.low_space_bytes", 1 << 20);
@@ -116,6 +129,8 @@ impl Stack {
         self.executor.set("executor", "exec-1");
         self.executor.set("data_dir", dir.join("exec-1").display());
         self.executor.set("slots", 64);
+        // Whatever else fills this machine's disk.
+        self.executor.set("disk_reserve_bytes", 1 << 20);
         // What is lost is to be noticed within a test's patience.
         self.executor.set("heartbeat_ms", 250);
         self.scheduler.set("policy.redispatch_after_ms", 1_500);
@@ -135,6 +150,12 @@ impl Stack {
         executor.set("executor", id);
         executor.set("data_dir", self.dir.path().join(id).display());
         executor
+    }
+
+    /// Makes the executor use a Docker engine of the test's own.
+    pub fn use_engine(&mut self, engine: &Engine) {
+        self.executor.set("runtime.docker.host", engine.host());
+        self.containers.look_at(engine.host());
     }
 
     /// Throws away all that the executor, which must not run, has on its disk.
@@ -161,12 +182,13 @@ impl Stack {
 
     /// Waits until every service says that all it needs is there.
     pub async fn ready(&self) {
-        let http = reqwest::Client::new();
         for service in [&self.gateway, &self.scheduler, &self.executor, &self.api] {
-            let url = format!("{}/ready", service.url());
-            let what = format!("{url} is 200");
-            eventually(&what, || async {
-                http.get(&url).send().await.ok().filter(|answer| answer.status().is_success())
+            let what = format!("the {} is ready", service.program());
+            eventually_ok(&what, || async {
+                match service.readiness().await? {
+                    (StatusCode::OK, _) => Ok(()),
+                    (status, said) => Err(format!("{status} {said:#}")),
+                }
             })
             .await;
         }
@@ -179,6 +201,11 @@ impl Stack {
         let text = answer.text().await.expect("metrics are text");
         let counts = text.lines().filter(|line| line.starts_with("emboflow_executor_attempts_total"));
         counts.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
+    }
+
+    /// How many objects of a run the gateway's disk holds.
+    pub fn objects_of(&self, run: &str) -> usize {
+        files_below(&self.dir.path().join("objects"), &|path| path.to_string_lossy().contains(run))
     }
 
     /// A client of NATS that knows nothing of EmboFlow.
@@ -199,6 +226,15 @@ impl Drop for Stack {
             let _ = writeln!(std::io::stderr(), "{:?} {}\n{}", self.cell, self.doing, self.logs());
         }
     }
+}
+
+fn files_below(folder: &Path, wanted: &dyn Fn(&Path) -> bool) -> usize {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let counts = entries.map(|entry| {
+        let path = entry.path();
+        if path.is_dir() { files_below(&path, wanted) } else { usize::from(wanted(&path)) }
+    });
+    counts.sum()
 }
 
 async fn records_settings(

@@ -1,5 +1,6 @@
 //! `emboflow up`: the whole platform as one process with its child nats-server.
 
+use std::path::PathBuf;
 use std::process::Stdio;
 
 use serde_json::Value;
@@ -8,11 +9,12 @@ use tokio::process::{Child, Command};
 
 use crate::client::Client;
 use crate::programs;
-use crate::waiting::eventually;
+use crate::waiting::{eventually, eventually_ok};
 
 /// An `emboflow up` on a directory of its own; it ends with this.
 pub struct Up {
     dir: TempDir,
+    data_dir: PathBuf,
     listen: String,
     child: Option<Child>,
     up_json: Value,
@@ -21,8 +23,15 @@ pub struct Up {
 impl Up {
     /// Starts it and waits until it is ready.
     pub async fn start() -> Self {
+        Self::start_in(None).await
+    }
+
+    /// [`Up::start`] with its data in a folder of the test's own.
+    pub async fn start_in(data_dir: Option<PathBuf>) -> Self {
         let dir = TempDir::with_prefix("emboflow-up-").expect("a temporary directory can be made");
-        let mut up = Self { dir, listen: "127.0.0.1:0".to_owned(), child: None, up_json: Value::Null };
+        let data_dir = data_dir.unwrap_or_else(|| dir.path().join("data"));
+        let (listen, up_json) = ("127.0.0.1:0".to_owned(), Value::Null);
+        let mut up = Self { dir, data_dir, listen, child: None, up_json };
         up.launch().await;
         up
     }
@@ -54,22 +63,23 @@ impl Up {
             std::fs::File::options().create(true).append(true).open(&log).expect("the log can be opened");
         let mut child = Command::new(programs::folder().join("emboflow"))
             .args(["up", "--listen", &self.listen, "--data-dir"])
-            .arg(self.dir.path().join("data"))
+            .arg(&self.data_dir)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(said)
             .kill_on_drop(true)
             .spawn()
             .expect("the program is built");
-        let (pid, up_json) = (child.id(), self.dir.path().join("data/up.json"));
+        let (pid, up_json) = (child.id(), self.data_dir.join("up.json"));
         let tell = || std::fs::read_to_string(&log).unwrap_or_default();
-        self.up_json = eventually("emboflow up is ready", || {
+        self.up_json = eventually_ok("emboflow up is ready", || {
             let ended = child.try_wait().expect("a child can be asked");
             assert!(ended.is_none(), "emboflow up ended ({ended:?}):\n{}", tell());
             let found =
                 std::fs::read_to_string(&up_json).ok().and_then(|text| serde_json::from_str(&text).ok());
             // One of a killed process may still lie there.
             let own = found.filter(|found: &Value| found["pid"].as_u64() == pid.map(u64::from));
+            let own = own.ok_or_else(tell);
             async move { own }
         })
         .await;

@@ -27,6 +27,23 @@ where
     }
 }
 
+/// [`eventually`] for something that says why it is not so yet; the last reason is told when it never is.
+pub async fn eventually_ok<T, Fut>(what: &str, mut look: impl FnMut() -> Fut) -> T
+where
+    Fut: Future<Output = Result<T, String>>,
+{
+    let until = Instant::now() + DEADLINE;
+    loop {
+        match look().await {
+            Ok(found) => return found,
+            Err(why) if Instant::now() >= until => {
+                panic!("not within {} s: {what}: {why}", DEADLINE.as_secs())
+            }
+            Err(_) => look_again().await,
+        }
+    }
+}
+
 /// The pause between two looks.
 pub(crate) async fn look_again() {
     tokio::time::sleep(LOOK_EACH).await;

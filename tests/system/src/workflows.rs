@@ -1,6 +1,12 @@
 //! Workflow files that do the same in a container and in the simulated runtime.
 
-const IMAGE: &str = "emboflow/examples-hello:1";
+pub(crate) const IMAGE: &str = "emboflow/examples-hello:1";
+
+/// One task, `t`, with these fields, each a line of YAML; its image is the examples' small one.
+pub fn task(fields: &str) -> String {
+    let fields: String = fields.lines().map(|line| format!("    {line}\n")).collect();
+    format!("version: 1\nname: single\ndefaults: {{ image: {IMAGE} }}\ntasks:\n  t:\n{fields}")
+}
 
 /// One task that says `hello` and makes the artifact `note/note.txt` with the text `noted`.
 pub fn one_task() -> String {

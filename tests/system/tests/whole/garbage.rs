@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use futures::StreamExt;
-use system_tests::{Cell, Stack, on_cells, one_task};
+use futures::{FutureExt, StreamExt};
+use system_tests::{Cell, Client, Stack, on_cells, one_task};
 
 /// One of each family of subjects that a service reads. Live logs are not among them: any bytes are a log.
 const CONSUMED: &[&str] = &[
@@ -15,25 +15,41 @@ const CONSUMED: &[&str] = &[
     "emboflow.report.default.exec-1",
     "emboflow.report.default.nobody",
     "emboflow.event.default.run-1",
+    "emboflow.progress.default.run-1.task.1",
     "emboflow.call.scheduler.claim.default.exec-1",
     "emboflow.call.scheduler.explain",
-    "$KV.emboflow_executors.garbage",
+    "emboflow.call.scheduler.forget",
+    "emboflow.call.api.remove_objects",
+    HEARTBEAT,
 ];
+/// Scheduler and API both see it.
+const HEARTBEAT: &str = "$KV.emboflow_executors.garbage";
 const GARBAGE: &[u8] = b"\x00\xff{\"not json\xfe";
+
+/// A subject on which the API takes answers, though none that it waits for.
+async fn inbox_of_the_api(client: &Client, outsider: &async_nats::Client) -> String {
+    let mut answers = outsider.subscribe("emboflow.reply.default.>").await.unwrap();
+    outsider.flush().await.unwrap();
+    client.submit("before", &one_task()).await;
+    let subject = answers.next().await.unwrap().subject;
+    let (inbox, _number) = subject.rsplit_once('.').unwrap();
+    format!("{inbox}.1000000")
+}
 
 async fn garbage_on_any_consumed_subject_becomes_a_dead_letter(cell: Cell) {
     let mut stack = Stack::start(cell).await;
     let client = stack.client();
     let outsider = stack.outsider().await;
     let mut dead = outsider.subscribe("emboflow.dead.>").await.unwrap();
-    for subject in CONSUMED {
+    let inbox = inbox_of_the_api(&client, &outsider).await;
+    for subject in CONSUMED.iter().copied().chain([inbox.as_str()]) {
         stack.doing = format!("publishing garbage to {subject}");
-        outsider.publish_with_reply(*subject, outsider.new_inbox(), GARBAGE.into()).await.unwrap();
+        outsider.publish_with_reply(subject.to_owned(), outsider.new_inbox(), GARBAGE.into()).await.unwrap();
         let found = async {
             loop {
                 let letter = dead.next().await.unwrap();
                 let headers = letter.headers.clone().unwrap_or_default();
-                if headers.get("Emboflow-Dead-Subject").is_some_and(|told| told.as_str() == *subject) {
+                if headers.get("Emboflow-Dead-Subject").is_some_and(|told| told.as_str() == subject) {
                     return (letter, headers);
                 }
             }
@@ -48,5 +64,9 @@ async fn garbage_on_any_consumed_subject_becomes_a_dead_letter(cell: Cell) {
     }
     let run = client.submit("after", &one_task()).await;
     client.reaches(&run, "succeeded").await;
+    while let Some(Some(letter)) = dead.next().now_or_never() {
+        let told = letter.headers.as_ref().and_then(|headers| headers.get("Emboflow-Dead-Subject"));
+        assert!(told.is_none_or(|subject| subject.as_str() != HEARTBEAT), "one letter is enough");
+    }
 }
 on_cells!(garbage_on_any_consumed_subject_becomes_a_dead_letter: SQLITE_SIMULATED, MONGO_SIMULATED);

@@ -2,12 +2,19 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod after;
+mod bad_files;
+mod bad_tasks;
 mod cancelling;
 mod digits;
 mod fan_out;
+mod full_disks;
 mod garbage;
+mod hanging;
+mod huge_log;
+mod killed_engine;
 mod killed_processes;
 mod killed_scheduler;
 mod lost_executor;
 mod outsider;
+mod removed_runs;
 mod requests;

@@ -10,7 +10,7 @@ use system_tests::{Cell, DEADLINE, Stack, fan_out, on_cells};
 use crate::after::all_is_there_once;
 
 /// Publishes a request and waits for its answer.
-async fn ask(nats: &Client, subject: &str, key: &str, body: &Value) -> Value {
+pub(crate) async fn ask(nats: &Client, subject: &str, key: &str, body: &Value) -> Value {
     let reply_to = format!("emboflow.reply.default.outsider.{key}");
     let mut answers = nats.subscribe(reply_to.clone()).await.unwrap();
     let mut headers = HeaderMap::new();
