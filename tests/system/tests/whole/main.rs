@@ -4,6 +4,7 @@
 mod after;
 mod bad_files;
 mod bad_tasks;
+mod batches;
 mod cancelling;
 mod digits;
 mod fan_out;
