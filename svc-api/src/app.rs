@@ -10,10 +10,13 @@ use emboflow_model::{ProjectName, RunId, RunSummary, Task, TaskKey, Timestamp};
 use emboflow_protocol::ErrorCode;
 use emboflow_records::{RecordsError, SharedRecords, TaskFilter};
 use emboflow_service::{Health, Shutdown};
+use tokio::sync::Mutex;
 
+use crate::admission::Admission;
 use crate::intake::Intake;
 use crate::live::executors::Executors;
 use crate::live::feed::Feed;
+use crate::live::progress::Pulls;
 use crate::objects::Objects;
 use crate::problem::{Failure, Outcome};
 use crate::sign_in::SignIn;
@@ -31,9 +34,13 @@ pub(crate) struct Parts {
     pub(crate) records: SharedRecords,
     pub(crate) bus: Bus,
     pub(crate) objects: Objects,
+    pub(crate) admission: Admission,
     pub(crate) intake: Intake,
+    /// Held while a workflow is put: what a precondition was held against must still be there then.
+    pub(crate) putting_workflows: Mutex<()>,
     pub(crate) feed: Feed,
     pub(crate) executors: Executors,
+    pub(crate) pulls: Pulls,
     pub(crate) health: Health,
     pub(crate) shutdown: Shutdown,
 }

@@ -8,6 +8,9 @@ use emboflow_model::ProjectName;
 use emboflow_service::Secret;
 use serde::Deserialize;
 
+/// Writing requests that wait at once by default: 8,192 small ones, or 256 of the largest.
+pub const WAITING_BYTES: u64 = 64 * 1024 * 1024;
+
 /// The API's configuration.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -26,6 +29,10 @@ pub struct Config {
     /// Projects beside `default`.
     #[serde(default)]
     pub projects: Vec<ProjectName>,
+    /// Bytes of writing requests that may wait for their answers at once; what comes above is answered with 429. A
+    /// request weighs at least 8 KiB. Default [`WAITING_BYTES`].
+    #[serde(default = "default_waiting")]
+    pub waiting_bytes: u64,
     /// Where the storage gateway is.
     pub storage: Storage,
     /// Where the records are; not needed by [`crate::start_on`].
@@ -92,6 +99,10 @@ impl Nats {
 
 fn default_listen() -> SocketAddr {
     ([127, 0, 0, 1], 8420).into()
+}
+
+fn default_waiting() -> u64 {
+    WAITING_BYTES
 }
 
 fn default_instance() -> String {

@@ -1,6 +1,7 @@
 //! Reading requests: path, query and body into types, every refusal as a problem.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use aide::OperationInput;
 use aide::generate::GenContext;
@@ -8,8 +9,8 @@ use aide::openapi::Operation;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
-use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use emboflow_protocol::stream::MAX_REQUEST_BYTES;
 use emboflow_protocol::{ErrorCode, FieldError};
@@ -18,6 +19,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::problem::{Failure, Outcome};
+
+/// How long a body may take to come: whoever sends slower holds room that others need.
+const BODY_WAIT: Duration = Duration::from_secs(30);
 
 /// The parameters in the path. A value that cannot be the name of such a thing is answered like one that is none.
 pub(crate) struct Params<T>(pub(crate) T);
@@ -36,6 +40,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
                 "run" => ErrorCode::RunNotFound,
                 "task" => ErrorCode::TaskNotFound,
                 "workflow" => ErrorCode::WorkflowNotFound,
+                "executor" => ErrorCode::ExecutorNotFound,
                 _ => ErrorCode::RequestInvalid,
             };
             Failure::new(code, error.inner().to_string())
@@ -114,7 +119,12 @@ impl<T: JsonSchema> OperationInput for OptionalBody<T> {
 }
 
 async fn read<S: Send + Sync>(request: Request, state: &S) -> Outcome<Bytes> {
-    Bytes::from_request(request, state).await.map_err(|rejection| {
+    check_media_type(request.headers())?;
+    let body = tokio::time::timeout(BODY_WAIT, Bytes::from_request(request, state)).await.map_err(|_| {
+        let detail = format!("the body did not come within {} s", BODY_WAIT.as_secs());
+        Failure::new(ErrorCode::RequestTimeout, detail)
+    })?;
+    body.map_err(|rejection| {
         let text = rejection.body_text();
         if rejection.into_response().status() == StatusCode::PAYLOAD_TOO_LARGE {
             let detail = format!("the body has more than {MAX_REQUEST_BYTES} bytes");
@@ -125,6 +135,22 @@ async fn read<S: Send + Sync>(request: Request, state: &S) -> Outcome<Bytes> {
     })
 }
 
+/// A body that is announced as something else than JSON is not guessed at. A form is what the simplest clients announce
+/// whatever they send, so that it says nothing.
+fn check_media_type(headers: &HeaderMap) -> Outcome<()> {
+    let Some(media) = headers.get(header::CONTENT_TYPE) else { return Ok(()) };
+    let media = media.to_str().unwrap_or_default();
+    let plain = media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if matches!(plain.as_str(), "application/json" | "application/x-www-form-urlencoded")
+        || plain.ends_with("+json")
+    {
+        return Ok(());
+    }
+    let shown: String = media.chars().take(80).collect();
+    Err(Failure::new(ErrorCode::RequestMediaType, format!("the body is announced as '{shown}', not as JSON"))
+        .with_hint("send JSON with `Content-Type: application/json`; a workflow file goes into its `source`"))
+}
+
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Outcome<T> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let refuse = |message: String, pointer: Option<String>, error: &serde_json::Error| {
@@ -132,6 +158,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Outcome<T> {
             line: u32::try_from(error.line()).ok().filter(|line| *line > 0),
             column: u32::try_from(error.column()).ok().filter(|column| *column > 0),
             pointer,
+            hint: nearest_field(&message),
             ..FieldError::new(ErrorCode::RequestMalformed, message.clone())
         };
         Failure::new(ErrorCode::RequestMalformed, message).with_errors(vec![field])
@@ -146,6 +173,13 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Outcome<T> {
     })?;
     reader.end().map_err(|error| refuse(error.to_string(), None, &error))?;
     Ok(value)
+}
+
+/// The field that was probably meant, from words such as "unknown field `a`, expected one of `b`, `c`".
+fn nearest_field(message: &str) -> Option<String> {
+    let mut quoted = message.strip_prefix("unknown field ")?.split('`').skip(1).step_by(2);
+    let given = quoted.next()?;
+    emboflow_model::workflow::nearest(given, quoted).map(|nearest| format!("did you mean `{nearest}`?"))
 }
 
 fn pointer(path: &serde_path_to_error::Path) -> String {
@@ -178,9 +212,26 @@ mod tests {
         assert_eq!((problem.status, problem.code.as_str()), (400, "request.malformed"));
         assert!(problem.errors[0].message.contains("unknown field `inptus`"), "{problem:?}");
         assert_eq!(problem.errors[0].line, Some(2));
+        assert_eq!(problem.errors[0].hint.as_deref(), Some("did you mean `inputs`?"));
         assert_eq!(refusal("{\"labels\": {\"a\": 1}}").errors[0].pointer.as_deref(), Some("/labels/a"));
         for bad in ["", "{", "[]", "null", "{} x", "\u{0}"] {
             assert_eq!(refusal(bad).status, 400, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_body_is_taken_as_json_unless_it_is_announced_as_something_else() {
+        let check = |media: &str| {
+            let headers = [(header::CONTENT_TYPE, media.parse().unwrap())].into_iter().collect();
+            check_media_type(&headers).map_err(|failure| failure.problem().status)
+        };
+        for good in ["application/json", "Application/JSON; charset=utf-8", "application/problem+json"] {
+            assert_eq!(check(good), Ok(()), "{good}");
+        }
+        assert_eq!(check("application/x-www-form-urlencoded"), Ok(()), "what curl says without being told");
+        assert!(check_media_type(&HeaderMap::new()).is_ok());
+        for bad in ["text/yaml", "application/xml", "", "multipart/form-data; boundary=x", "json"] {
+            assert_eq!(check(bad), Err(415), "{bad}");
         }
     }
 }

@@ -21,22 +21,25 @@ pub(crate) struct IdempotencyKey(pub(crate) Option<String>);
 impl IdempotencyKey {
     fn read(headers: &HeaderMap) -> Outcome<Self> {
         let Some(value) = headers.get(header::HTTP_IDEMPOTENCY_KEY) else { return Ok(Self(None)) };
-        let is_key = |key: &&str| {
-            (1..=MAX_CHARACTERS).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic())
-        };
-        match value.to_str().ok().filter(is_key) {
-            Some(key) => Ok(Self(Some(key.to_owned()))),
-            None => Err(Failure::new(
-                ErrorCode::RequestKeyInvalid,
-                format!("an idempotency key has 1 to {MAX_CHARACTERS} visible ASCII characters and no space"),
-            )),
-        }
+        let key = value.to_str().unwrap_or_default();
+        check(key)?;
+        Ok(Self(Some(key.to_owned())))
     }
 
     /// The key, or one made up.
     pub(crate) fn or_made_up(self) -> String {
         self.0.unwrap_or_else(|| format!("api-{}", uuid::Uuid::now_v7().simple()))
     }
+}
+
+/// Refuses what is no key.
+pub(crate) fn check(key: &str) -> Outcome<()> {
+    if (1..=MAX_CHARACTERS).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(());
+    }
+    let detail =
+        format!("an idempotency key has 1 to {MAX_CHARACTERS} visible ASCII characters and no space");
+    Err(Failure::new(ErrorCode::RequestKeyInvalid, detail))
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {

@@ -1,33 +1,39 @@
 //! The one way in: a request goes to NATS like anybody's, and its answer comes back over one inbox a process.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+mod inbox;
+mod pack;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use axum::body::Bytes;
-use emboflow_bus::{Bus, BusError, OutgoingRequest, Subscription};
+use emboflow_bus::{Bus, BusError, OutgoingRequest};
 use emboflow_model::ProjectName;
 use emboflow_protocol::ErrorCode;
-use emboflow_protocol::request::{Answer, Verb, reply_filter, reply_subject};
+use emboflow_protocol::request::{Answer, Verb, reply_filter};
 use emboflow_service::Shutdown;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::problem::{Failure, Outcome};
+use inbox::{Inbox, Place};
 
 /// How long a caller is kept waiting for the scheduler.
 const ANSWER_WAIT: Duration = Duration::from_secs(2);
+/// Requests for runs that wait for their publish at most; beyond it callers wait to be let in.
+const QUEUE: usize = 4_096;
 
 /// Publishes requests and hands their answers out.
 pub(crate) struct Intake {
-    bus: Bus,
-    listener: String,
-    next: AtomicU64,
-    waiting: Waiting,
+    post: Arc<Post>,
+    queue: mpsc::Sender<Queued>,
 }
 
-type Waiting = Arc<Mutex<HashMap<u64, oneshot::Sender<Answer>>>>;
+/// What it takes to publish a request and to hear of it.
+struct Post {
+    bus: Bus,
+    inbox: Inbox,
+}
 
 /// A request as it came over HTTP.
 pub(crate) struct Asked {
@@ -38,67 +44,64 @@ pub(crate) struct Asked {
     pub(crate) body: Bytes,
 }
 
+/// A request for a run on its way out, and its caller.
+struct Queued {
+    asked: Asked,
+    answer: oneshot::Sender<Answer>,
+    /// Told when the request is safely taken; the place keeps the answer findable.
+    taken: oneshot::Sender<Outcome<Arc<Place>>>,
+}
+
 impl Intake {
     /// Opens the inbox.
     pub(crate) async fn start(bus: Bus, shutdown: &Shutdown) -> Result<Self> {
         let listener = format!("api-{}", uuid::Uuid::new_v4().simple());
-        let waiting = Waiting::default();
-        let inbox = bus.subscribe(reply_filter(&listener)).await.context("opening the inbox for answers")?;
-        let (stop, to) = (shutdown.token(), waiting.clone());
+        let frames = bus.subscribe(reply_filter(&listener)).await.context("opening the inbox for answers")?;
+        let inbox = Inbox::new(listener);
+        let (stop, to, letters) = (shutdown.token(), inbox.clone(), bus.clone());
         shutdown.spawn("answers of the scheduler", async move {
-            tokio::select! { () = stop.cancelled() => {}, () = hand_out(inbox, to) => {} }
+            tokio::select! { () = stop.cancelled() => {}, () = to.hand_out(frames, &letters) => {} }
         });
-        Ok(Self { bus, listener, next: AtomicU64::new(0), waiting })
+        let post = Arc::new(Post { bus, inbox });
+        let (queue, queued) = mpsc::channel(QUEUE);
+        tokio::spawn(pack::publish_packed(post.clone(), queued));
+        Ok(Self { post, queue })
     }
 
     /// Publishes a request and waits for its answer; none when it is safely taken but the scheduler is silent.
+    /// Requests for runs that come while others are being stored share a message.
     pub(crate) async fn ask(&self, asked: Asked) -> Outcome<Option<Answer>> {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
         let (sender, answer) = oneshot::channel();
-        lock(&self.waiting).insert(number, sender);
-        let _forgets = Forget { number, waiting: &self.waiting };
+        let _place = match asked.verb {
+            Verb::Submit => self.queue(asked, sender).await?,
+            _ => self.post.publish(asked, sender).await?,
+        };
+        Ok(tokio::time::timeout(ANSWER_WAIT, answer).await.ok().and_then(Result::ok))
+    }
 
-        let reply_to = reply_subject(&asked.project, &format!("{}.{number}", self.listener));
+    async fn queue(&self, asked: Asked, answer: oneshot::Sender<Answer>) -> Outcome<Arc<Place>> {
+        let (taken, told) = oneshot::channel();
+        let gone = || Failure::new(ErrorCode::Internal, "requests are no longer published");
+        self.queue.send(Queued { asked, answer, taken }).await.map_err(|_| gone())?;
+        told.await.map_err(|_| gone())?
+    }
+}
+
+impl Post {
+    /// Publishes one request in a message of its own.
+    async fn publish(&self, asked: Asked, answer: oneshot::Sender<Answer>) -> Outcome<Arc<Place>> {
+        let place = self.inbox.wait_for_one(answer);
         let request = OutgoingRequest {
+            reply_to: Some(place.subject(&asked.project)),
             project: asked.project,
             verb: asked.verb,
             key: Some(asked.key),
-            reply_to: Some(reply_to.to_string()),
             traceparent: asked.traceparent,
             body: asked.body,
         };
         self.bus.publish_request(request).await.map_err(Failure::from)?;
-        Ok(tokio::time::timeout(ANSWER_WAIT, answer).await.ok().and_then(Result::ok))
+        Ok(place)
     }
-}
-
-/// Gives each answer to the request that waits for it; one that came too late is found in the records.
-async fn hand_out(mut inbox: Subscription, waiting: Waiting) {
-    while let Some(frame) = inbox.next().await {
-        let number = frame.subject.rsplit('.').next().and_then(|number| number.parse().ok());
-        let Some(sender) = number.and_then(|number: u64| lock(&waiting).remove(&number)) else { continue };
-        match serde_json::from_slice(&frame.payload) {
-            // The caller may have gone away.
-            Ok(answer) => drop(sender.send(answer)),
-            Err(error) => tracing::warn!(%error, subject = frame.subject, "an answer cannot be read"),
-        }
-    }
-}
-
-/// Takes a request out of the list however its caller ends.
-struct Forget<'a> {
-    number: u64,
-    waiting: &'a Waiting,
-}
-
-impl Drop for Forget<'_> {
-    fn drop(&mut self) {
-        lock(self.waiting).remove(&self.number);
-    }
-}
-
-fn lock(waiting: &Waiting) -> MutexGuard<'_, HashMap<u64, oneshot::Sender<Answer>>> {
-    waiting.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl From<BusError> for Failure {

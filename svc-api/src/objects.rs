@@ -2,6 +2,7 @@
 
 use std::io;
 use std::ops::Range;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use axum::body::Bytes;
@@ -21,6 +22,9 @@ use crate::problem::{Failure, Outcome};
 const TOKEN_S: i64 = 600;
 /// A caller waits meanwhile, so a gateway that is away is not waited for long.
 const ATTEMPTS: u32 = 3;
+/// Objects that are listed, and those of them that are removed side by side.
+const REMOVED_AT_ONCE: usize = 200;
+const SIDE_BY_SIDE: usize = 8;
 
 /// Bytes as they come.
 pub(crate) type ByteStream = BoxStream<'static, io::Result<Bytes>>;
@@ -86,9 +90,30 @@ impl Objects {
         })
     }
 
-    /// A small object, verified.
-    pub(crate) async fn whole(&self, key: &str, most_bytes: u64) -> Outcome<Bytes> {
-        Ok(self.reading(key)?.get_bytes(key, most_bytes).await?)
+    /// Removes all objects below a prefix, for about as long as `work_for`. Gives how many are gone, and whether that
+    /// was all.
+    pub(crate) async fn remove_below(&self, prefix: &str, work_for: Duration) -> Outcome<(u64, bool)> {
+        let own = vec![prefix.to_owned()];
+        let claims = StorageClaims {
+            sub: "api".to_owned(),
+            exp: expiry(),
+            read: own.clone(),
+            write: own,
+            delete: true,
+        };
+        let (client, until) = (self.with(claims)?, Instant::now() + work_for);
+        let mut removed = 0;
+        while Instant::now() < until {
+            let page = client.list_page(prefix, "", REMOVED_AT_ONCE).await?;
+            if page.items.is_empty() {
+                return Ok((removed, true));
+            }
+            let removals = page.items.iter().map(|entry| client.delete(&entry.key));
+            let removals: Vec<_> = removals.collect();
+            removed += removals.len() as u64;
+            stream::iter(removals).buffer_unordered(SIDE_BY_SIDE).try_collect::<Vec<()>>().await?;
+        }
+        Ok((removed, false))
     }
 
     /// Has the gateway try its back end.

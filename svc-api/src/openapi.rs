@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use aide::generate::in_context;
 use aide::openapi::{
-    Info, License, MediaType, OpenApi, ReferenceOr, Response, SchemaObject, SecurityScheme, StatusCode, Tag,
+    Header, HeaderStyle, Info, License, MediaType, OpenApi, Parameter, ParameterData,
+    ParameterSchemaOrContent, ReferenceOr, Response, SchemaObject, SecurityScheme, StatusCode, Tag,
 };
 use aide::transform::{TransformOpenApi, TransformOperation};
 use emboflow_protocol::{ErrorCode, Problem};
@@ -35,10 +36,21 @@ pub(crate) struct Doc {
 const EVERYWHERE: &[ErrorCode] = &[ErrorCode::RequestInvalid, ErrorCode::AuthRequired, ErrorCode::Internal];
 /// How every operation in a project may fail, too.
 pub(crate) const IN_PROJECT: &[ErrorCode] = &[ErrorCode::ProjectNotFound, ErrorCode::RecordsUnavailable];
+/// How every operation that reads a body may fail, too.
+pub(crate) const WITH_BODY: &[ErrorCode] = &[
+    ErrorCode::RequestMalformed,
+    ErrorCode::RequestTimeout,
+    ErrorCode::RequestTooLarge,
+    ErrorCode::RequestMediaType,
+];
+/// How every operation that changes something may fail, too.
+pub(crate) const WRITES: &[ErrorCode] = &[ErrorCode::AuthForbidden, ErrorCode::RequestRateLimited];
 /// How every request to the scheduler may fail, too.
 pub(crate) const AT_INTAKE: &[ErrorCode] = &[
     ErrorCode::RequestMalformed,
+    ErrorCode::RequestTimeout,
     ErrorCode::RequestTooLarge,
+    ErrorCode::RequestMediaType,
     ErrorCode::RequestKeyInvalid,
     ErrorCode::RequestKeyReused,
     ErrorCode::RequestRateLimited,
@@ -71,7 +83,11 @@ pub(crate) fn fails<'t, 'c>(
     }
     let schema = in_context(|ctx| ctx.schema.subschema_for::<Problem>());
     for (status, texts) in by_status {
-        let response = described(texts.join("; "), PROBLEM_JSON, schema.clone());
+        let mut response = described(texts.join("; "), PROBLEM_JSON, schema.clone());
+        if matches!(status, 408 | 429 | 503 | 507) {
+            let text = "Seconds after which the same request may be sent again.";
+            response.headers.insert("Retry-After".to_owned(), answer_header(text));
+        }
         insert(&mut operation, status, response);
     }
     operation
@@ -148,7 +164,9 @@ pub(crate) fn blank() -> OpenApi {
             title: "EmboFlow".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             description: Some(
-                "Every error is an RFC 9457 problem with a stable `code`. Lists are pages: pass `next` as `cursor`."
+                "Every error is an RFC 9457 problem with a stable `code`; its `type` is the code's entry in `/docs/errors`. \
+                 Lists are pages: pass `next` as `cursor`, or follow the `Link`. What is read has an `ETag`. Writing \
+                 requests above what may wait at once are answered with 429 and `Retry-After`."
                     .to_owned(),
             ),
             license: Some(License {
@@ -159,6 +177,77 @@ pub(crate) fn blank() -> OpenApi {
             ..Info::default()
         },
         ..OpenApi::default()
+    }
+}
+
+/// Documents an operation that needs no sign-in.
+pub(crate) fn open(mut operation: TransformOperation<'_>) -> TransformOperation<'_> {
+    operation.inner_mut().security = vec![Default::default()];
+    operation
+}
+
+/// Documents a header that an operation reads.
+pub(crate) fn takes_header<'t>(
+    mut operation: TransformOperation<'t>,
+    name: &str,
+    description: &str,
+) -> TransformOperation<'t> {
+    let header = ReferenceOr::Item(text_header(name, description));
+    operation.inner_mut().parameters.push(header);
+    operation
+}
+
+/// A header of a request.
+pub(crate) fn text_header(name: &str, description: &str) -> Parameter {
+    let parameter_data = ParameterData {
+        name: name.to_owned(),
+        description: Some(description.to_owned()),
+        required: false,
+        deprecated: None,
+        format: text_format(),
+        example: None,
+        examples: Default::default(),
+        explode: None,
+        extensions: Default::default(),
+    };
+    Parameter::Header { parameter_data, style: HeaderStyle::Simple }
+}
+
+/// A header of an answer.
+pub(crate) fn answer_header(description: &str) -> ReferenceOr<Header> {
+    ReferenceOr::Item(Header {
+        description: Some(description.to_owned()),
+        style: HeaderStyle::Simple,
+        required: false,
+        deprecated: None,
+        format: text_format(),
+        example: None,
+        examples: Default::default(),
+        extensions: Default::default(),
+    })
+}
+
+fn text_format() -> ParameterSchemaOrContent {
+    let json_schema = schemars::json_schema!({ "type": "string" });
+    ParameterSchemaOrContent::Schema(SchemaObject { json_schema, example: None, external_docs: None })
+}
+
+/// What every operation has that reads a thing: an `ETag`, and the answer to who has it already.
+pub(crate) fn tagged_answers(api: &mut OpenApi) {
+    let items = api.paths.iter_mut().flat_map(|paths| paths.paths.values_mut());
+    for operation in items.filter_map(|item| item.as_item_mut()?.get.as_mut()) {
+        let ok = StatusCode::Code(200);
+        let responses = &mut operation.responses.get_or_insert_default().responses;
+        let Some(ReferenceOr::Item(answer)) = responses.get_mut(&ok) else { continue };
+        if answer.content.keys().any(|media| media == "text/event-stream") {
+            continue;
+        }
+        let tag = "Names this content, where it is known before it is sent.";
+        answer.headers.insert("ETag".to_owned(), answer_header(tag));
+        let known = Response { description: "The caller has it already.".to_owned(), ..Response::default() };
+        responses.insert(StatusCode::Code(304), ReferenceOr::Item(known));
+        let known = text_header("If-None-Match", "ETags that the caller has.");
+        operation.parameters.push(ReferenceOr::Item(known));
     }
 }
 

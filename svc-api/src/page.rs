@@ -2,11 +2,12 @@
 
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
 use emboflow_protocol::ErrorCode;
 use rust_embed::{EmbeddedFile, RustEmbed};
 
+use crate::conditional::tag_of_digest;
 use crate::problem::Failure;
 
 #[derive(RustEmbed)]
@@ -66,20 +67,12 @@ fn find(path: &str) -> Option<(String, EmbeddedFile)> {
 
 fn answer(name: &str, file: EmbeddedFile, wanted: &HeaderMap) -> Response {
     let (encoding, file) = packed(name, wanted).unwrap_or((None, file));
-    let digest: String = file.metadata.sha256_hash()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-    let tag = format!("\"{digest}\"");
-    let is_known = wanted.get(header::IF_NONE_MATCH).is_some_and(|known| {
-        known.to_str().is_ok_and(|known| known.split(',').any(|known| known.trim() == tag))
-    });
+    let tag = tag_of_digest(&file.metadata.sha256_hash());
     let body = match file.data {
-        _ if is_known => Body::empty(),
         std::borrow::Cow::Borrowed(bytes) => Body::from(Bytes::from_static(bytes)),
         std::borrow::Cow::Owned(bytes) => Body::from(bytes),
     };
     let mut response = Response::new(body);
-    if is_known {
-        *response.status_mut() = StatusCode::NOT_MODIFIED;
-    }
     let headers = response.headers_mut();
     let kind = mime_guess::from_path(name).first_or_octet_stream();
     let kind = if kind.type_() == mime_guess::mime::TEXT {
@@ -88,7 +81,7 @@ fn answer(name: &str, file: EmbeddedFile, wanted: &HeaderMap) -> Response {
         kind.to_string()
     };
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_str(&kind).expect("media types are ASCII"));
-    headers.insert(header::ETAG, HeaderValue::from_str(&tag).expect("hex digits are a valid header"));
+    headers.insert(header::ETAG, tag);
     headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
     let keep = if name.starts_with(HASHED) { FOR_EVER } else { ASK_AGAIN };
     headers.insert(header::CACHE_CONTROL, keep);

@@ -26,6 +26,19 @@ impl Failure {
         Self(Box::new(Problem::new(code, detail)))
     }
 
+    /// A word that is none of those that are known.
+    pub(crate) fn unknown(what: &str, word: &str, known: &[&str]) -> Self {
+        let shown: String = word.chars().take(80).collect();
+        let there = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        let detail = format!("'{shown}' is no {what}; there is {there}");
+        match emboflow_model::workflow::nearest(word, known.iter().copied()) {
+            Some(nearest) => {
+                Self::new(ErrorCode::RequestInvalid, detail).with_hint(format!("did you mean `{nearest}`?"))
+            }
+            None => Self::new(ErrorCode::RequestInvalid, detail),
+        }
+    }
+
     /// A failure of something behind the API; the cause goes to the logs, its text to the caller as well.
     pub(crate) fn behind(code: ErrorCode, cause: impl fmt::Display) -> Self {
         let cause = format!("{cause:#}");

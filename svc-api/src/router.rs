@@ -1,23 +1,28 @@
 //! Every route, and the layers around them.
 
 use aide::axum::ApiRouter;
-use aide::axum::routing::{delete_with, get_with, post_with, put_with};
+use aide::axum::routing::{ApiMethodRouter, delete_with, get_with, post_with, put_with};
 use aide::openapi::OpenApi;
+use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{DefaultBodyLimit, RawPathParams, Request, State};
-use axum::http::header;
+use axum::http::{Method, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::{Router, routing::get};
+use axum::routing::get;
+use emboflow_model::WorkflowName;
 use emboflow_protocol::ErrorCode;
 use emboflow_protocol::stream::MAX_REQUEST_BYTES;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::app::App;
+use crate::extract::Params;
+use crate::known_query::KnownQueries;
 use crate::problem::Failure;
+use crate::routes::place::{InProject, OfWorkflow};
 use crate::routes::{artifacts, events, executors, logs, requests, runs, session, system, tasks, workflows};
-use crate::{measure, openapi, page, sign_in};
+use crate::{admission, conditional, error_page, known_query, measure, openapi, page, paged, sign_in};
 
 const PROJECT: &str = "/api/v1/projects/{project}";
 const RUN: &str = "/api/v1/projects/{project}/runs/{run}";
@@ -37,23 +42,30 @@ pub(crate) fn documented() -> (Routes, OpenApi) {
     openapi::prepare();
     let open = of_session().finish_api(&mut document);
     openapi::plain_paths(&mut document);
+    openapi::tagged_answers(&mut document);
     (Routes { guarded, open }, document)
 }
 
 /// The service that answers everything.
 pub(crate) fn serving(app: App) -> Router {
     let (Routes { guarded, open }, document) = documented();
+    let known_queries = KnownQueries::of(&document);
     let document = Bytes::from(serde_json::to_vec(&document).expect("the document is plain data"));
     let document = get(move || async move { ([(header::CONTENT_TYPE, "application/json")], document) });
     guarded
+        .route_layer(from_fn_with_state(app.clone(), admission::admit))
+        .route_layer(from_fn(paged::link))
+        .route_layer(from_fn_with_state(known_queries, known_query::check))
         .route_layer(from_fn_with_state(app.clone(), known_project))
         .route_layer(from_fn_with_state(app.clone(), sign_in::require))
         .merge(open)
         .route("/api/openapi.json", document)
+        .route("/docs/errors", get(error_page::show))
         .with_state(app.clone())
         .merge(app.health.router())
         .fallback(page::serve)
         .method_not_allowed_fallback(no_method)
+        .layer(from_fn(conditional::answer))
         .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
         .layer(CatchPanicLayer::custom(measure::panicked))
         .layer(from_fn(measure::observe))
@@ -63,6 +75,10 @@ fn global() -> ApiRouter<App> {
     ApiRouter::new()
         .api_route("/api/v1/events", get_with(events::stream::stream, events::stream::document))
         .api_route("/api/v1/executors", get_with(executors::list::list, executors::list::document))
+        .api_route(
+            "/api/v1/executors/{executor}/forget",
+            post_with(executors::forget::forget, executors::forget::document),
+        )
         .api_route("/api/v1/system", get_with(system::show::show, system::show::document))
 }
 
@@ -74,18 +90,41 @@ fn of_project() -> ApiRouter<App> {
             post_with(runs::submit::submit, runs::submit::document)
                 .get_with(runs::list::list, runs::list::document),
         )
+        .api_route(&path("/runs/batch"), post_with(runs::batch::batch, runs::batch::document))
         .api_route(&path("/runs/counts"), get_with(runs::counts::counts, runs::counts::document))
         .api_route(&path("/requests/{key}"), get_with(requests::show::show, requests::show::document))
         .api_route(&path("/workflows"), get_with(workflows::list::list, workflows::list::document))
         .api_route(
             &path("/workflows/validate"),
-            post_with(workflows::validate::validate, workflows::validate::document),
+            post_with(workflows::validate::validate, workflows::validate::document)
+                .merge(workflow_named_validate()),
         )
         .api_route(
             &path("/workflows/{workflow}"),
             put_with(workflows::apply::apply, workflows::apply::document)
                 .get_with(workflows::show::show, workflows::show::document),
         )
+}
+
+/// A workflow may have the name of the address beside it.
+fn workflow_named_validate() -> ApiMethodRouter<App> {
+    let named = |InProject { project }| {
+        let workflow = WorkflowName::new("validate").expect("`validate` has the form of a name");
+        Params(OfWorkflow { project, workflow })
+    };
+    let show = move |app, Params(place), query| workflows::show::show(app, named(place), query);
+    let apply =
+        move |app, Params(place), wanted, body| workflows::apply::apply(app, named(place), wanted, body);
+    get_with(show, |operation| {
+        workflows::show::document(operation)
+            .id("showWorkflowNamedValidate")
+            .summary("Show the workflow `validate`")
+    })
+    .put_with(apply, |operation| {
+        workflows::apply::document(operation)
+            .id("applyWorkflowNamedValidate")
+            .summary("Keep the workflow `validate`")
+    })
 }
 
 fn of_runs() -> ApiRouter<App> {
@@ -141,7 +180,11 @@ async fn known_project(
     }
 }
 
-async fn no_method(request: Request) -> Failure {
+/// Which methods an address takes is in the `Allow` of either answer.
+async fn no_method(request: Request) -> Response {
+    if request.method() == Method::OPTIONS {
+        return StatusCode::NO_CONTENT.into_response();
+    }
     let detail = format!("{} does not take {}", request.uri().path(), request.method());
-    Failure::new(ErrorCode::MethodNotAllowed, detail)
+    Failure::new(ErrorCode::MethodNotAllowed, detail).into_response()
 }

@@ -10,15 +10,18 @@ use emboflow_model::ProjectName;
 use emboflow_records::SharedRecords;
 use emboflow_service::{Health, Shutdown};
 use tokio::net::TcpListener;
+use tokio::sync::Mutex;
 
+use crate::admission::Admission;
 use crate::app::{App, Parts, now};
 use crate::config::Config;
 use crate::intake::Intake;
 use crate::live::executors::Executors;
 use crate::live::feed::Feed;
+use crate::live::progress::Pulls;
 use crate::objects::Objects;
-use crate::router;
 use crate::sign_in::SignIn;
+use crate::{removal, router};
 
 const CHECK_TIMEOUT: Duration = Duration::from_secs(3);
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -82,6 +85,8 @@ pub async fn start_on(
     let intake = Intake::start(bus.clone(), shutdown).await?;
     let feed = Feed::start(&bus, records.clone(), shutdown).await?;
     let executors = Executors::start(&bus, feed.clone(), shutdown).await?;
+    let pulls = Pulls::start(&bus, feed.clone(), shutdown).await?;
+    removal::serve(bus.clone(), records.clone(), objects.clone(), shutdown);
     register(bus.clone(), address, shutdown);
     let app = App::new(Parts {
         instance: config.instance,
@@ -91,9 +96,12 @@ pub async fn start_on(
         records,
         bus,
         objects,
+        admission: Admission::new(config.waiting_bytes),
         intake,
+        putting_workflows: Mutex::default(),
         feed,
         executors,
+        pulls,
         health: health.clone(),
         shutdown: shutdown.clone(),
     });

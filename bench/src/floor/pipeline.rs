@@ -66,7 +66,8 @@ impl Pipeline {
 
     /// Publishes so many requests, about so many in a message; done when they are on disk.
     pub(crate) async fn request(&self, count: usize, a_message: usize) -> anyhow::Result<()> {
-        let payload = format!("{a_message:<width$}", width = REQUEST_BYTES * a_message);
+        let mut payload = a_message.to_string();
+        payload.extend(std::iter::repeat_n(' ', REQUEST_BYTES * a_message));
         publish_all(&self.jetstream, REQUESTS, payload.into(), count.div_ceil(a_message)).await
     }
 

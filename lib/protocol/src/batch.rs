@@ -26,7 +26,7 @@ pub struct BatchBody {
 #[serde(deny_unknown_fields)]
 pub struct BatchRequest {
     /// Its idempotency key: what the header of a single request says.
-    #[schemars(length(min = 1, max = 200))]
+    #[schemars(length(min = 1, max = 200), regex(pattern = r"^[!-~]+$"))]
     pub key: String,
     /// What the body of a single request says, kept as it was written: its digest tells two requests under a key apart.
     #[schemars(with = "SubmitBody")]

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use emboflow_bus::{Bus, HeartbeatChange, Heartbeats};
+use emboflow_bus::{Bus, Garbage, HeartbeatChange, Heartbeats};
 use emboflow_model::executor::{ExecutorState, Heartbeat};
 use emboflow_model::{ExecutorId, Timestamp};
 use emboflow_protocol::http::ExecutorView;
@@ -37,7 +37,10 @@ impl Executors {
     /// Watches the heartbeats, and tells listeners of each and of each that fails to come.
     pub(crate) async fn start(bus: &Bus, feed: Feed, shutdown: &Shutdown) -> Result<Self> {
         let executors = Self::default();
-        let heartbeats = bus.watch_heartbeats().await.context("watching the executors' heartbeats")?;
+        let heartbeats = bus
+            .watch_heartbeats(Garbage::PassOver, Duration::MAX)
+            .await
+            .context("watching the executors' heartbeats")?;
         let (own, stop) = (executors.clone(), shutdown.token());
         shutdown.spawn("heartbeats of executors", async move {
             tokio::select! { () = stop.cancelled() => {}, () = own.watch(heartbeats, feed) => {} }
@@ -83,7 +86,7 @@ impl Table {
             HeartbeatChange::Gone(executor) => {
                 let mut seen = self.0.remove(&executor)?;
                 seen.heartbeat.state = ExecutorState::Stopped;
-                Some(seen.view(now))
+                Some(ExecutorView { forgotten: true, ..seen.view(now) })
             }
             HeartbeatChange::Seen(heartbeat) => {
                 let at = match self.0.get(&heartbeat.executor) {
@@ -131,6 +134,7 @@ impl Seen {
             online: self.heartbeat.state != ExecutorState::Stopped && self.is_fresh(now),
             age_ms: now.ms_since(self.at),
             heartbeat: self.heartbeat.clone(),
+            forgotten: false,
         }
     }
 }
@@ -171,6 +175,6 @@ mod tests {
         assert!(!table.take(seen(1_000), Timestamp(100_000)).unwrap().online);
         let gone =
             table.take(HeartbeatChange::Gone(ExecutorId::new("e1").unwrap()), Timestamp(100_001)).unwrap();
-        assert!(!gone.online && table.0.is_empty());
+        assert!(gone.forgotten && !gone.online && table.0.is_empty());
     }
 }

@@ -130,7 +130,7 @@ impl Follower {
 
     /// Hands out what the records have after the last known place; `seq` has been seen and so is in the log.
     async fn catch_up(&mut self, seq: u64) {
-        let through = match missed(self.records.as_ref(), self.order.last()).await {
+        let through = match missed(self.records.as_ref(), self.order.last(), &|_| true).await {
             Ok(Missed::Events { frames, through }) => {
                 frames.into_iter().for_each(|frame| self.feed.send(frame));
                 through

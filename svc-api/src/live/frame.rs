@@ -3,6 +3,7 @@
 use axum::body::Bytes;
 use emboflow_model::{ProjectName, RunId};
 use emboflow_protocol::event::Event;
+use emboflow_protocol::progress::Progress;
 use serde::{Deserialize, Serialize};
 
 /// A message with what listeners filter by.
@@ -53,6 +54,15 @@ impl Frame {
             about: Some((event.data.project.clone(), event.subject)),
             seq: Some(seq),
             bytes: message("run", Some(seq), &json(event)),
+        }
+    }
+
+    /// The frame of an attempt's progress, which has no place in the log.
+    pub(crate) fn of_progress(progress: &Progress) -> Self {
+        Self {
+            about: Some((progress.project.clone(), progress.attempt.run)),
+            seq: None,
+            bytes: message("progress", None, &json(progress)),
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use emboflow_bus::Subscription;
-use emboflow_model::{AttemptId, ProjectName, RunId};
+use emboflow_model::{AttemptId, ProjectName, RunId, Transition};
 use emboflow_protocol::http::Hello;
 use futures::future::OptionFuture;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
@@ -16,6 +16,7 @@ use super::feed::Resync;
 use super::frame::{Frame, json, message, sign_of_life};
 use super::missed::{Missed, missed};
 use crate::app::App;
+use crate::log::lossy::LossyFrames;
 use crate::log::text::TextFrames;
 use crate::measure::SSE_CLIENTS;
 
@@ -72,12 +73,14 @@ pub(crate) fn open(app: App, wish: Wish) -> Body {
 
 impl Listener {
     async fn speak(mut self) -> Result<(), Gone> {
+        // Taken from now on, however slowly the listener reads.
+        let log = self.wish.log.take();
+        let mut log = log.map(|(attempt, frames)| (TextFrames::new(attempt), LossyFrames::of(frames)));
         let hello = Hello { seq: self.last, version: env!("CARGO_PKG_VERSION").to_owned() };
         self.send(message("hello", Some(self.last), &json(&hello))).await?;
         if self.wish.after.is_some() {
             self.say_missed().await?;
         }
-        let mut log = self.wish.log.take().map(|(attempt, frames)| (TextFrames::new(attempt), frames));
         let mut alive = tokio::time::interval(ALIVE_EVERY);
         alive.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let gone = self.to.clone();
@@ -109,13 +112,21 @@ impl Listener {
     }
 
     async fn say_missed(&mut self) -> Result<(), Gone> {
-        match missed(self.app.records.as_ref(), self.last).await {
+        let (project, run) = (self.wish.project.clone(), self.wish.run);
+        let wants = move |transition: &Transition| {
+            project.as_ref().is_none_or(|wanted| *wanted == transition.project)
+                && run.is_none_or(|wanted| wanted == transition.run)
+        };
+        match missed(self.app.records.as_ref(), self.last, &wants).await {
             Ok(Missed::Events { frames, through }) => {
-                let mut piece = Vec::new();
-                for frame in frames.iter().filter(|frame| self.wants(frame)) {
-                    piece.extend_from_slice(&frame.bytes);
-                }
                 self.reach(through);
+                let mut piece = Vec::new();
+                for frame in frames {
+                    piece.extend_from_slice(&frame.bytes);
+                    if piece.len() >= PIECE_BYTES {
+                        self.send(std::mem::take(&mut piece).into()).await?;
+                    }
+                }
                 self.send(piece.into()).await
             }
             Ok(Missed::Everything { through }) => {

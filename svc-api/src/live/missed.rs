@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use emboflow_model::{LogEntry, RunId, TaskKey, Timestamp};
+use emboflow_model::{LogEntry, RunId, TaskKey, Timestamp, Transition};
 use emboflow_protocol::event::Event;
-use emboflow_records::{Records, RecordsError};
+use emboflow_records::{Cursor, Records, RecordsError};
 
 use super::frame::Frame;
 
@@ -13,6 +13,8 @@ pub(crate) const SHARD: u32 = 0;
 /// Who is further behind reads the lists again; that is less work for everybody.
 const MOST_ENTRIES: u64 = 5_000;
 const PAGE: u32 = 500;
+/// Changed runs that are read one by one.
+const MOST_RUNS: usize = 500;
 /// Changed tasks of a run that are read one by one.
 const MOST_TASKS: usize = 16;
 
@@ -33,10 +35,16 @@ pub(crate) enum Missed {
     },
 }
 
-/// Reads what came after a place of the log.
-pub(crate) async fn missed(records: &dyn Records, after: u64) -> Result<Missed, RecordsError> {
+/// Reads what came after a place of the log, of the runs that somebody wants to hear of.
+pub(crate) async fn missed(
+    records: &dyn Records,
+    after: u64,
+    wants: &(dyn Fn(&Transition) -> bool + Send + Sync),
+) -> Result<Missed, RecordsError> {
     let newest = records.last_seq(SHARD).await?;
-    if after > newest || newest - after > MOST_ENTRIES {
+    // What was removed since cannot be told.
+    let kept_after = records.cursor(SHARD, Cursor::Removed).await?;
+    if after > newest || after < kept_after || newest - after > MOST_ENTRIES {
         return Ok(Missed::Everything { through: newest });
     }
     let mut changed: BTreeMap<RunId, Changed> = BTreeMap::new();
@@ -45,8 +53,11 @@ pub(crate) async fn missed(records: &dyn Records, after: u64) -> Result<Missed, 
         let entries = records.log_after(SHARD, through, PAGE).await?;
         let Some(last) = entries.last() else { break };
         through = last.seq();
-        for entry in &entries {
-            note(&mut changed, entry);
+        for transition in entries.iter().filter_map(transition).filter(|transition| wants(transition)) {
+            note(&mut changed, transition);
+        }
+        if changed.len() > MOST_RUNS {
+            return Ok(Missed::Everything { through: newest.max(through) });
         }
     }
     let mut changed: Vec<_> = changed.into_iter().collect();
@@ -69,8 +80,14 @@ struct Changed {
     tasks: BTreeSet<TaskKey>,
 }
 
-fn note(changed: &mut BTreeMap<RunId, Changed>, entry: &LogEntry) {
-    let LogEntry::Transition(transition) = entry else { return };
+fn transition(entry: &LogEntry) -> Option<&Transition> {
+    match entry {
+        LogEntry::Transition(transition) => Some(transition),
+        LogEntry::Rejection(_) => None,
+    }
+}
+
+fn note(changed: &mut BTreeMap<RunId, Changed>, transition: &Transition) {
     let changed = changed.entry(transition.run).or_default();
     changed.seq = transition.seq;
     changed.at = transition.at;

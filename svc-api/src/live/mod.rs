@@ -6,3 +6,4 @@ pub(crate) mod frame;
 pub(crate) mod listener;
 pub(crate) mod missed;
 mod order;
+pub(crate) mod progress;

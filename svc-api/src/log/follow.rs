@@ -7,12 +7,13 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use emboflow_bus::{Frame as BusFrame, Replay};
 use emboflow_model::AttemptId;
-use futures::StreamExt;
 use futures::future::OptionFuture;
+use futures::{Stream, StreamExt, stream};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 
+use super::lossy::LossyFrames;
 use super::place::{self, LogState, Place};
 use super::read::{Log, archive_of, unseen};
 use crate::app::App;
@@ -55,11 +56,12 @@ pub(crate) fn body(app: App, place: Place, log: Log, from: u64, last: Option<u64
 
 impl Follower {
     async fn follow(mut self, mut log: Log, mut changes: Changes) -> Result<(), Ended> {
+        // Taken from now on, however slowly the caller reads.
+        let mut live = log.live.take().map(|live| LossyFrames::of(frames(live)));
         self.send_part(&log, log.end).await?;
         if log.is_sealed || self.is_done() {
             return Ok(());
         }
-        let mut live = log.live.take();
         drop(log);
         let gone = self.to.clone();
         let mut gap = tokio::time::interval(GAP_EVERY);
@@ -67,7 +69,7 @@ impl Follower {
         loop {
             tokio::select! {
                 () = gone.closed() => return Err(Ended),
-                Some(frame) = OptionFuture::from(live.as_mut().map(Replay::next)) => match frame {
+                Some(frame) = OptionFuture::from(live.as_mut().map(LossyFrames::next)) => match frame {
                     Some(frame) => has_gap |= self.take(&frame).await?,
                     None => (live, has_gap) = (None, true),
                 },
@@ -182,6 +184,10 @@ impl Follower {
     fn is_done(&self) -> bool {
         self.last.is_some_and(|last| self.next >= last)
     }
+}
+
+fn frames(live: Replay) -> impl Stream<Item = BusFrame> {
+    stream::unfold(live, async |mut live| live.next().await.map(|frame| (frame, live)))
 }
 
 /// Whether an event has the attempt's task among those that changed, or leaves tasks out.

@@ -3,6 +3,7 @@
 mod archive;
 pub(crate) mod follow;
 pub(crate) mod lines;
+pub(crate) mod lossy;
 pub(crate) mod place;
 pub(crate) mod read;
 pub(crate) mod text;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use emboflow_bus::Replay;
-use emboflow_model::AttemptId;
 use emboflow_model::object_key::log_prefix;
+use emboflow_model::{AttemptId, LogSeal};
 use emboflow_protocol::log::live_subject;
 use emboflow_protocol::stream::LOGS;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -49,7 +49,11 @@ impl Log {
             LogState::None => Ok(Self::new(objects, Archive::default(), 0)),
             LogState::Sealed(seal) => {
                 let archive = archive_of(&objects, &seal.prefix).await?;
-                let end = seal.size_bytes.min(archive.end());
+                let end = match seal.truncated.as_deref() {
+                    // Nobody was there to say how long it became: it is what was archived.
+                    Some(LogSeal::EXECUTOR_LOST) => archive.end(),
+                    _ => seal.size_bytes.min(archive.end()),
+                };
                 let lost = (end < seal.size_bytes).then(|| {
                     tracing::warn!(prefix = seal.prefix, end, "a sealed log is not whole in storage");
                     "storage".to_owned()

@@ -22,5 +22,5 @@ pub(super) fn numeric_cursor<N: std::str::FromStr>(cursor: Option<&str>) -> Outc
             |_| Failure::new(ErrorCode::RequestInvalid, format!("'{text}' is not a cursor of this list"));
         text.parse::<N>().map_err(|_| ()).map_err(refuse)
     };
-    cursor.map(read).transpose()
+    cursor.filter(|text| !text.is_empty()).map(read).transpose()
 }

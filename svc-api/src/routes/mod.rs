@@ -5,7 +5,7 @@ pub(crate) mod events;
 pub(crate) mod executors;
 mod limit;
 pub(crate) mod logs;
-mod place;
+pub(crate) mod place;
 pub(crate) mod requests;
 pub(crate) mod runs;
 pub(crate) mod session;

@@ -1,6 +1,6 @@
 //! What the paths of the API name.
 
-use emboflow_model::{ProjectName, RunId, TaskKey, WorkflowName};
+use emboflow_model::{ExecutorId, ProjectName, RunId, TaskKey, WorkflowName};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -66,6 +66,13 @@ pub(crate) struct OfWorkflow {
     pub(crate) project: ProjectName,
     /// The workflow's name.
     pub(crate) workflow: WorkflowName,
+}
+
+/// `…/executors/{executor}`
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct OfExecutor {
+    /// The executor.
+    pub(crate) executor: ExecutorId,
 }
 
 /// `…/requests/{key}`

@@ -70,13 +70,21 @@ async fn a_file_is_streamed_whole_or_in_part_and_cannot_act_as_a_page_of_ours() 
     assert_eq!(html.headers()["x-content-type-options"], "nosniff");
     let tag = html.headers()["etag"].to_str().unwrap().to_owned();
     assert_eq!(html.text().await.unwrap(), "<h1>digits</h1>");
-    let known = get("site/index.html").header("if-none-match", tag).send().await.unwrap();
+    let known = get("site/index.html").header("if-none-match", &tag).send().await.unwrap();
     assert_eq!((known.status(), known.text().await.unwrap().as_str()), (StatusCode::NOT_MODIFIED, ""));
 
     let part = get("site/index.html").header("range", "bytes=4-9").send().await.unwrap();
     assert_eq!(part.status(), StatusCode::PARTIAL_CONTENT);
     assert_eq!(part.headers()["content-range"], "bytes 4-9/15");
     assert_eq!(part.text().await.unwrap(), "digits");
+    let mine = get("site/index.html").header("range", "bytes=4-9").header("if-range", &tag);
+    assert_eq!(mine.send().await.unwrap().status(), StatusCode::PARTIAL_CONTENT);
+    let other = get("site/index.html").header("range", "bytes=4-9").header("if-range", "\"other\"");
+    assert_eq!(
+        other.send().await.unwrap().text().await.unwrap(),
+        "<h1>digits</h1>",
+        "a part of another file"
+    );
     let beyond = get("site/index.html").header("range", "bytes=99-").send().await.unwrap();
     assert_eq!(beyond.status(), StatusCode::RANGE_NOT_SATISFIABLE);
 

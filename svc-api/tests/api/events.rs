@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use emboflow_model::executor::Heartbeat;
-use emboflow_model::{AttemptId, LogEntry, Timestamp, Transition};
+use emboflow_model::{AttemptId, ImagePull, LogEntry, Timestamp, Transition};
 use emboflow_protocol::Message as _;
+use emboflow_protocol::progress::Progress;
 use reqwest::StatusCode;
 use serde_json::json;
 
@@ -65,6 +66,23 @@ async fn a_broken_stream_goes_on_with_what_it_missed() {
     world.decide(entries(&[&next])).await;
     world.bus.publish(&event(&[&other, &next])).await.unwrap();
     assert_eq!(stream.next_of("run").await.id, Some(5));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_resumed_stream_is_told_of_the_runs_it_wants_unless_they_are_too_many() {
+    let world = World::start().await;
+    let mut history = History::new();
+    let others: Vec<_> =
+        (0..600).map(|n| history.accept("default", &format!("k{n}"), b"{}", &[("train", None)])).collect();
+    let wanted = history.accept("lab", "k", b"{}", &[("train", None)]);
+    world.decide(entries(&others.iter().chain([&wanted]).collect::<Vec<_>>())).await;
+
+    let (mut lab, _) = EventStream::open(&world, "?project=lab&after=0", None).await;
+    assert_eq!(lab.next().await.id, Some(601));
+    let (mut all, _) = EventStream::open(&world, "?after=0", None).await;
+    let first = all.next().await;
+    assert_eq!((first.kind.as_str(), first.id), ("resync", Some(601)), "too many to be told one by one");
     world.end().await;
 }
 
@@ -184,6 +202,71 @@ async fn the_stream_also_carries_executors_and_the_live_log_that_was_asked_for()
 
     let unknown = "/api/v1/events?log=run-01jd8v7m2kq3x5w9c0hn4tz6ap.train.1";
     assert_eq!(world.get(unknown).await.0, StatusCode::NOT_FOUND);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn the_stream_and_the_task_show_how_far_an_image_is_until_it_is_there() {
+    let world = World::start().await;
+    let mut history = History::new();
+    let first = history.accept("default", "k1", b"{}", &[("train", None)]);
+    let running = history.dispatch(&first, "train");
+    world.decide(entries(&[&first, &running])).await;
+    let (mut stream, _) = EventStream::open(&world, &format!("?run={}", first.run), None).await;
+    let (mut other, _) = EventStream::open(&world, "?project=lab", None).await;
+    let attempt = AttemptId { run: first.run, task: "train".parse().unwrap(), number: 1 };
+    let pull = ImagePull {
+        image: "debian:12".to_owned(),
+        layers_done: 1,
+        layers_total: 5,
+        bytes_done: 34 << 20,
+        bytes_total: Some(80 << 20),
+    };
+    let mut progress = Progress { project: first.project.clone(), attempt, pull: Some(pull.clone()) };
+    // Lossy: the first ones are lost until the server has the subscription.
+    let said = until("the subscription", async || {
+        world.bus.publish_live(&progress).await;
+        tokio::time::timeout(Duration::from_millis(50), stream.next_of("progress")).await.ok()
+    })
+    .await;
+    assert_eq!((said.id, said.data), (None, serde_json::to_value(&progress).unwrap()));
+    let pull = serde_json::to_value(pull).unwrap();
+    let path = format!("/api/v1/projects/default/runs/{}/tasks", first.run);
+    until("the task shows it", async || {
+        let (_, tasks) = world.get(&path).await;
+        (tasks["items"][0]["attempts"][0]["pull"] == pull).then_some(())
+    })
+    .await;
+    let (_, task) = world.get(&format!("{path}/train")).await;
+    assert_eq!(task["attempts"][0]["pull"], pull);
+
+    progress.pull = None;
+    world.bus.publish_live(&progress).await;
+    while stream.next_of("progress").await.data.get("pull").is_some() {}
+    until("nothing is pulled any more", async || {
+        let (_, task) = world.get(&format!("{path}/train")).await;
+        task["attempts"][0].get("pull").is_none().then_some(())
+    })
+    .await;
+
+    let second = history.accept("lab", "k2", b"{}", &[("train", None)]);
+    world.decide(entries(&[&second])).await;
+    world.bus.publish(&event(&[&second])).await.unwrap();
+    assert_eq!(other.next().await.kind, "run", "nothing of another project comes");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn garbage_on_a_subject_of_progress_is_a_dead_letter() {
+    let world = World::start().await;
+    let subject = "emboflow.progress.default.run-01jd8v7m2kq3x5w9c0hn4tz6ap.train.1";
+    let letter = until("the dead letter", async || {
+        world.bus.reply(subject, &json!({"data": "garbage"})).await.unwrap();
+        let letters = world.bus.dead_letters(10).await.unwrap_or_default();
+        letters.into_iter().find(|letter| letter.subject == subject)
+    })
+    .await;
+    assert_eq!(letter.reason, "unreadable_progress");
     world.end().await;
 }
 

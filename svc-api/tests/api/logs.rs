@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use emboflow_model::object_key::log_chunk;
-use emboflow_model::{AttemptId, LogEntry, Transition};
+use emboflow_model::{AttemptId, LogEntry, LogSeal, Transition};
 use reqwest::{Method, StatusCode};
 
 use crate::support::{History, World, attempt_end, event, prefix, seal, soon};
@@ -154,6 +154,23 @@ async fn a_followed_log_goes_on_until_the_attempt_is_over_and_misses_nothing() {
     assert_eq!(text, "one\ntwo\nthree\nfour\nfive\n");
     let rest = soon("the end of the log", response.chunk()).await.unwrap();
     assert_eq!(rest, None);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_lost_executors_log_is_what_was_stored_of_it() {
+    let world = World::start().await;
+    let mut history = History::new();
+    let story = running(&world, &mut history).await;
+    story.put(&world, 0, "one\n").await;
+    story.put(&world, 4, "two\n").await;
+    let lost = LogSeal { truncated: Some(LogSeal::EXECUTOR_LOST.to_owned()), ..seal(&story.prefix, 0) };
+    let ended = history.succeed(&story.running, "train[0]", attempt_end(Some(lost), vec![]));
+    world.decide(vec![LogEntry::Transition(ended)]).await;
+    let response = world.request(Method::GET, &story.path).send().await.unwrap();
+    assert_eq!(response.headers()["emboflow-log-sealed"], "true");
+    assert_eq!(response.headers()["emboflow-log-truncated"], "executor_lost");
+    assert_eq!(response.text().await.unwrap(), "one\ntwo\n");
     world.end().await;
 }
 

@@ -3,10 +3,15 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod artifacts;
+mod errors;
 mod events;
+mod lists;
 mod logs;
 mod reading;
 mod refusals;
+mod removal;
+mod requests;
 mod session;
 mod submitting;
 mod support;
+mod validators;

@@ -200,6 +200,7 @@ async fn what_the_api_answers_is_in_its_document() {
             assert!(ids.insert(operation["operationId"].as_str().unwrap().to_owned()), "{name}");
             let responses = operation["responses"].as_object().unwrap();
             assert!(responses.keys().any(|status| status.starts_with(['2', '3'])), "{name}");
+            assert_eq!(operation["security"].is_array(), path == "/session", "{name}: who needs no sign-in");
             for (status, response) in responses {
                 assert_ne!(response["description"], "", "{name} {status}");
                 if status.starts_with(['4', '5']) {
@@ -208,6 +209,13 @@ async fn what_the_api_answers_is_in_its_document() {
                         "{name} {status}"
                     );
                 }
+            }
+            if method == "get" && operation["responses"]["200"]["content"]["application/json"].is_object() {
+                assert!(operation["responses"]["200"]["headers"]["ETag"].is_object(), "{name}");
+                assert!(responses.contains_key("304"), "{name}");
+            }
+            if path.starts_with("/api/v1/") && method != "get" {
+                assert!(operation["responses"]["429"]["headers"]["Retry-After"].is_object(), "{name}");
             }
             if path.starts_with("/api/v1/projects/") {
                 assert!(responses.contains_key("401") && responses.contains_key("404"), "{name}");

@@ -83,3 +83,68 @@ async fn nothing_below_api_is_told_to_strangers() {
     assert_eq!((status, document["openapi"].as_str()), (StatusCode::OK, Some("3.1.0")));
     world.end().await;
 }
+
+#[tokio::test]
+async fn a_wrong_method_is_told_the_right_ones() {
+    let world = World::start().await;
+    for (path, allowed) in [(RUNS, "GET,HEAD,POST"), ("/api/v1/system", "GET,HEAD")] {
+        for method in [Method::DELETE, Method::PATCH, Method::OPTIONS] {
+            let is_question = method == Method::OPTIONS;
+            let response = world.request(method, path).send().await.unwrap();
+            let expected = if is_question { StatusCode::NO_CONTENT } else { StatusCode::METHOD_NOT_ALLOWED };
+            assert_eq!(response.status(), expected, "{path}");
+            let mut methods: Vec<_> = response.headers()["allow"].to_str().unwrap().split(',').collect();
+            methods.sort_unstable();
+            assert_eq!(methods.join(","), allowed, "{path}");
+        }
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_body_that_is_no_json_or_says_so_is_refused() {
+    let world = World::start().await;
+    let post = |media: &'static str, body: &'static str| {
+        world.request(Method::POST, RUNS).header("content-type", media).body(body)
+    };
+    assert_eq!(refusal(post("text/yaml", "version: 1")).await, (415, "request.media_type".to_owned()));
+    assert_eq!(refusal(post("application/json", "version: 1")).await, (400, "request.malformed".to_owned()));
+    let malformed = world.request(Method::POST, RUNS).json(&json!({"source": "x", "inptus": {}}));
+    let (_, problem) = answer(malformed).await;
+    assert_eq!(problem["errors"][0]["hint"], "did you mean `inputs`?");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn an_address_that_makes_no_sense_is_nothing_or_refused() {
+    let world = World::start().await;
+    let raw = async |path: &str| {
+        // As it stands: a client would tidy it up.
+        let mut connection = tokio::net::TcpStream::connect(world.api.address).await.unwrap();
+        let head = format!(
+            "GET {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\nconnection: close\r\n\r\n",
+            crate::support::TOKEN
+        );
+        tokio::io::AsyncWriteExt::write_all(&mut connection, head.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        tokio::io::AsyncReadExt::read_to_string(&mut connection, &mut answer).await.unwrap();
+        let problem: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
+        (problem["status"].as_u64().unwrap(), problem["code"].as_str().unwrap().to_owned())
+    };
+    let run = "run-01jd8v7m2kq3x5w9c0hn4tz6ap";
+    for (path, status, code) in [
+        ("/api//v1/system", 404, "route.not_found"),
+        ("/api/v1/system/", 404, "route.not_found"),
+        ("/api/v1/../v1/system", 404, "route.not_found"),
+        ("/api/v1/projects/default/runs/%ff", 400, "request.invalid"),
+        ("/api/v1/projects/%ff/runs", 400, "request.invalid"),
+        ("/api/v1/projects/default/runs/..", 404, "run.not_found"),
+        (&format!("{RUNS}/{run}/artifacts/train/out/a/../b"), 400, "request.invalid"),
+        (&format!("{RUNS}/{run}/artifacts/train/out/%2e%2e/b"), 400, "request.invalid"),
+        (&format!("{RUNS}/{run}/artifacts/train/out//etc"), 400, "request.invalid"),
+        (&format!("{RUNS}/{run}/artifacts/train/out/a"), 404, "run.not_found"),
+    ] {
+        assert_eq!(raw(path).await, (status, code.to_owned()), "{path}");
+    }
+    world.end().await;
+}

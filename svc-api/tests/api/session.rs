@@ -9,6 +9,8 @@ use crate::support::{CODE, TOKEN, World};
 async fn the_sign_in_link_works_once_and_its_cookie_opens_the_api() {
     let world = World::start().await;
     let link = format!("/session?code={CODE}");
+    let looked_at = world.bare(Method::HEAD, &link).send().await.unwrap();
+    assert!(!looked_at.headers().contains_key("set-cookie"), "who only looks does not use it up");
     let response = world.bare(Method::GET, &link).send().await.unwrap();
     assert_eq!(response.status(), StatusCode::SEE_OTHER);
     assert_eq!(response.headers()["location"], "./");

@@ -56,6 +56,50 @@ async fn a_repeated_key_gives_the_same_run_and_another_body_under_it_is_refused(
 }
 
 #[tokio::test]
+async fn a_batch_is_one_message_and_each_request_is_answered_in_its_place() {
+    let world = World::start().await;
+    let scheduler = Scheduler::start(&world, Script::Accept).await;
+    let requests: Vec<_> =
+        (0..3).map(|n| json!({"key": format!("k{n}"), "body": {"source": format!("{n}")}})).collect();
+    let url = "/api/v1/projects/default/runs/batch";
+    let response =
+        world.request(Method::POST, url).json(&json!({"requests": requests})).send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    let answer: serde_json::Value = response.json().await.unwrap();
+    for (n, item) in answer["items"].as_array().unwrap().iter().enumerate() {
+        assert_eq!(
+            (item["key"].as_str(), item["status"].as_str()),
+            (Some(&*format!("k{n}")), Some("accepted"))
+        );
+        let run = item["run_id"].as_str().unwrap();
+        assert_eq!(world.get(&format!("/api/v1/projects/default/runs/{run}")).await.0, StatusCode::OK);
+    }
+    let got = scheduler.got();
+    assert_eq!(got.iter().map(|got| got.verb).collect::<Vec<_>>(), [Verb::Batch]);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_batch_that_cannot_be_read_is_refused_before_anything_is_published() {
+    let world = World::start().await;
+    let scheduler = Scheduler::start(&world, Script::Accept).await;
+    let ok = json!({"key": "k", "body": {"source": "x"}});
+    let url = "/api/v1/projects/default/runs/batch";
+    for (body, code) in [
+        (json!({"requests": []}), "request.invalid"),
+        (json!({"requests": vec![&ok; 501]}), "request.invalid"),
+        (json!({"requests": [ok, {"key": "a b", "body": {}}]}), "request.key_invalid"),
+        (json!({"requests": [{"body": {}}]}), "request.malformed"),
+    ] {
+        let response = world.request(Method::POST, url).json(&body).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+        assert_eq!(response.json::<serde_json::Value>().await.unwrap()["code"], code);
+    }
+    assert!(scheduler.got().is_empty());
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_rejected_request_is_a_problem_with_every_error_also_when_it_comes_again() {
     let world = World::start().await;
     let error = FieldError {

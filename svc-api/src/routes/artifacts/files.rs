@@ -2,7 +2,10 @@
 
 use aide::transform::TransformOperation;
 use axum::Json;
+use axum::body::Body;
 use axum::extract::State;
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
 use emboflow_model::artifact::ArtifactManifest;
 use emboflow_model::object_key::artifact_manifest;
 use emboflow_protocol::ErrorCode;
@@ -11,24 +14,26 @@ use super::find::find;
 use crate::app::App;
 use crate::extract::Params;
 use crate::openapi::{self, Doc, IN_PROJECT};
-use crate::problem::{Failure, Outcome};
+use crate::problem::Outcome;
 use crate::routes::place::OfArtifact;
 
-/// A manifest of a hundred thousand files has about 20 MB.
-const MANIFEST_MAX_BYTES: u64 = 64 * 1024 * 1024;
-
-/// Lists the files with size and checksum.
+/// Lists the files with size and checksum. A manifest can have tens of megabytes: it is passed on as it is stored.
 pub(crate) async fn files(
     State(app): State<App>,
     Params(OfArtifact { project, run, task, name }): Params<OfArtifact>,
-) -> Outcome<Json<ArtifactManifest>> {
+) -> Outcome<Response> {
     let artifact = find(&app, &project, run, &task, &name).await?;
     let key = artifact_manifest(&artifact.prefix, &artifact.name);
-    let bytes = app.objects.whole(&key, MANIFEST_MAX_BYTES).await?;
-    let manifest = serde_json::from_slice(&bytes).map_err(|error| {
-        Failure::behind(ErrorCode::Internal, format!("the manifest {key} cannot be read: {error}"))
-    })?;
-    Ok(Json(manifest))
+    let manifest = app.objects.open(&key, None).await?;
+    let mut response = Response::new(Body::from_stream(manifest.bytes));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(manifest.size_bytes));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    if let Ok(tag) = HeaderValue::from_str(&format!("\"{}\"", artifact.manifest_sha256)) {
+        headers.insert(header::ETAG, tag);
+    }
+    Ok(response)
 }
 
 /// Its documentation.
@@ -44,5 +49,8 @@ pub(crate) fn document(operation: TransformOperation<'_>) -> TransformOperation<
             ErrorCode::StorageUnavailable,
         ],
     };
+    let operation = operation.response_with::<200, Json<ArtifactManifest>, _>(|answer| {
+        answer.description("The artifact's manifest.")
+    });
     openapi::describe(operation, &doc, &[IN_PROJECT])
 }

@@ -42,24 +42,19 @@ pub(crate) async fn get(
     }
     let artifact = find(&app, &project, run, &task, &name).await?;
     let key = format!("{}{path}", artifact_prefix(&artifact.prefix, &artifact.name));
-    let file =
-        app.objects.open(&key, wanted.get(header::RANGE)).await.map_err(|failure| match failure.code() {
-            "storage.not_found" => {
-                let path: String = path.chars().take(200).collect();
-                Failure::new(
-                    ErrorCode::ArtifactNotFound,
-                    format!("the artifact '{name}' has no file '{path}'"),
-                )
-            }
-            _ => failure,
-        })?;
-
-    let is_known = file.sha256.as_ref().is_some_and(|digest| has_tag(&wanted, digest));
-    let status = match &file.content_range {
-        _ if is_known => StatusCode::NOT_MODIFIED,
-        Some(_) => StatusCode::PARTIAL_CONTENT,
-        None => StatusCode::OK,
+    let no_file = |failure: Failure| match failure.code() {
+        "storage.not_found" => {
+            let path: String = path.chars().take(200).collect();
+            let detail = format!("the artifact '{name}' has no file '{path}'");
+            Failure::new(ErrorCode::ArtifactNotFound, detail)
+        }
+        _ => failure,
     };
+    let mut file = app.objects.open(&key, wanted.get(header::RANGE)).await.map_err(no_file)?;
+    if file.content_range.is_some() && !is_of(file.sha256.as_deref(), wanted.get(header::IF_RANGE)) {
+        file = app.objects.open(&key, None).await.map_err(no_file)?;
+    }
+    let is_part = file.content_range.is_some();
     let mut headers = vec![
         (header::CONTENT_TYPE, content_type(&path)),
         (header::CONTENT_SECURITY_POLICY, SANDBOX.to_owned()),
@@ -71,11 +66,9 @@ pub(crate) async fn get(
     ];
     headers.extend(file.sha256.map(|digest| (header::ETAG, format!("\"{digest}\""))));
     headers.extend(file.content_range.map(|range| (header::CONTENT_RANGE, range)));
-    if !is_known {
-        headers.push((header::CONTENT_LENGTH, file.size_bytes.to_string()));
-    }
-    let mut response = Response::new(if is_known { Body::empty() } else { Body::from_stream(file.bytes) });
-    *response.status_mut() = status;
+    headers.push((header::CONTENT_LENGTH, file.size_bytes.to_string()));
+    let mut response = Response::new(Body::from_stream(file.bytes));
+    *response.status_mut() = if is_part { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
     for (name, value) in headers {
         if let Ok(value) = HeaderValue::from_str(&value) {
             response.headers_mut().insert(name, value);
@@ -90,9 +83,10 @@ fn is_inside(path: &str) -> bool {
         && !path.chars().any(|character| character.is_control() || character == '\\')
 }
 
-fn has_tag(wanted: &HeaderMap, digest: &str) -> bool {
-    let tags = wanted.get(header::IF_NONE_MATCH).and_then(|tags| tags.to_str().ok());
-    tags.is_some_and(|tags| tags.split(',').any(|tag| tag.trim().trim_matches('"') == digest))
+/// Whether the part that a caller has is of this very file; without `If-Range` it says nothing of that.
+fn is_of(digest: Option<&str>, if_range: Option<&HeaderValue>) -> bool {
+    if_range
+        .is_none_or(|tag| digest.is_some_and(|digest| tag.as_bytes() == format!("\"{digest}\"").as_bytes()))
 }
 
 fn content_type(path: &str) -> String {
@@ -134,10 +128,11 @@ pub(crate) fn document(operation: TransformOperation<'_>) -> TransformOperation<
             ErrorCode::StorageUnavailable,
         ],
     };
-    let operation = openapi::answers(operation, 200, "application/octet-stream", "The file.");
-    let operation =
-        openapi::answers(operation, 206, "application/octet-stream", "The range that was asked for.");
-    let operation = openapi::answers(operation, 304, "", "The caller has it already.");
+    let operation = openapi::takes_header(operation, "Range", "One range of bytes; anything else means all.");
+    let only = "The ETag of the file that the range is of: all of it comes when it is another one.";
+    let operation = openapi::takes_header(operation, "If-Range", only);
+    let operation = openapi::answers(operation, 200, "*/*", "The file, as what its name says it is.");
+    let operation = openapi::answers(operation, 206, "*/*", "The range that was asked for.");
     openapi::describe(operation, &doc, &[IN_PROJECT])
 }
 

@@ -1,7 +1,6 @@
 //! `GET …/runs/{run}/artifacts`: everything that a run made.
 
 use aide::transform::TransformOperation;
-use axum::Json;
 use axum::extract::State;
 use emboflow_model::Task;
 use emboflow_protocol::ErrorCode;
@@ -13,6 +12,7 @@ use serde::Deserialize;
 use crate::app::App;
 use crate::extract::{Params, Search};
 use crate::openapi::{self, Doc, IN_PROJECT};
+use crate::paged::Paged;
 use crate::problem::Outcome;
 use crate::routes::limit::{limit, numeric_cursor};
 use crate::routes::place::OfRun;
@@ -25,6 +25,7 @@ const TASKS: u32 = 500;
 #[serde(deny_unknown_fields)]
 pub(crate) struct ArtifactQuery {
     /// Artifacts a page, 1 to 1,000; 500 by default. A task's artifacts stay on one page, which may so have a few more.
+    #[schemars(range(min = 1, max = 1_000))]
     limit: Option<u32>,
     /// Cursor of the page, from `next` of the one before.
     cursor: Option<String>,
@@ -35,7 +36,7 @@ pub(crate) async fn list(
     State(app): State<App>,
     Params(OfRun { project, run }): Params<OfRun>,
     Search(query): Search<ArtifactQuery>,
-) -> Outcome<Json<Page<ArtifactView>>> {
+) -> Outcome<Paged<ArtifactView>> {
     let limit = limit(query.limit, 500, 1_000)? as usize;
     let mut after_position = numeric_cursor(query.cursor.as_deref())?;
     let mut items = Vec::new();
@@ -46,13 +47,13 @@ pub(crate) async fn list(
         for task in tasks {
             if items.len() >= limit {
                 let next = after_position.map(|position| position.to_string());
-                return Ok(Json(Page { items, next }));
+                return Ok(Paged(Page { items, next }));
             }
             after_position = Some(task.position);
             items.extend(views(task));
         }
         if is_last {
-            return Ok(Json(Page { items, next: None }));
+            return Ok(Paged(Page { items, next: None }));
         }
     }
 }

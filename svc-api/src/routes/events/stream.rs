@@ -48,9 +48,10 @@ async fn live_log(app: &App, attempt: AttemptId) -> Outcome<(AttemptId, Subscrip
     Ok((attempt, frames))
 }
 
-/// Where a browser's stream broke.
+/// Where a browser's stream broke. An id that is none of ours says nothing of what was seen: everything was missed.
 fn last_event_id(headers: &HeaderMap) -> Option<u64> {
-    headers.get("last-event-id")?.to_str().ok()?.trim().parse().ok()
+    let id = headers.get("last-event-id")?.to_str().unwrap_or_default().trim();
+    if id.is_empty() { None } else { Some(id.parse().unwrap_or(0)) }
 }
 
 fn invalid(error: emboflow_model::id::NotAnId) -> Failure {
@@ -72,9 +73,11 @@ pub(crate) fn document(operation: TransformOperation<'_>) -> TransformOperation<
     };
     let operation = operation.description(
         "First `hello`; then `run` (a CloudEvent, its id is the place in the decision log), `executor`, `log` (when \
-         asked for) and `resync`, after which everything has to be read again. With `Last-Event-ID` or `after`, what \
+         asked for), `progress` (how far an attempt's preparation is, never repeated) and `resync`, after which everything has to be read again. With `Last-Event-ID` or `after`, what \
          was missed comes first.",
     );
+    let resumed = "The id of the last message that was seen.";
+    let operation = openapi::takes_header(operation, "Last-Event-ID", resumed);
     let operation =
         openapi::answers(operation, 200, "text/event-stream", "The stream; it ends with the connection.");
     openapi::describe(operation, &doc, &[])

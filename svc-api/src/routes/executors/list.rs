@@ -1,16 +1,16 @@
 //! `GET /api/v1/executors`: who carries out attempts.
 
 use aide::transform::TransformOperation;
-use axum::Json;
 use axum::extract::State;
 use emboflow_protocol::http::{ExecutorView, Page};
 
 use crate::app::App;
 use crate::openapi::{self, Doc};
+use crate::paged::Paged;
 
 /// Lists executors by id.
-pub(crate) async fn list(State(app): State<App>) -> Json<Page<ExecutorView>> {
-    Json(Page { items: app.executors.all(), next: None })
+pub(crate) async fn list(State(app): State<App>) -> Paged<ExecutorView> {
+    Paged(Page { items: app.executors.all(), next: None })
 }
 
 /// Its documentation.

@@ -1,3 +1,4 @@
 //! Executors.
 
+pub(crate) mod forget;
 pub(crate) mod list;

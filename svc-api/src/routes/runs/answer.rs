@@ -31,15 +31,15 @@ pub(super) async fn of_new_run(
     }
 }
 
-/// The answer when a request changed a run.
+/// The answer when a request changed a run. Until it is decided, the run itself tells.
 pub(super) async fn of_changed_run(
     app: &App,
     project: &ProjectName,
-    key: &str,
+    run: RunId,
     answer: Option<Answer>,
 ) -> Outcome<Response> {
     match answer {
-        None => Ok(pending(project, key)),
+        None => Ok(taken(location(project, run))),
         Some(Answer::Rejected { errors }) => Err(Failure::rejected(errors)),
         Some(Answer::Accepted { run_id, run, .. }) => {
             Ok(Json(summary(app, project, run_id, run).await?).into_response())
@@ -94,10 +94,12 @@ fn location(project: &ProjectName, run: RunId) -> String {
     format!("/api/v1/projects/{project}/runs/{run}")
 }
 
-/// Safely taken, not decided yet.
 fn pending(project: &ProjectName, key: &str) -> Response {
-    let key: String = url_segment(key);
-    let location = format!("/api/v1/projects/{project}/requests/{key}");
+    taken(format!("/api/v1/projects/{project}/requests/{}", url_segment(key)))
+}
+
+/// Safely taken, not decided yet.
+fn taken(location: String) -> Response {
     (StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(RequestStatus::Pending)).into_response()
 }
 

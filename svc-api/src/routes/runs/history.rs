@@ -1,7 +1,6 @@
 //! `GET …/runs/{run}/history`: every decision on a run, in order.
 
 use aide::transform::TransformOperation;
-use axum::Json;
 use axum::extract::State;
 use emboflow_model::Transition;
 use emboflow_protocol::ErrorCode;
@@ -12,6 +11,7 @@ use serde::Deserialize;
 use crate::app::App;
 use crate::extract::{Params, Search};
 use crate::openapi::{self, Doc, IN_PROJECT};
+use crate::paged::Paged;
 use crate::problem::Outcome;
 use crate::routes::limit::{limit, numeric_cursor};
 use crate::routes::place::OfRun;
@@ -21,6 +21,7 @@ use crate::routes::place::OfRun;
 #[serde(deny_unknown_fields)]
 pub(crate) struct HistoryQuery {
     /// Transitions a page, 1 to 500; 100 by default.
+    #[schemars(range(min = 1, max = 500))]
     limit: Option<u32>,
     /// Cursor of the page, from `next` of the one before.
     cursor: Option<String>,
@@ -31,13 +32,13 @@ pub(crate) async fn history(
     State(app): State<App>,
     Params(OfRun { project, run }): Params<OfRun>,
     Search(query): Search<HistoryQuery>,
-) -> Outcome<Json<Page<Transition>>> {
+) -> Outcome<Paged<Transition>> {
     let limit = limit(query.limit, 100, 500)?;
     let after = numeric_cursor(query.cursor.as_deref())?.unwrap_or(0);
     let version = app.run(&project, run).await?.version;
     let items = app.records.history(run, after, limit).await?;
     let next = items.last().filter(|last| last.number < version).map(|last| last.number.to_string());
-    Ok(Json(Page { items, next }))
+    Ok(Paged(Page { items, next }))
 }
 
 /// Its documentation.

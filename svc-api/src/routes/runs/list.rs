@@ -1,7 +1,6 @@
 //! `GET …/runs`: one page of a project's runs.
 
 use aide::transform::TransformOperation;
-use axum::Json;
 use axum::extract::State;
 use emboflow_model::{ProjectName, RunState, WorkflowName};
 use emboflow_protocol::ErrorCode;
@@ -12,6 +11,7 @@ use emboflow_records::{RunFilter, RunSort, RunSortKey};
 use crate::app::App;
 use crate::extract::{Params, Search};
 use crate::openapi::{self, Doc, IN_PROJECT};
+use crate::paged::Paged;
 use crate::problem::{Failure, Outcome};
 use crate::routes::limit::limit;
 use crate::routes::place::InProject;
@@ -21,9 +21,9 @@ pub(crate) async fn list(
     State(app): State<App>,
     Params(InProject { project }): Params<InProject>,
     Search(query): Search<RunQuery>,
-) -> Outcome<Json<Page<RunRow>>> {
+) -> Outcome<Paged<RunRow>> {
     let page = app.records.runs(filter(project, query)?).await?;
-    Ok(Json(Page { items: page.rows.iter().map(RunRow::from).collect(), next: page.next }))
+    Ok(Paged(Page { items: page.rows.iter().map(RunRow::from).collect(), next: page.next }))
 }
 
 fn filter(project: ProjectName, query: RunQuery) -> Outcome<RunFilter> {
@@ -33,9 +33,15 @@ fn filter(project: ProjectName, query: RunQuery) -> Outcome<RunFilter> {
         workflow: workflow.map(WorkflowName::new).transpose().map_err(|error| invalid(error.to_string()))?,
         label: query.label.as_deref().filter(|label| !label.is_empty()).map(label).transpose()?,
         search: query.search.filter(|text| !text.is_empty()),
-        sort: query.sort.as_deref().map(sort).transpose()?.unwrap_or_default(),
+        sort: query
+            .sort
+            .as_deref()
+            .filter(|sort| !sort.is_empty())
+            .map(sort)
+            .transpose()?
+            .unwrap_or_default(),
         limit: limit(query.limit, 50, 500)?,
-        cursor: query.cursor,
+        cursor: query.cursor.filter(|cursor| !cursor.is_empty()),
         ..RunFilter::of(project)
     })
 }
@@ -44,9 +50,8 @@ fn states(text: &str) -> Outcome<Vec<RunState>> {
     let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
     words
         .map(|word| {
-            let known = RunState::ALL.iter().map(|state| state.word()).collect::<Vec<_>>().join(", ");
-            RunState::from_word(word)
-                .ok_or_else(|| invalid(format!("'{word}' is no state of a run; there are {known}")))
+            let known: Vec<_> = RunState::ALL.iter().map(|state| state.word()).collect();
+            RunState::from_word(word).ok_or_else(|| Failure::unknown("state of a run", word, &known))
         })
         .collect()
 }
@@ -60,9 +65,8 @@ fn label(text: &str) -> Outcome<(String, String)> {
 
 fn sort(text: &str) -> Outcome<RunSort> {
     let (descending, word) = text.strip_prefix('-').map_or((false, text), |word| (true, word));
-    let by = RunSortKey::from_word(word).ok_or_else(|| {
-        invalid(format!("runs are sorted by created, finished or duration, not by '{word}'"))
-    })?;
+    let known = ["created", "finished", "duration"];
+    let by = RunSortKey::from_word(word).ok_or_else(|| Failure::unknown("order of runs", word, &known))?;
     Ok(RunSort { by, descending })
 }
 

@@ -1,6 +1,7 @@
 //! Runs.
 
 mod answer;
+pub(crate) mod batch;
 pub(crate) mod cancel;
 pub(crate) mod counts;
 pub(crate) mod history;

@@ -3,13 +3,14 @@
 use aide::transform::TransformOperation;
 use axum::Json;
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::Response;
 use emboflow_model::RunSummary;
 use emboflow_protocol::ErrorCode;
 use emboflow_protocol::http::{RequestStatus, RetryBody};
 use emboflow_protocol::request::{RunBody, Verb};
 
-use super::{answer, steer};
+use super::{answer, steer, submit};
 use crate::app::App;
 use crate::extract::{OptionalBody, Params};
 use crate::idempotency::IdempotencyKey;
@@ -22,12 +23,15 @@ pub(crate) async fn retry(
     State(app): State<App>,
     Params(OfRun { project, run }): Params<OfRun>,
     key: IdempotencyKey,
+    headers: HeaderMap,
     OptionalBody(body): OptionalBody<RetryBody>,
 ) -> Outcome<Response> {
     app.run(&project, run).await?;
     let body = RunBody { run, reason: None, tasks: body.tasks };
     let key = key.or_made_up();
-    let answer = app.intake.ask(steer::asked(&project, Verb::Retry, &key, &body)).await?;
+    let mut asked = steer::asked(&project, Verb::Retry, &key, &body);
+    asked.traceparent = submit::traceparent(&headers);
+    let answer = app.intake.ask(asked).await?;
     answer::of_new_run(&app, &project, &key, answer).await
 }
 
@@ -50,7 +54,8 @@ pub(crate) fn document(operation: TransformOperation<'_>) -> TransformOperation<
             answer.description("The run that this key made before.")
         })
         .response_with::<202, Json<RequestStatus>, _>(|answer| {
-            answer.description("Safely taken, not decided yet.")
+            answer
+                .description("Safely taken, not decided yet; `Location` has the decision when there is one.")
         });
     openapi::describe(operation, &doc, &[IN_PROJECT, AT_INTAKE])
 }

@@ -28,10 +28,10 @@ pub(super) async fn change(
     let body = RunBody { run, reason, tasks: Vec::new() };
     let key = key.or_made_up();
     let answer = app.intake.ask(asked(&project, verb, &key, &body)).await?;
-    answer::of_changed_run(app, &project, &key, answer).await
+    answer::of_changed_run(app, &project, run, answer).await
 }
 
-/// A request about a run.
+/// A request about a run, without a trace of the caller's.
 pub(super) fn asked(project: &emboflow_model::ProjectName, verb: Verb, key: &str, body: &RunBody) -> Asked {
     let body = serde_json::to_vec(body).expect("a request's body is plain data").into();
     Asked { project: project.clone(), verb, key: key.to_owned(), traceparent: None, body }
@@ -48,7 +48,7 @@ pub(super) fn document<'t>(
     let operation = operation
         .response_with::<200, Json<RunSummary>, _>(|answer| answer.description("The run as it is now."))
         .response_with::<202, Json<RequestStatus>, _>(|answer| {
-            answer.description("Safely taken, not decided yet.")
+            answer.description("Safely taken, not decided yet; `Location` is the run, which changes then.")
         });
     openapi::describe(operation, &doc, &[IN_PROJECT, AT_INTAKE])
 }

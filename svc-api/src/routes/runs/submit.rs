@@ -7,9 +7,8 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use emboflow_model::RunSummary;
 use emboflow_protocol::http::RequestStatus;
-use emboflow_protocol::request::{SubmitBody, Verb};
+use emboflow_protocol::request::{SubmitBody, Verb, body_sha256};
 use emboflow_protocol::{ErrorCode, header};
-use sha2::{Digest, Sha256};
 
 use super::answer;
 use crate::app::App;
@@ -31,7 +30,7 @@ pub(crate) async fn submit(
     if let Some(key) = &key.0
         && let Some(known) = app.records.request(&project, key).await?
     {
-        return answer::of_known_key(&app, &project, known, &sha256(&body.bytes)).await;
+        return answer::of_known_key(&app, &project, known, &body_sha256(&body.bytes)).await;
     }
     let key = key.or_made_up();
     let asked = Asked {
@@ -45,14 +44,10 @@ pub(crate) async fn submit(
     answer::of_new_run(&app, &project, &key, answer).await
 }
 
-/// The digest that tells two bodies apart; the scheduler takes the same over the same bytes.
-fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// The caller's trace, which the run becomes a part of.
-fn traceparent(headers: &HeaderMap) -> Option<String> {
-    headers.get(header::TRACEPARENT)?.to_str().ok().map(str::to_owned)
+pub(super) fn traceparent(headers: &HeaderMap) -> Option<String> {
+    let traceparent = headers.get(header::TRACEPARENT)?.to_str().ok()?;
+    emboflow_protocol::event::trace_id_of(traceparent).map(|_| traceparent.to_owned())
 }
 
 /// Its documentation.

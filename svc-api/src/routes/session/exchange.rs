@@ -2,7 +2,7 @@
 
 use aide::transform::TransformOperation;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use emboflow_protocol::ErrorCode;
 use schemars::JsonSchema;
@@ -27,9 +27,14 @@ const USED: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><ti
 /// Signs the browser in and sends it to the page.
 pub(crate) async fn exchange(
     State(app): State<App>,
+    method: Method,
     headers: HeaderMap,
     Search(query): Search<CodeQuery>,
 ) -> Outcome<Response> {
+    // Whoever only looks at a link does not use it up.
+    if method == Method::HEAD {
+        return Ok(to_page(None));
+    }
     if app.sign_in.exchange(&query.code) {
         let cookie = app.sign_in.session_cookie(&headers)?;
         return Ok(to_page(Some(cookie)));
@@ -64,8 +69,10 @@ fn to_page(cookie: Option<String>) -> Response {
 
 /// Its documentation.
 pub(crate) fn document(operation: TransformOperation<'_>) -> TransformOperation<'_> {
-    let operation =
-        operation.id("exchangeCode").tag("session").summary("Exchange the one-time code for a cookie");
+    let operation = openapi::open(operation)
+        .id("exchangeCode")
+        .tag("session")
+        .summary("Exchange the one-time code for a cookie");
     let operation = openapi::answers(operation, 303, "", "Signed in: on to the page.");
     openapi::fails(operation, &[ErrorCode::RequestInvalid, ErrorCode::AuthCodeInvalid, ErrorCode::Internal])
 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use crate::app::App;
 use crate::extract::Body;
-use crate::openapi;
+use crate::openapi::{self, WITH_BODY};
 use crate::problem::{Failure, Outcome};
 
 /// Body of a sign-in.
@@ -36,13 +36,8 @@ pub(crate) async fn sign_in(
 
 /// Its documentation.
 pub(crate) fn document(operation: TransformOperation<'_>) -> TransformOperation<'_> {
-    let operation = operation.id("signIn").tag("session").summary("Exchange the token for a cookie");
+    let operation =
+        openapi::open(operation).id("signIn").tag("session").summary("Exchange the token for a cookie");
     let operation = openapi::answers(operation, 204, "", "Signed in.");
-    let errors = [
-        ErrorCode::RequestMalformed,
-        ErrorCode::RequestTooLarge,
-        ErrorCode::AuthRequired,
-        ErrorCode::Internal,
-    ];
-    openapi::fails(operation, &errors)
+    openapi::fails(operation, WITH_BODY.iter().chain(&[ErrorCode::AuthRequired, ErrorCode::Internal]))
 }

@@ -16,6 +16,6 @@ pub(crate) async fn sign_out(State(app): State<App>, headers: HeaderMap) -> Resp
 
 /// Its documentation.
 pub(crate) fn document(operation: TransformOperation<'_>) -> TransformOperation<'_> {
-    let operation = operation.id("signOut").tag("session").summary("Forget the cookie");
+    let operation = openapi::open(operation).id("signOut").tag("session").summary("Forget the cookie");
     openapi::answers(operation, 204, "", "Signed out.")
 }

@@ -1,7 +1,6 @@
 //! `GET …/runs/{run}/tasks`: one page of a run's tasks.
 
 use aide::transform::TransformOperation;
-use axum::Json;
 use axum::extract::State;
 use emboflow_model::{Task, TaskState};
 use emboflow_protocol::ErrorCode;
@@ -14,6 +13,7 @@ use super::wait_reason;
 use crate::app::App;
 use crate::extract::{Params, Search};
 use crate::openapi::{self, Doc, IN_PROJECT};
+use crate::paged::Paged;
 use crate::problem::{Failure, Outcome};
 use crate::routes::limit::{limit, numeric_cursor};
 use crate::routes::place::OfRun;
@@ -27,6 +27,7 @@ pub(crate) struct TaskQuery {
     /// Only tasks of the TaskSpec with this name.
     name: Option<String>,
     /// Tasks a page, 1 to 1,000; 500 by default.
+    #[schemars(range(min = 1, max = 1_000))]
     limit: Option<u32>,
     /// Cursor of the page, from `next` of the one before.
     cursor: Option<String>,
@@ -37,7 +38,7 @@ pub(crate) async fn list(
     State(app): State<App>,
     Params(OfRun { project, run }): Params<OfRun>,
     Search(query): Search<TaskQuery>,
-) -> Outcome<Json<Page<Task>>> {
+) -> Outcome<Paged<Task>> {
     let limit = limit(query.limit, 500, 1_000)?;
     let filter = TaskFilter {
         states: query.state.as_deref().map(states).transpose()?.unwrap_or_default(),
@@ -51,16 +52,16 @@ pub(crate) async fn list(
     items.truncate(limit as usize);
     let next = items.last().filter(|_| has_more).map(|last| last.position.to_string());
     wait_reason::fill(&app, run, &mut items).await;
-    Ok(Json(Page { items, next }))
+    app.pulls.fill(&mut items);
+    Ok(Paged(Page { items, next }))
 }
 
 fn states(text: &str) -> Outcome<Vec<TaskState>> {
     let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
     words
         .map(|word| {
-            let known = TaskState::ALL.iter().map(|state| state.word()).collect::<Vec<_>>().join(", ");
-            let detail = format!("'{word}' is no state of a task; there are {known}");
-            TaskState::from_word(word).ok_or_else(|| Failure::new(ErrorCode::RequestInvalid, detail))
+            let known: Vec<_> = TaskState::ALL.iter().map(|state| state.word()).collect();
+            TaskState::from_word(word).ok_or_else(|| Failure::unknown("state of a task", word, &known))
         })
         .collect()
 }

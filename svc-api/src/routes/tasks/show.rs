@@ -20,6 +20,7 @@ pub(crate) async fn show(
 ) -> Outcome<Json<Task>> {
     let mut tasks = [app.task(&project, run, &task).await?];
     wait_reason::fill(&app, run, &mut tasks).await;
+    app.pulls.fill(&mut tasks);
     let [task] = tasks;
     Ok(Json(task))
 }

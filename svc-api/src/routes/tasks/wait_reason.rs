@@ -1,5 +1,6 @@
 //! Why queued tasks wait, as the scheduler sees it now.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use emboflow_model::{RunId, Task, TaskState};
@@ -22,10 +23,10 @@ pub(super) async fn fill(app: &App, run: RunId, tasks: &mut [Task]) {
     }
     match app.bus.call::<_, Explanation>(&Explain { run }, WAIT).await {
         Ok(explanation) => {
-            for wait in explanation.waits {
-                if let Some(task) = tasks.iter_mut().find(|task| task.key == wait.task && waits(task)) {
-                    task.wait_reason = Some(wait.wait_reason);
-                }
+            let mut reasons: HashMap<_, _> =
+                explanation.waits.into_iter().map(|wait| (wait.task, wait.wait_reason)).collect();
+            for task in tasks.iter_mut().filter(|task| waits(task)) {
+                task.wait_reason = reasons.remove(&task.key).or(task.wait_reason.take());
             }
         }
         Err(error) => tracing::debug!(%run, %error, "the scheduler did not say why tasks wait"),

@@ -9,8 +9,9 @@ use emboflow_records::WorkflowVersion;
 
 use super::{check, view};
 use crate::app::{App, now};
+use crate::conditional::Precondition;
 use crate::extract::{Body, Params};
-use crate::openapi::{self, Doc, IN_PROJECT};
+use crate::openapi::{self, Doc, IN_PROJECT, WITH_BODY, WRITES};
 use crate::problem::{Failure, Outcome};
 use crate::routes::place::OfWorkflow;
 
@@ -18,6 +19,7 @@ use crate::routes::place::OfWorkflow;
 pub(crate) async fn apply(
     State(app): State<App>,
     Params(OfWorkflow { project, workflow }): Params<OfWorkflow>,
+    wanted: Precondition,
     Body { value, .. }: Body<WorkflowBody>,
 ) -> Outcome<Json<WorkflowView>> {
     let checked = check::check(value.source).await?;
@@ -30,6 +32,10 @@ pub(crate) async fn apply(
             ..FieldError::new(ErrorCode::WorkflowInvalid, message)
         }]));
     }
+    let _one_at_a_time = app.putting_workflows.lock().await;
+    let now_kept = app.records.workflow(&project, &workflow, None).await?.map(view::full);
+    let tag = now_kept.map(|kept| view::tag(&kept));
+    wanted.check(&format!("workflow '{workflow}'"), tag.as_ref())?;
     let description = checked.file.description.clone();
     let version =
         WorkflowVersion::to_put(project, workflow, checked.digest, checked.source, description, now());
@@ -42,13 +48,7 @@ pub(crate) fn document(operation: TransformOperation<'_>) -> TransformOperation<
         id: "applyWorkflow",
         tag: "workflows",
         summary: "Keep a workflow file under its name",
-        errors: &[
-            ErrorCode::WorkflowInvalid,
-            ErrorCode::WorkflowNotFound,
-            ErrorCode::RequestMalformed,
-            ErrorCode::RequestTooLarge,
-            ErrorCode::AuthForbidden,
-        ],
+        errors: &[ErrorCode::WorkflowInvalid, ErrorCode::WorkflowNotFound, ErrorCode::RequestPrecondition],
     };
-    openapi::describe(operation, &doc, &[IN_PROJECT])
+    openapi::describe(operation, &doc, &[IN_PROJECT, WRITES, WITH_BODY])
 }

@@ -20,6 +20,7 @@ use crate::routes::place::OfWorkflow;
 #[serde(deny_unknown_fields)]
 pub(crate) struct VersionQuery {
     /// Number of the version; the newest by default.
+    #[schemars(range(min = 1, max = 4_294_967_295_u32))]
     version: Option<u32>,
 }
 

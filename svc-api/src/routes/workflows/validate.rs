@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::check;
 use crate::extract::{Body, Params};
-use crate::openapi::{self, Doc};
+use crate::openapi::{self, Doc, WITH_BODY, WRITES};
 use crate::problem::Outcome;
 use crate::routes::place::InProject;
 
@@ -40,13 +40,7 @@ pub(crate) fn document(operation: TransformOperation<'_>) -> TransformOperation<
         id: "validateWorkflow",
         tag: "workflows",
         summary: "Check a workflow file without keeping it",
-        errors: &[
-            ErrorCode::WorkflowInvalid,
-            ErrorCode::ProjectNotFound,
-            ErrorCode::RequestMalformed,
-            ErrorCode::RequestTooLarge,
-            ErrorCode::AuthForbidden,
-        ],
+        errors: &[ErrorCode::WorkflowInvalid, ErrorCode::ProjectNotFound],
     };
-    openapi::describe(operation, &doc, &[])
+    openapi::describe(operation, &doc, &[WRITES, WITH_BODY])
 }

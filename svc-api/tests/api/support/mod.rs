@@ -42,6 +42,11 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn start() -> Self {
+        Self::with_room_for(svc_api::WAITING_BYTES).await
+    }
+
+    /// With room for so many bytes of requests that wait.
+    pub(crate) async fn with_room_for(waiting_bytes: u64) -> Self {
         emboflow_service::tls::install();
         let directory = TempDir::with_prefix("emboflow-api-").unwrap();
         let nats = TestServer::start().await;
@@ -59,6 +64,7 @@ impl World {
             token: Secret::new(TOKEN),
             page_code: Some(Secret::new(CODE)),
             projects: vec![ProjectName::new("lab").unwrap()],
+            waiting_bytes,
             storage: Storage { url: gateway.url(), signing_key: Secret::new(SIGNING_KEY) },
             records: None,
             nats: Nats { url: nats.url(), ..Nats::default() },
@@ -118,6 +124,19 @@ impl World {
         let url = format!("{}/objects/{key}", self.storage_url);
         let response = self.http.put(url).bearer_auth(token).body(content).send().await.unwrap();
         assert_eq!(response.status(), StatusCode::CREATED, "{}", response.text().await.unwrap());
+    }
+
+    /// Whether the object is in storage.
+    pub(crate) async fn has_object(&self, key: &str) -> bool {
+        let claims = StorageClaims { exp: u64::MAX, read: vec![String::new()], ..StorageClaims::default() };
+        let token = mint(&TokenKey::new(SIGNING_KEY.as_bytes()).unwrap(), &claims).unwrap();
+        let url = format!("{}/objects/{key}", self.storage_url);
+        let response = self.http.head(url).bearer_auth(token).send().await.unwrap();
+        match response.status() {
+            StatusCode::OK => true,
+            StatusCode::NOT_FOUND => false,
+            other => panic!("{other}"),
+        }
     }
 
     pub(crate) async fn end(self) {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use emboflow_bus::{Bus, Frame};
 use emboflow_model::{LogEntry, ProjectName, RunSummary};
 use emboflow_protocol::FieldError;
+use emboflow_protocol::batch::{BatchAnswer, BatchBody};
 use emboflow_protocol::request::{Answer, RunBody, Verb, request_subject};
 use emboflow_records::SharedRecords;
 use tokio::task::JoinHandle;
@@ -81,14 +82,23 @@ impl Work {
         let body = frame.payload.to_vec();
         self.got.lock().unwrap().push(Got { key: key.clone(), verb, body: body.clone(), traceparent });
         let key = key.unwrap_or_default();
+        let reply_to = frame.headers.reply_to().unwrap();
         let answer = match verb {
+            Verb::Batch => {
+                let batch: BatchBody = serde_json::from_slice(&body).unwrap();
+                let mut answers = Vec::new();
+                for request in batch.requests {
+                    answers.push(self.submit(&request.key, request.body.get().as_bytes(), history).await);
+                }
+                return self.bus.reply(reply_to, &BatchAnswer::fitted(answers)).await.unwrap();
+            }
             Verb::Submit => self.submit(&key, &body, history).await,
             _ => {
                 let body: RunBody = serde_json::from_slice(&body).unwrap();
                 Answer::Accepted { run_id: body.run, repeated: false, run: None }
             }
         };
-        self.bus.reply(frame.headers.reply_to().unwrap(), &answer).await.unwrap();
+        self.bus.reply(reply_to, &answer).await.unwrap();
     }
 
     async fn submit(&self, key: &str, body: &[u8], history: &mut History) -> Answer {

@@ -85,7 +85,10 @@ async fn a_batch_nobody_can_read_is_answered_and_kept_as_a_dead_letter(cell: Cel
         publish(&nats, reply_to, &batch).await;
         let answer = tokio::time::timeout(DEADLINE, answers.next()).await.expect("an answer").unwrap();
         let answer: Value = serde_json::from_slice(&answer.payload).unwrap();
-        assert_eq!((&answer["status"], &answer["errors"][0]["code"]), (&json!("rejected"), &json!("request.malformed")));
+        assert_eq!(
+            (&answer["status"], &answer["errors"][0]["code"]),
+            (&json!("rejected"), &json!("request.malformed"))
+        );
         tokio::time::timeout(DEADLINE, dead.next()).await.expect("a dead letter").unwrap();
     }
 }
