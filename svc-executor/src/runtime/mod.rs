@@ -20,13 +20,9 @@ pub type Answer<'a, T> = BoxFuture<'a, Result<T, RuntimeError>>;
 pub trait Runtime: Send + Sync + 'static {
     /// Name, version and size of the engine; an error when it does not answer.
     fn probe(&self) -> Answer<'_, Engine>;
-    /// Sees to it that the image is there and gives its content digest. `progress` hears how far the pull is whenever
+    /// Sees to it that the image is there and gives its content digest. `on_pull` hears how far the pull is whenever
     /// that has changed, and nothing when nothing has to be pulled.
-    fn prepare_image<'a>(
-        &'a self,
-        spec: &'a RuntimeSpec,
-        progress: &'a (dyn Fn(&ImagePull) + Send + Sync),
-    ) -> Answer<'a, Option<String>>;
+    fn prepare_image<'a>(&'a self, spec: &'a RuntimeSpec, on_pull: OnPull<'a>) -> Answer<'a, Option<String>>;
     /// Creates the container without starting it. One that this very attempt created before is taken over.
     fn create<'a>(&'a self, plan: &'a ContainerPlan) -> Answer<'a, Creation>;
     /// Starts the created container. The caller has seen that it never ran.
@@ -38,8 +34,7 @@ pub trait Runtime: Send + Sync + 'static {
     /// Sends a signal by name; a container that does not run is no error.
     fn signal<'a>(&'a self, attempt: &'a AttemptId, signal: &'a str) -> Answer<'a, ()>;
     /// The log from its first byte, standard output and error as they came; with `follow` until the end.
-    fn logs<'a>(&'a self, attempt: &'a AttemptId, follow: bool)
-    -> BoxStream<'a, Result<Bytes, RuntimeError>>;
+    fn logs<'a>(&'a self, attempt: &'a AttemptId, follow: bool) -> LogPieces<'a>;
     /// Folders of this machine, besides the plan's, that a started container can write to: the volumes of its image.
     fn volumes<'a>(&'a self, attempt: &'a AttemptId) -> Answer<'a, Vec<Place>>;
     /// Every container of this executor, running or not.
@@ -49,6 +44,12 @@ pub trait Runtime: Send + Sync + 'static {
     /// Whether containers go on when the executor's process ends.
     fn outlives_executor(&self) -> bool;
 }
+
+/// Hears how far a pull is.
+pub type OnPull<'a> = &'a (dyn Fn(&ImagePull) + Send + Sync);
+
+/// Pieces of a log as they come.
+pub type LogPieces<'a> = BoxStream<'a, Result<Bytes, RuntimeError>>;
 
 /// Where a container comes from that is there after it was to be created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -242,7 +242,7 @@ impl Step<'_> {
                 size_bytes: 0,
                 lines: 0,
                 sha256: String::new(),
-                truncated: Some("executor_lost".to_owned()),
+                truncated: Some(LogSeal::EXECUTOR_LOST.to_owned()),
             }),
             artifacts: Vec::new(),
             image_digest: None,

@@ -44,7 +44,8 @@ pub(super) enum Reply {
 pub(super) fn channels() -> Vec<Channel> {
     let mut channels = requests();
     channels.extend(public());
-    channels.extend(internal());
+    channels.extend(of_executors());
+    channels.extend(calls());
     channels
 }
 
@@ -124,21 +125,22 @@ fn public() -> Vec<Channel> {
     ]
 }
 
-fn internal() -> Vec<Channel> {
+fn channel(
+    id: &str,
+    address: String,
+    title: &str,
+    messages: &'static [&'static str],
+    [senders, receivers]: [&'static str; 2],
+    reply: Option<&'static str>,
+) -> Channel {
+    let reply = reply.map(Reply::Inbox);
+    Channel { id: id.to_owned(), address, title: title.to_owned(), messages, senders, receivers, reply }
+}
+
+fn of_executors() -> Vec<Channel> {
     let sample = Sample::new();
     let (pool, executor) = (sample.pool.clone(), sample.executor.clone());
-    let (attempt, run) = (sample.attempt.clone(), sample.attempt.run);
-    let claim = Claim { pool: pool.clone(), executor: executor.clone(), attempt, fence: 0 };
     let reports = Reports { pool: pool.clone(), executor: executor.clone(), reports: Vec::new() };
-    let channel = |id: &str, address: String, title: &str, messages, senders, receivers, reply| Channel {
-        id: id.to_owned(),
-        address,
-        title: title.to_owned(),
-        messages,
-        senders,
-        receivers,
-        reply,
-    };
     let heartbeats = format!("$KV.{EXECUTORS_BUCKET}.{executor}");
     vec![
         channel(
@@ -146,8 +148,7 @@ fn internal() -> Vec<Channel> {
             sample.address(Commands::subject_of(&pool, &executor)),
             "What one executor is to do",
             &["Commands"],
-            "scheduler",
-            "executor",
+            ["scheduler", "executor"],
             None,
         ),
         channel(
@@ -155,8 +156,7 @@ fn internal() -> Vec<Channel> {
             sample.address(reports.subject()),
             "What became of attempts; repeated until they are released",
             &["Reports"],
-            "executor",
-            "scheduler",
+            ["executor", "scheduler"],
             None,
         ),
         channel(
@@ -164,45 +164,50 @@ fn internal() -> Vec<Channel> {
             sample.address(heartbeats),
             "The newest heartbeat of each executor, in a key-value bucket",
             &["Heartbeat"],
-            "executor",
-            "scheduler, API",
+            ["executor", "scheduler, API"],
             None,
         ),
+    ]
+}
+
+/// Asked and answered at once, stored nowhere.
+fn calls() -> Vec<Channel> {
+    let sample = Sample::new();
+    let (pool, executor) = (sample.pool.clone(), sample.executor.clone());
+    let (attempt, run) = (sample.attempt.clone(), sample.attempt.run);
+    let claim = Claim { pool, executor, attempt, fence: 0 };
+    vec![
         channel(
             "claim",
             sample.address(claim.subject()),
             "Asked before anything is created; no answer, no start",
             &["Claim"],
-            "executor",
-            "scheduler",
-            Some(Reply::Inbox("ClaimAnswer")),
+            ["executor", "scheduler"],
+            Some("ClaimAnswer"),
         ),
         channel(
             "explain",
             sample.address(Explain { run }.subject()),
             "Why tasks wait, as of now",
             &["Explain"],
-            "API",
-            "scheduler",
-            Some(Reply::Inbox("Explanation")),
+            ["API", "scheduler"],
+            Some("Explanation"),
         ),
         channel(
             "forget",
             sample.address(ForgetExecutor::filter()),
             "Gives up what an executor holds, and takes it off the list",
             &["ForgetExecutor"],
-            "API",
-            "scheduler",
-            Some(Reply::Inbox("ForgetAnswer")),
+            ["API", "scheduler"],
+            Some("ForgetAnswer"),
         ),
         channel(
             "removeObjects",
             sample.address(RemoveObjects::filter()),
             "Removes the objects of a run that is no longer kept",
             &["RemoveObjects"],
-            "scheduler",
-            "API",
-            Some(Reply::Inbox("ObjectsRemoved")),
+            ["scheduler", "API"],
+            Some("ObjectsRemoved"),
         ),
     ]
 }

@@ -1,6 +1,9 @@
 //! What the run was given: inputs, labels, and where it comes from.
 
+use std::sync::Arc;
+
 use dioxus::prelude::*;
+use serde_json::{Map, Value};
 
 use super::RunView;
 use super::artifacts::json_tree::JsonTree;
@@ -24,31 +27,7 @@ pub(super) fn Inputs() -> Element {
     let moments = moments.into_iter().filter_map(|(name, at)| Some((name, at?)));
     rsx! {
         div { class: "stack",
-            section { class: "card",
-                div { class: "card-head", h2 { "Inputs" } }
-                if run.inputs.is_empty() {
-                    p { class: "card-body dim", "The workflow has no inputs." }
-                } else {
-                    div { class: "table-wrap",
-                        table { class: "dense",
-                            thead {
-                                tr {
-                                    th { scope: "col", "Name" }
-                                    th { scope: "col", "Value" }
-                                }
-                            }
-                            tbody {
-                                for (name , value) in (*run.inputs).clone() {
-                                    tr { key: "{name}",
-                                        td { class: "mono nowrap", "{name}" }
-                                        td { JsonTree { name: None, value, depth: 1 } }
-                                    }
-                                }
-                            }
-                        }
-                    }
-                }
-            }
+            Given { inputs: run.inputs.clone() }
             section { class: "card",
                 div { class: "card-head", h2 { "Origin" } }
                 dl { class: "facts card-body",
@@ -80,6 +59,37 @@ pub(super) fn Inputs() -> Element {
                         dt { "Repeats" }
                         dd {
                             Link { to: Place::run(from), class: "id", "{from}" }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[component]
+fn Given(inputs: Arc<Map<String, Value>>) -> Element {
+    rsx! {
+        section { class: "card",
+            div { class: "card-head", h2 { "Inputs" } }
+            if inputs.is_empty() {
+                p { class: "card-body dim", "The workflow has no inputs." }
+            } else {
+                div { class: "table-wrap",
+                    table { class: "dense",
+                        thead {
+                            tr {
+                                th { scope: "col", "Name" }
+                                th { scope: "col", "Value" }
+                            }
+                        }
+                        tbody {
+                            for (name , value) in Map::clone(&inputs) {
+                                tr { key: "{name}",
+                                    td { class: "mono nowrap", "{name}" }
+                                    td { JsonTree { name: None, value, depth: 1 } }
+                                }
+                            }
                         }
                     }
                 }

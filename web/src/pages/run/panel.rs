@@ -1,7 +1,8 @@
 //! The task that is selected: its attempts, figures and ways on.
 
 use dioxus::prelude::*;
-use emboflow_model::{Attempt, Task};
+use emboflow_model::transition::AttemptEnd;
+use emboflow_model::{Attempt, LogSeal, Task};
 
 use super::failure::in_words;
 use super::file::RunFile;
@@ -66,27 +67,7 @@ pub(super) fn Panel(task: Task) -> Element {
                         }
                     }
                 }
-                if let Some(reason) = task.reason {
-                    p { "Why: {in_words(reason)}." }
-                }
-                if let Some(message) = &task.message {
-                    p { class: "soft", "{message}" }
-                }
-                if let Some(wait) = &task.wait_reason {
-                    div { class: "banner warn",
-                        Drawn { icon: Icon::Clock }
-                        p { "Waits: {wait}" }
-                    }
-                }
-                if let Some(at) = task.retry_at {
-                    p { class: "soft", "Next attempt " Ago { at } }
-                }
-                if let Some(from) = task.taken_over_from {
-                    p { class: "soft",
-                        "Taken over from "
-                        Link { to: crate::route::Place::run(from), class: "id", {format::short_id(&from.to_string())} }
-                    }
-                }
+                Why { task: task.clone() }
                 div { class: "row-flex wrap",
                     Link { to: place.with_tab(Tab::Logs).with("attempt", ""), class: "button small",
                         Drawn { icon: Icon::File }
@@ -105,6 +86,34 @@ pub(super) fn Panel(task: Task) -> Element {
                 if task.attempts.is_empty() && task.taken_over_from.is_none() {
                     p { class: "dim", "No attempt yet." }
                 }
+            }
+        }
+    }
+}
+
+/// What the task has come to, and why.
+#[component]
+fn Why(task: Task) -> Element {
+    rsx! {
+        if let Some(reason) = task.reason {
+            p { "Why: {in_words(reason)}." }
+        }
+        if let Some(message) = &task.message {
+            p { class: "soft", "{message}" }
+        }
+        if let Some(wait) = &task.wait_reason {
+            div { class: "banner warn",
+                Drawn { icon: Icon::Clock }
+                p { "Waits: {wait}" }
+            }
+        }
+        if let Some(at) = task.retry_at {
+            p { class: "soft", "Next attempt " Ago { at } }
+        }
+        if let Some(from) = task.taken_over_from {
+            p { class: "soft",
+                "Taken over from "
+                Link { to: crate::route::Place::run(from), class: "id", {format::short_id(&from.to_string())} }
             }
         }
     }
@@ -151,34 +160,46 @@ fn Try(attempt: Attempt) -> Element {
                 dd { class: "num",
                     {format!("{} cpu, {}", format::cores(attempt.resources.cpu_millis), format::bytes(attempt.resources.memory_bytes))}
                 }
-                if let Some(end) = &end {
-                    if let Some(code) = end.exit_code {
-                        dt { "Exit" }
-                        dd { {format::exit_code(code)} }
-                    }
-                    if let Some(reason) = end.reason {
-                        dt { "Reason" }
-                        dd { "{in_words(reason)}" }
-                    }
-                    if let Some(message) = &end.message {
-                        dt { "Message" }
-                        dd { "{message}" }
-                    }
-                    if let Some(log) = &end.log {
-                        dt { "Log" }
-                        dd { class: "num",
-                            {format!("{}, {}", format::count(log.lines, "line"), format::bytes(log.size_bytes))}
-                            if let Some(why) = &log.truncated {
-                                " · cut: {why}"
-                            }
-                        }
-                    }
-                    if let Some(digest) = &end.image_digest {
-                        dt { "Image" }
-                        dd { class: "id cut", title: "{digest}", "{digest}" }
-                    }
+                if let Some(end) = end {
+                    Ended { end }
                 }
             }
         }
+    }
+}
+
+#[component]
+fn Ended(end: AttemptEnd) -> Element {
+    rsx! {
+        if let Some(code) = end.exit_code {
+            dt { "Exit" }
+            dd { {format::exit_code(code)} }
+        }
+        if let Some(reason) = end.reason {
+            dt { "Reason" }
+            dd { "{in_words(reason)}" }
+        }
+        if let Some(message) = &end.message {
+            dt { "Message" }
+            dd { "{message}" }
+        }
+        if let Some(log) = &end.log {
+            dt { "Log" }
+            dd { class: "num", {kept_of(log)} }
+        }
+        if let Some(digest) = &end.image_digest {
+            dt { "Image" }
+            dd { class: "id cut", title: "{digest}", "{digest}" }
+        }
+    }
+}
+
+fn kept_of(log: &LogSeal) -> String {
+    let size = format!("{}, {}", format::count(log.lines, "line"), format::bytes(log.size_bytes));
+    match log.truncated.as_deref() {
+        None => size,
+        // Nobody was there to count.
+        Some(LogSeal::EXECUTOR_LOST) => "as far as it was stored before the executor was lost".to_owned(),
+        Some(why) => format!("{size} · cut: {why}"),
     }
 }

@@ -45,21 +45,15 @@ pub(super) fn Viewer(reading: Reading, which: Which, wrapped: bool) -> Element {
     let (top, height) = scroll();
     let Frame { first, last, above_px, below_px } = frame(wrapped, top, height, total);
     let rows = book.rows(first, last);
-    let mut offset = book.offset_of(first);
-    let rows: Vec<_> = rows
-        .into_iter()
-        .map(|(place, number, line)| {
-            let at = offset;
-            offset = offset.map(|offset| offset + line.bytes());
-            (place, number, at, line)
-        })
+    let sizes = rows.iter().map(|(_, _, line)| line.bytes());
+    let starts: Vec<_> = sizes
+        .scan(book.offset_of(first), |next, bytes| Some(std::mem::replace(next, next.map(|at| at + bytes))))
         .collect();
     let pointed: Option<u64> = PLACE.read().get("line").and_then(|line| line.parse().ok());
     let fresh = book.arrived().saturating_sub(seen());
-    let class = if wrapped { "log wrapped" } else { "log" };
     let live = which.open;
     rsx! {
-        div { class,
+        div { class: if wrapped { "log wrapped" } else { "log" },
             if let Some(before) = book.before() {
                 Earlier { reading, which: which.clone(), before }
             }
@@ -78,7 +72,7 @@ pub(super) fn Viewer(reading: Reading, which: Which, wrapped: bool) -> Element {
                 },
                 div { class: "log-rows",
                     div { height: "{above_px}px" }
-                    for (place , number , at , line) in rows {
+                    for ((place , number , line) , at) in rows.into_iter().zip(starts) {
                         div { key: "{place}", class: if number.is_some() && number == pointed { "log-line hit" } else { "log-line" },
                             Number { number, at }
                             span { AnsiLine { line: line.text, start: line.start } }
@@ -86,16 +80,23 @@ pub(super) fn Viewer(reading: Reading, which: Which, wrapped: bool) -> Element {
                     }
                     div { height: "{below_px}px" }
                     if total == 0 {
-                        div { class: "log-line fresh-note",
-                            span { class: "no" }
-                            if live { "Nothing written yet." } else { "The log is empty." }
-                        }
+                        Nothing { live }
                     }
                 }
             }
             if !follows() && fresh > 0 {
                 NewLines { fresh, follows }
             }
+        }
+    }
+}
+
+#[component]
+fn Nothing(live: bool) -> Element {
+    rsx! {
+        div { class: "log-line fresh-note",
+            span { class: "no" }
+            if live { "Nothing written yet." } else { "The log is empty." }
         }
     }
 }
