@@ -2,6 +2,9 @@
 import { after, test } from 'node:test';
 import { installation } from './installation.mjs';
 
+// A check that hangs is to fail, not to hold up all that come after it.
+const CHECK_MS = 180_000;
+
 const { stop } = await installation();
 const { open } = await import('./browser.mjs');
 const checks = await Promise.all(['pages', 'live', 'work', 'timeline', 'many', 'keyboard', 'pull'].map((name) => import(`./checks/${name}.mjs`)));
@@ -13,7 +16,7 @@ after(async () => {
 });
 
 for (const [name, check] of checks.flatMap((module) => Object.entries(module))) {
-  test(name.replaceAll('_', ' '), async () => {
+  test(name.replaceAll('_', ' '), { timeout: CHECK_MS }, async () => {
     try {
       await check(session);
     } catch (error) {

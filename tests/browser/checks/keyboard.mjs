@@ -18,7 +18,7 @@ export async function every_stop_of_the_tab_key_is_seen(session) {
   for (const address of ['runs', `runs/${run.id}`, `runs/${run.id}/logs`, `runs/${run.id}/graph`, 'workflows', 'executors', 'system', 'new']) {
     await tab.visit(address);
     await tab.page.waitForSelector('h1');
-    await tab.page.waitForLoadState('networkidle').catch(() => {});
+    await tab.page.waitForFunction(() => document.querySelector('[aria-busy="true"]') === null);
     const stops = [];
     for (let press = 0; press < 60; press += 1) {
       await tab.page.keyboard.press('Tab');
