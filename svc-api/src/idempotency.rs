@@ -9,11 +9,10 @@ use aide::operation::add_parameters;
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
+use emboflow_protocol::request::{MAX_KEY_CHARACTERS, bad_idempotency_key, is_idempotency_key};
 use emboflow_protocol::{ErrorCode, header};
 
 use crate::problem::{Failure, Outcome};
-
-const MAX_CHARACTERS: usize = 200;
 
 /// The key, if the caller gave one.
 pub(crate) struct IdempotencyKey(pub(crate) Option<String>);
@@ -34,12 +33,10 @@ impl IdempotencyKey {
 
 /// Refuses what is no key.
 pub(crate) fn check(key: &str) -> Outcome<()> {
-    if (1..=MAX_CHARACTERS).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()) {
+    if is_idempotency_key(key) {
         return Ok(());
     }
-    let detail =
-        format!("an idempotency key has 1 to {MAX_CHARACTERS} visible ASCII characters and no space");
-    Err(Failure::new(ErrorCode::RequestKeyInvalid, detail))
+    Err(Failure::new(ErrorCode::RequestKeyInvalid, bad_idempotency_key()))
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
@@ -53,7 +50,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
 impl OperationInput for IdempotencyKey {
     fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
         let json_schema = schemars::json_schema!({
-            "type": "string", "minLength": 1, "maxLength": MAX_CHARACTERS, "pattern": "^[!-~]+$",
+            "type": "string", "minLength": 1, "maxLength": MAX_KEY_CHARACTERS, "pattern": "^[!-~]+$",
         });
         let schema = SchemaObject { json_schema, example: None, external_docs: None };
         let parameter_data = ParameterData {

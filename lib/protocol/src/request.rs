@@ -98,6 +98,20 @@ pub fn reply_filter(listener: &str) -> Subject {
     Subject::new(&[&"reply", &"*", &listener, &"*"])
 }
 
+/// Characters of an idempotency key at most.
+pub const MAX_KEY_CHARACTERS: usize = 200;
+
+/// Whether a text can be an idempotency key: visible ASCII characters and no space, the same over HTTP, over NATS and in
+/// a batch.
+pub fn is_idempotency_key(text: &str) -> bool {
+    (1..=MAX_KEY_CHARACTERS).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// What is wrong with a text that is none.
+pub fn bad_idempotency_key() -> String {
+    format!("an idempotency key has 1 to {MAX_KEY_CHARACTERS} visible ASCII characters and no space")
+}
+
 /// Hex SHA-256 of a request's body, white space around it left out: two requests under one key are the same when
 /// theirs are equal, in a batch or not.
 pub fn body_sha256(body: &[u8]) -> String {
@@ -217,6 +231,14 @@ mod tests {
         let subject = request_subject(&project, Verb::Submit);
         assert_eq!(subject.as_str(), "emboflow.request.lab.submit");
         assert_eq!(parse_request_subject(subject.as_str()).unwrap(), (project, Verb::Submit));
+    }
+
+    #[test]
+    fn a_key_is_visible_and_short() {
+        assert!(is_idempotency_key("a/b:1") && is_idempotency_key(&"x".repeat(200)));
+        for bad in ["", "a b", "a\tb", "é", &"x".repeat(201)] {
+            assert!(!is_idempotency_key(bad), "{bad:?}");
+        }
     }
 
     #[test]

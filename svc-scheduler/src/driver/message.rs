@@ -6,14 +6,13 @@ use emboflow_model::ProjectName;
 use emboflow_protocol::batch::{BatchBody, BatchRequest, MAX_BATCH_REQUESTS};
 use emboflow_protocol::dead_letter::project_of_subject;
 use emboflow_protocol::event::trace_id_of;
-use emboflow_protocol::request::{Verb, body_sha256, is_reply_subject, parse_request_subject};
+use emboflow_protocol::request::{
+    Verb, bad_idempotency_key, body_sha256, is_idempotency_key, is_reply_subject, parse_request_subject,
+};
 use emboflow_protocol::stream::MAX_REQUEST_BYTES;
 use emboflow_protocol::{ErrorCode, FieldError};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
-
-/// Characters of an idempotency key at most.
-const MAX_KEY_LENGTH: usize = 200;
 
 /// Why a request is refused.
 pub(super) type Refusal = Vec<FieldError>;
@@ -98,7 +97,7 @@ fn one(project: ProjectName, verb: Verb, delivery: &Delivery, mut refusal: Refus
     // Without a key of the caller the message is its own: a redelivery finds the same one.
     let own_key = || format!("nats-{}-{}", delivery.published_at.0, delivery.sequence);
     let key = match given {
-        Some(key) if !is_key(key) => {
+        Some(key) if !is_idempotency_key(key) => {
             refusal.push(bad_key());
             own_key()
         }
@@ -131,7 +130,7 @@ fn batch(project: &ProjectName, delivery: &Delivery, refusal: &Refusal) -> Asked
     let read =
         body.requests.into_iter().enumerate().map(|(index, BatchRequest { key, body, traceparent })| {
             let mut refusal = refusal.clone();
-            let key = if is_key(&key) {
+            let key = if is_idempotency_key(&key) {
                 key
             } else {
                 refusal.push(bad_key());
@@ -159,14 +158,8 @@ fn trace_id(traceparent: Option<&str>) -> String {
     traceparent.and_then(trace_id_of).unwrap_or_else(|| Uuid::new_v4().simple().to_string())
 }
 
-fn is_key(key: &str) -> bool {
-    (1..=MAX_KEY_LENGTH).contains(&key.len())
-        && key.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
-}
-
 fn bad_key() -> FieldError {
-    let message = format!("an idempotency key has 1 to {MAX_KEY_LENGTH} printable ASCII characters");
-    FieldError::new(ErrorCode::RequestKeyInvalid, message)
+    FieldError::new(ErrorCode::RequestKeyInvalid, bad_idempotency_key())
 }
 
 /// Reads the body of a request. Errors: it is not the JSON of such a request, and where.

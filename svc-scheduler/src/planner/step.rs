@@ -1,6 +1,6 @@
 //! One step: changes are taken in as they are decided, and become one transition a run at the end.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 use emboflow_model::transition::Change;
 use emboflow_model::{
@@ -8,7 +8,7 @@ use emboflow_model::{
     Transition,
 };
 use emboflow_protocol::call::ForgetAnswer;
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 
 use super::Planner;
 use super::effect::{Effect, effects_of};
@@ -147,7 +147,7 @@ impl<'p> Step<'p> {
         if number == 1 {
             decisions.tasks.extend(open.run.tasks.values().cloned());
         } else {
-            let changed: HashSet<&TaskKey> = transition.changes.iter().filter_map(Change::task).collect();
+            let changed: IndexSet<&TaskKey> = transition.changes.iter().filter_map(Change::task).collect();
             decisions.tasks.extend(changed.into_iter().filter_map(|key| open.run.tasks.get(key).cloned()));
         }
         decisions.runs.push(open.run.summary.clone());

@@ -23,6 +23,13 @@ async fn attempts(client: &Client, run: &str, task: &str) -> Vec<(String, String
     attempts.map(|attempt| (text(&attempt["end"]["outcome"]), text(&attempt["executor"]))).collect()
 }
 
+async fn given_to_another(client: &Client, run: &str) {
+    eventually("the task is given to the other executor", || async {
+        (attempts(client, run, "first").await.len() == 2).then_some(())
+    })
+    .await;
+}
+
 async fn a_lost_executors_task_goes_to_another_and_its_return_changes_nothing(cell: Cell) {
     let mut stack = Stack::start_changed(cell, |stack| {
         stack.scheduler.set("policy.suspect_after_ms", 1_500);
@@ -34,10 +41,7 @@ async fn a_lost_executors_task_goes_to_another_and_its_return_changes_nothing(ce
     stack.executor.kill().await;
     let mut other = stack.another_executor("exec-2");
     other.start().await;
-    eventually("the task is given to the other executor", || async {
-        (attempts(&client, &run, "first").await.len() == 2).then_some(())
-    })
-    .await;
+    given_to_another(&client, &run).await;
     // The container of the lost attempt may run or have ended meanwhile; either way nobody takes its result.
     stack.executor.start().await;
     client.reaches(&run, "succeeded").await;
@@ -82,10 +86,7 @@ async fn a_forgotten_executors_task_goes_to_another_at_once_and_its_return_chang
     })
     .await;
     eventually("it is off the list", || async { (listed(&client).await == ["exec-2"]).then_some(()) }).await;
-    eventually("the task is given to the other executor", || async {
-        (attempts(&client, &run, "first").await.len() == 2).then_some(())
-    })
-    .await;
+    given_to_another(&client, &run).await;
     stack.executor.start().await;
     client.reaches(&run, "succeeded").await;
     let told = attempts(&client, &run, "first").await;
