@@ -2,6 +2,7 @@
 //! and the reply subject in headers.
 
 use emboflow_model::name::{LABEL_NAME_PATTERN, is_label_name};
+pub use emboflow_model::workflow::limits::{MAX_LABEL_CHARS, MAX_LABELS};
 use emboflow_model::{ProjectName, RunId, RunSummary, TaskKey};
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -118,10 +119,6 @@ pub fn body_sha256(body: &[u8]) -> String {
     Sha256::digest(body.trim_ascii()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Labels of a run at most, with those of its workflow file.
-pub const MAX_LABELS: usize = 64;
-/// Characters of a label's value at most.
-pub const MAX_LABEL_CHARS: usize = 256;
 /// Characters of a reason at most.
 pub const MAX_REASON_CHARS: usize = 1_000;
 

@@ -110,6 +110,10 @@ fn names_and_needs() {
     task("env: { »1A: x }", code::BAD_NAME);
     task("env: { »EMBOFLOW_RUN: x }", code::BAD_NAME);
     task("labels: { »\"a b\": x }", code::BAD_NAME);
+    let labelled = |labels: &str| format!("version: 1\nname: w\n{labels}\ntasks: {{ t: {{ image: i }} }}\n");
+    check(&labelled(&format!("labels: {{ a: »{} }}", "x".repeat(257))), code::TEXT_TOO_LONG);
+    let many: Vec<_> = (0..65).map(|number| format!("l{number}: x")).collect();
+    check(&labelled(&format!("»labels: {{ {} }}", many.join(", "))), code::BAD_VALUE);
     task("outputs: { »A: { path: x } }", code::BAD_NAME);
     task("matrix: { »\"my-axis\": [1] }", code::BAD_NAME);
     task("pool: »GPU", code::BAD_NAME);

@@ -10,8 +10,9 @@ use crate::workflow::document::{Document, Problems, join};
 use crate::workflow::expression::Template;
 use crate::workflow::field::{Axis, Scalar, Words};
 use crate::workflow::file::WorkflowFile;
-use crate::workflow::limits::MAX_TEXT_BYTES;
+use crate::workflow::limits::{MAX_LABEL_CHARS, MAX_LABELS, MAX_TEXT_BYTES};
 use crate::workflow::quantity;
+use crate::workflow::render::text_of;
 use crate::workflow::suggest::shown;
 use crate::workflow::task_spec::{ResourcesSpec, RetrySpec, StopSpec, TaskSpec, TimeoutsSpec};
 
@@ -20,7 +21,7 @@ pub(super) fn check_all(document: &Document, file: &WorkflowFile, problems: &mut
     let mut check = Check { document, problems };
     let defaults = &file.defaults;
     check.names_of_variables("/env", file.env.keys());
-    check.names_of_labels("/labels", file.labels.keys());
+    check.labels_of_runs("/labels", file);
     check.name("/defaults/queue", defaults.queue.as_deref(), "a queue");
     check.name("/defaults/pool", defaults.pool.as_deref(), "a pool");
     check.names_of_labels("/defaults/labels", defaults.labels.keys());
@@ -266,6 +267,23 @@ impl Check<'_> {
                 ),
             };
             self.problems.push(self.document.at_key(code::BAD_NAME, &join(at, name), message));
+        }
+    }
+
+    /// They are in each row of a list, and in each event.
+    fn labels_of_runs(&mut self, at: &str, file: &WorkflowFile) {
+        self.names_of_labels(at, file.labels.keys());
+        let count = file.labels.len();
+        if count > MAX_LABELS {
+            let message = format!("{count} labels; a run has at most {MAX_LABELS}");
+            self.problems.push(self.document.at_key(code::BAD_VALUE, at, message));
+        }
+        for (name, value) in &file.labels {
+            let chars = text_of(value.value()).chars().count();
+            if chars > MAX_LABEL_CHARS {
+                let message = format!("the label has {chars} characters; at most {MAX_LABEL_CHARS} are kept");
+                self.problems.push(self.document.at_value(code::TEXT_TOO_LONG, &join(at, name), message));
+            }
         }
     }
 
