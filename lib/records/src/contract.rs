@@ -11,6 +11,7 @@ use futures::future::BoxFuture;
 
 use crate::document::{Cursor, Derived, Removal, RequestRecord, WorkflowRow, WorkflowVersion};
 use crate::error::{AppendError, RecordsError};
+use crate::kept::Kept;
 use crate::query::{RunFilter, RunPage, TaskFilter};
 
 /// What an operation gives, later.
@@ -115,6 +116,40 @@ pub trait Records: Send + Sync {
 
     /// Drops the note: the run's objects are gone.
     fn end_removal(&self, run: RunId) -> Answer<'_, ()>;
+
+    // ---- kept documents ----
+
+    /// A document of a kind (a word without line breaks, as are scope and name).
+    fn kept<'a>(&'a self, kind: &'static str, scope: &'a str, name: &'a str) -> Answer<'a, Option<Kept>>;
+
+    /// The documents of a kind, of one scope or of all, by scope and name, after a pair of both, at most `limit`.
+    fn kept_page<'a>(
+        &'a self,
+        kind: &'static str,
+        scope: Option<&'a str>,
+        after: Option<(&'a str, &'a str)>,
+        limit: u32,
+    ) -> Answer<'a, Vec<Kept>>;
+
+    /// Changes the document that has the expected version, or makes it where `None` is expected. Gives the version that
+    /// it has now; none, and nothing is written, if it is not as expected.
+    fn keep<'a>(
+        &'a self,
+        kind: &'static str,
+        scope: &'a str,
+        name: &'a str,
+        expected: Option<u64>,
+        body: String,
+    ) -> Answer<'a, Option<u64>>;
+
+    /// Drops the document that has the expected version; whether it had it.
+    fn drop_kept<'a>(
+        &'a self,
+        kind: &'static str,
+        scope: &'a str,
+        name: &'a str,
+        expected: u64,
+    ) -> Answer<'a, bool>;
 
     // ---- workflows and settings ----
 

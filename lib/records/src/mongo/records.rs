@@ -9,12 +9,13 @@ use emboflow_model::{
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 
-use super::schema::{CURSORS, LOG, REMOVALS, REQUESTS, RUNS, SETTINGS, TASKS, WORKFLOWS};
-use super::{Mongo, NAME, derived, in_time, log, retention, runs, workflows};
+use super::schema::{CURSORS, KEPT, LOG, REMOVALS, REQUESTS, RUNS, SETTINGS, TASKS, WORKFLOWS};
+use super::{Mongo, NAME, derived, in_time, kept, log, retention, runs, workflows};
 use crate::contract::{Answer, Records};
 use crate::document::{Cursor, Derived, Removal, RequestRecord, WorkflowRow, WorkflowVersion};
 use crate::entry::encode;
 use crate::error::AppendError;
+use crate::kept::Kept;
 use crate::query::{RunFilter, RunPage, TaskFilter};
 
 /// Histories read side by side.
@@ -133,6 +134,47 @@ impl Records for Mongo {
 
     fn end_removal(&self, run: RunId) -> Answer<'_, ()> {
         self.run("end_removal", retention::end_removal(self.collection(REMOVALS), run)).boxed()
+    }
+
+    fn kept<'a>(&'a self, kind: &'static str, scope: &'a str, name: &'a str) -> Answer<'a, Option<Kept>> {
+        self.run("kept", kept::get(self.collection(KEPT), kept::id(kind, scope, name))).boxed()
+    }
+
+    fn kept_page<'a>(
+        &'a self,
+        kind: &'static str,
+        scope: Option<&'a str>,
+        after: Option<(&'a str, &'a str)>,
+        limit: u32,
+    ) -> Answer<'a, Vec<Kept>> {
+        let first = kept::id(kind, scope.unwrap_or_default(), "");
+        let after = after.map_or_else(String::new, |(scope, name)| kept::id(kind, scope, name));
+        let end = kept::end(kind, scope);
+        self.run("kept_page", kept::page(self.collection(KEPT), after.max(first), end, limit)).boxed()
+    }
+
+    fn keep<'a>(
+        &'a self,
+        kind: &'static str,
+        scope: &'a str,
+        name: &'a str,
+        expected: Option<u64>,
+        body: String,
+    ) -> Answer<'a, Option<u64>> {
+        let document = Kept { scope: scope.to_owned(), name: name.to_owned(), version: 0, body };
+        let id = kept::id(kind, scope, name);
+        self.run("keep", kept::put(self.collection(KEPT), id, document, expected)).boxed()
+    }
+
+    fn drop_kept<'a>(
+        &'a self,
+        kind: &'static str,
+        scope: &'a str,
+        name: &'a str,
+        expected: u64,
+    ) -> Answer<'a, bool> {
+        let id = kept::id(kind, scope, name);
+        self.run("drop_kept", kept::remove(self.collection(KEPT), id, expected)).boxed()
     }
 
     fn put_workflow(&self, workflow: WorkflowVersion) -> Answer<'_, WorkflowVersion> {

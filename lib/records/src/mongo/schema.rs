@@ -18,10 +18,11 @@ pub(super) const REQUESTS: &str = "requests";
 pub(super) const REMOVALS: &str = "removals";
 pub(super) const WORKFLOWS: &str = "workflows";
 pub(super) const SETTINGS: &str = "settings";
+pub(super) const KEPT: &str = "kept";
 const SCHEMA: &str = "schema";
 
 /// Version of the collections' form; grows with every change that an older program would not understand.
-const KNOWN: u32 = 2;
+const KNOWN: u32 = 3;
 
 /// Makes the indexes that are missing. Errors: [`RecordsError::NewerSchema`].
 pub(super) async fn migrate(database: &Database) -> Result<(), RecordsError> {

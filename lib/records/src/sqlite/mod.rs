@@ -3,6 +3,7 @@
 
 mod derived;
 mod error;
+mod kept;
 mod log;
 mod readers;
 mod records;

@@ -12,11 +12,12 @@ use serde::Serialize;
 
 use super::derived::Encoded;
 use super::writer::Durability::{Behind, OnDisk};
-use super::{NAME, Sqlite, derived, log, retention, runs, workflows};
+use super::{NAME, Sqlite, derived, kept, log, retention, runs, workflows};
 use crate::contract::{Answer, Records};
 use crate::document::{Cursor, Derived, Removal, RequestRecord, WorkflowRow, WorkflowVersion};
 use crate::entry::{encode, to_json};
 use crate::error::{AppendError, RecordsError};
+use crate::kept::Kept;
 use crate::metrics::timed;
 use crate::query::{RunFilter, RunPage, TaskFilter};
 
@@ -141,6 +142,52 @@ impl Records for Sqlite {
 
     fn end_removal(&self, run: RunId) -> Answer<'_, ()> {
         self.write("end_removal", OnDisk, move |connection| retention::end_removal(connection, run)).boxed()
+    }
+
+    fn kept<'a>(&'a self, kind: &'static str, scope: &'a str, name: &'a str) -> Answer<'a, Option<Kept>> {
+        let (scope, name) = (scope.to_owned(), name.to_owned());
+        self.read("kept", move |connection| kept::get(connection, kind, &scope, &name)).boxed()
+    }
+
+    fn kept_page<'a>(
+        &'a self,
+        kind: &'static str,
+        scope: Option<&'a str>,
+        after: Option<(&'a str, &'a str)>,
+        limit: u32,
+    ) -> Answer<'a, Vec<Kept>> {
+        let scope = scope.map(str::to_owned);
+        let after = after.map(|(scope, name)| (scope.to_owned(), name.to_owned()));
+        let find = move |connection: &_| {
+            let after = after.as_ref().map(|(scope, name)| (&**scope, &**name));
+            kept::page(connection, kind, scope.as_deref(), after, limit)
+        };
+        self.read("kept_page", find).boxed()
+    }
+
+    fn keep<'a>(
+        &'a self,
+        kind: &'static str,
+        scope: &'a str,
+        name: &'a str,
+        expected: Option<u64>,
+        body: String,
+    ) -> Answer<'a, Option<u64>> {
+        let document = Kept { scope: scope.to_owned(), name: name.to_owned(), version: 0, body };
+        let keep = move |connection: &_| kept::put(connection, kind, &document, expected);
+        self.write("keep", OnDisk, keep).boxed()
+    }
+
+    fn drop_kept<'a>(
+        &'a self,
+        kind: &'static str,
+        scope: &'a str,
+        name: &'a str,
+        expected: u64,
+    ) -> Answer<'a, bool> {
+        let (scope, name) = (scope.to_owned(), name.to_owned());
+        let drop = move |connection: &_| kept::remove(connection, kind, &scope, &name, expected);
+        self.write("drop_kept", OnDisk, drop).boxed()
     }
 
     fn put_workflow(&self, workflow: WorkflowVersion) -> Answer<'_, WorkflowVersion> {

@@ -8,7 +8,8 @@ use crate::error::RecordsError;
 const APPLICATION_ID: i64 = 0x456d_6246;
 
 /// Step `n` leads from version `n` to `n + 1`. A step that was released is never changed.
-const STEPS: &[&str] = &[include_str!("schema-1.sql"), include_str!("schema-2.sql")];
+const STEPS: &[&str] =
+    &[include_str!("schema-1.sql"), include_str!("schema-2.sql"), include_str!("schema-3.sql")];
 
 /// Makes the tables, or brings them up to date. Errors: [`RecordsError::NewerSchema`], and
 /// [`RecordsError::Corrupt`] for another program's file.

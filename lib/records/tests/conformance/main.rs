@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod kept;
 mod list;
 mod log;
 mod place;
@@ -66,6 +67,11 @@ conformance! {
         old_requests_are_forgotten_with_the_entries_of_rejected_ones,
         a_removed_place_stays_taken,
         a_removed_request_of_a_newer_decision_stays;
+    kept:
+        a_document_is_changed_only_from_the_version_that_was_read,
+        a_document_made_again_has_none_of_its_former_versions,
+        of_many_that_make_or_change_one_document_one_is_first,
+        pages_go_through_one_scope_or_all_of_them_and_lose_nothing;
     workflows:
         a_new_text_is_a_new_version_and_the_same_text_is_not,
         racing_texts_get_different_versions,
