@@ -13,6 +13,7 @@ use emboflow_model::ProjectName;
 use emboflow_protocol::ErrorCode;
 use emboflow_protocol::request::{Answer, Verb, reply_filter};
 use emboflow_service::Shutdown;
+use futures::future::try_join_all;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::problem::{Failure, Outcome};
@@ -20,13 +21,13 @@ use inbox::{Inbox, Place};
 
 /// How long a caller is kept waiting for the scheduler.
 const ANSWER_WAIT: Duration = Duration::from_secs(2);
-/// Requests for runs that wait for their publish at most; beyond it callers wait to be let in.
+/// Callers whose requests for runs wait for their publish at most; beyond it they wait to be let in.
 const QUEUE: usize = 4_096;
 
 /// Publishes requests and hands their answers out.
 pub(crate) struct Intake {
     post: Arc<Post>,
-    queue: mpsc::Sender<Queued>,
+    queue: mpsc::Sender<Vec<Queued>>,
 }
 
 /// What it takes to publish a request and to hear of it.
@@ -71,20 +72,49 @@ impl Intake {
     /// Publishes a request and waits for its answer; none when it is safely taken but the scheduler is silent.
     /// Requests for runs that come while others are being stored share a message.
     pub(crate) async fn ask(&self, asked: Asked) -> Outcome<Option<Answer>> {
+        if asked.verb == Verb::Submit {
+            return self.ask_for_runs(vec![asked]).await.map(|mut answers| answers.pop().flatten());
+        }
         let (sender, answer) = oneshot::channel();
-        let _place = match asked.verb {
-            Verb::Submit => self.queue(asked, sender).await?,
-            _ => self.post.publish(asked, sender).await?,
-        };
-        Ok(tokio::time::timeout(ANSWER_WAIT, answer).await.ok().and_then(Result::ok))
+        let _place = self.post.publish(asked, sender).await?;
+        Ok(in_time(answer).await)
     }
 
-    async fn queue(&self, asked: Asked, answer: oneshot::Sender<Answer>) -> Outcome<Arc<Place>> {
-        let (taken, told) = oneshot::channel();
-        let gone = || Failure::new(ErrorCode::Internal, "requests are no longer published");
-        self.queue.send(Queued { asked, answer, taken }).await.map_err(|_| gone())?;
-        told.await.map_err(|_| gone())?
+    /// The same for several requests for runs, in their order; those of one project share a message as far as it holds
+    /// them. Fails when one of them is not taken.
+    pub(crate) async fn ask_for_runs(&self, asked: Vec<Asked>) -> Outcome<Vec<Option<Answer>>> {
+        let (queued, waiting): (Vec<_>, Vec<_>) = asked.into_iter().map(Queued::new).unzip();
+        self.queue.send(queued).await.map_err(|_| no_longer_published())?;
+        try_join_all(waiting.into_iter().map(Waiting::answered)).await
     }
+}
+
+impl Queued {
+    fn new(asked: Asked) -> (Self, Waiting) {
+        let ((answer, answered), (taken, told)) = (oneshot::channel(), oneshot::channel());
+        (Self { asked, answer, taken }, Waiting { told, answered })
+    }
+}
+
+/// The caller of a queued request.
+struct Waiting {
+    told: oneshot::Receiver<Outcome<Arc<Place>>>,
+    answered: oneshot::Receiver<Answer>,
+}
+
+impl Waiting {
+    async fn answered(self) -> Outcome<Option<Answer>> {
+        let _place = self.told.await.map_err(|_| no_longer_published())??;
+        Ok(in_time(self.answered).await)
+    }
+}
+
+async fn in_time(answer: oneshot::Receiver<Answer>) -> Option<Answer> {
+    tokio::time::timeout(ANSWER_WAIT, answer).await.ok().and_then(Result::ok)
+}
+
+fn no_longer_published() -> Failure {
+    Failure::new(ErrorCode::Internal, "requests are no longer published")
 }
 
 impl Post {

@@ -20,16 +20,16 @@ use crate::problem::{Failure, Outcome};
 const FRAME: usize = 128;
 
 /// Publishes what is queued until nobody can queue any more. A request that finds nothing under way goes at once.
-pub(super) async fn publish_packed(post: Arc<Post>, mut queue: mpsc::Receiver<Queued>) {
+pub(super) async fn publish_packed(post: Arc<Post>, mut queue: mpsc::Receiver<Vec<Queued>>) {
     let mut arrived = Vec::new();
     while queue.recv_many(&mut arrived, super::QUEUE).await > 0 {
-        let messages = pack(std::mem::take(&mut arrived));
+        let messages = pack(std::mem::take(&mut arrived).into_iter().flatten());
         join_all(messages.into_iter().map(|message| publish(&post, message))).await;
     }
 }
 
 /// The requests of each message, in their order: one project, and not more than a message may hold.
-fn pack(queued: Vec<Queued>) -> Vec<Vec<Queued>> {
+fn pack(queued: impl IntoIterator<Item = Queued>) -> Vec<Vec<Queued>> {
     let mut messages: Vec<(usize, Vec<Queued>)> = Vec::new();
     for request in queued {
         let size = size(&request);
@@ -144,7 +144,7 @@ mod tests {
         let half = MAX_REQUEST_BYTES / 2;
         let messages = pack(vec![queued("a", "1", half), queued("a", "2", half), queued("a", "3", 9)]);
         assert_eq!(keys(messages), [vec!["1"], vec!["2", "3"]]);
-        let many = (0..=MAX_BATCH_REQUESTS).map(|number| queued("a", &number.to_string(), 9)).collect();
+        let many = (0..=MAX_BATCH_REQUESTS).map(|number| queued("a", &number.to_string(), 9));
         assert_eq!(pack(many).len(), 2);
     }
 

@@ -8,7 +8,6 @@ use emboflow_protocol::ErrorCode;
 use emboflow_protocol::batch::{BatchBody, BatchRequest, MAX_BATCH_REQUESTS};
 use emboflow_protocol::http::{BatchItem, BatchView, RequestStatus};
 use emboflow_protocol::request::{Answer, Verb};
-use futures::future::try_join_all;
 
 use crate::app::App;
 use crate::extract::{Body, Params};
@@ -34,20 +33,26 @@ pub(crate) async fn batch(
     for request in &requests {
         idempotency::check(&request.key)?;
     }
-    let items = requests.into_iter().map(|request| decided(&app, &project, request));
-    Ok(Json(BatchView { items: try_join_all(items).await? }))
+    let keys: Vec<String> = requests.iter().map(|request| request.key.clone()).collect();
+    let asked = requests.into_iter().map(|request| asked(&project, request)).collect();
+    let answers = app.intake.ask_for_runs(asked).await?;
+    let items = keys.into_iter().zip(answers).map(|(key, answer)| item(key, answer)).collect();
+    Ok(Json(BatchView { items }))
 }
 
-async fn decided(app: &App, project: &ProjectName, request: BatchRequest) -> Outcome<BatchItem> {
+fn asked(project: &ProjectName, request: BatchRequest) -> Asked {
     let BatchRequest { key, body, traceparent } = request;
-    let asked = Asked {
+    Asked {
         project: project.clone(),
         verb: Verb::Submit,
-        key: key.clone(),
+        key,
         traceparent: traceparent.filter(|it| emboflow_protocol::event::trace_id_of(it).is_some()),
         body: Box::<str>::from(body).into_boxed_bytes().into(),
-    };
-    let status = match app.intake.ask(asked).await? {
+    }
+}
+
+fn item(key: String, answer: Option<Answer>) -> BatchItem {
+    let status = match answer {
         None => RequestStatus::Pending,
         Some(Answer::Accepted { run_id, .. }) => RequestStatus::Accepted { run_id },
         Some(Answer::Rejected { errors }) => {
@@ -55,7 +60,7 @@ async fn decided(app: &App, project: &ProjectName, request: BatchRequest) -> Out
             RequestStatus::Rejected { errors: errors.into_iter().map(plain).collect() }
         }
     };
-    Ok(BatchItem { key, status })
+    BatchItem { key, status }
 }
 
 /// Its documentation.
