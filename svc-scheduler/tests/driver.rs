@@ -109,9 +109,9 @@ where
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), found)
+    tokio::time::timeout(Duration::from_secs(90), found)
         .await
-        .unwrap_or_else(|_| panic!("not within 30 s: {what}"))
+        .unwrap_or_else(|_| panic!("not within 90 s: {what}"))
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use crate::connection::Connection;
 use crate::server::{Ports, ServerOptions, ports_of, server_config};
 
 /// How long a server may take to come up, and a client to connect to it.
-const UP_WITHIN: Duration = Duration::from_secs(10);
+const UP_WITHIN: Duration = Duration::from_secs(60);
 
 /// A running nats-server. It panics with the reason when anything about it fails, and ends when it is dropped.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ export async function a_new_run_appears_and_ends_in_the_list_without_a_reload_or
   await tab.page.locator('table, .empty').first().waitFor();
   await tab.page.evaluate(() => { window.sameDocument = true; });
   const run = await submit(good);
-  await tab.page.locator(`[data-run="${run.id}"]`).waitFor({ timeout: 10_000 });
+  await tab.page.locator(`[data-run="${run.id}"]`).waitFor({ timeout: 60_000 });
   await tab.page.locator(`[data-run="${run.id}"][data-state="succeeded"]`).waitFor({ timeout: 60_000 });
   ensure(await tab.page.evaluate(() => window.sameDocument), 'the page was loaded again');
   ensure(tab.repeated().length === 0, `asked for more than once:\n${tab.repeated().join('\n')}`);
@@ -58,13 +58,13 @@ export async function a_broken_stream_is_said_and_comes_back_with_what_was_misse
     await tab.page.waitForSelector('[data-live="Live"]');
     await tab.page.locator('table, .empty').first().waitFor();
     cut();
-    await tab.page.locator('.badge:not(.live)').waitFor({ timeout: 30_000 });
+    await tab.page.locator('.badge:not(.live)').waitFor({ timeout: 60_000 });
     const run = await submit(good);
     await reaches(run.id, 'succeeded');
     await tab.picture('stream-broken');
     mend();
     await tab.page.locator('.badge.live').waitFor({ timeout: 60_000 });
-    await tab.page.locator(`[data-run="${run.id}"][data-state="succeeded"]`).waitFor({ timeout: 30_000 });
+    await tab.page.locator(`[data-run="${run.id}"][data-state="succeeded"]`).waitFor({ timeout: 60_000 });
   } finally {
     await close();
   }
@@ -83,7 +83,7 @@ export async function a_tab_in_the_background_takes_no_connection_until_somebody
   ensure(!tab.requests.some((request) => request.includes('/events')), 'a hidden tab holds a stream');
   ensure((await tab.page.locator(`[data-run="${run.id}"]`).count()) === 0, 'a hidden tab was told of a run');
   await tab.page.evaluate(() => { window.hiddenNow = false; document.dispatchEvent(new Event('visibilitychange')); });
-  await tab.page.locator(`[data-run="${run.id}"][data-state="succeeded"]`).waitFor({ timeout: 10_000 });
+  await tab.page.locator(`[data-run="${run.id}"][data-state="succeeded"]`).waitFor({ timeout: 60_000 });
   await tab.page.waitForSelector('[data-live="Live"]');
 }
 
@@ -92,7 +92,7 @@ export async function a_panic_shows_the_bar_that_loads_the_page_again(session) {
   await tab.visit('runs');
   const app = await tab.page.evaluate(() => performance.getEntriesByType('resource').map((entry) => entry.name).find((name) => name.endsWith('/app.js')));
   await tab.page.evaluate((app) => import(app).then((app) => app.panic_on_purpose()).catch(() => {}), app);
-  await tab.page.locator('#reload-bar').waitFor({ state: 'visible', timeout: 10_000 });
+  await tab.page.locator('#reload-bar').waitFor({ state: 'visible', timeout: 60_000 });
   await tab.picture('panic');
   await tab.page.locator('#reload-button').click();
   await tab.page.waitForSelector('[data-live="Live"]');

@@ -51,7 +51,7 @@ export async function every_page_is_drawn_in_both_themes_without_a_complaint(ses
     const tab = await session.tab({ colorScheme: theme });
     for (const [name, address, sign] of views) {
       await tab.visit(address);
-      await tab.page.waitForSelector(sign, { timeout: 20_000 });
+      await tab.page.waitForSelector(sign, { timeout: 60_000 });
       const shown = await tab.page.evaluate(() => document.documentElement.dataset.theme);
       ensure(shown === theme, `${name}: the theme is ${shown}, not ${theme}`);
       const wrong = [...await tab.page.evaluate(barriers), ...await violations(tab)];

@@ -71,7 +71,7 @@ export async function a_fan_out_of_a_thousand_draws_only_what_is_in_sight(sessio
   const run = await submit(wide);
   await tab.visit(`runs/${run.id}?task=many%5B900%5D`);
   const { page } = tab;
-  await page.locator('[data-task="many[900]"]').waitFor({ timeout: 30_000 });
+  await page.locator('[data-task="many[900]"]').waitFor({ timeout: 60_000 });
   const rows = await page.locator('.timeline-row').count();
   ensure(rows < 120, `${rows} rows are in the document`);
   const frames = await page.evaluate(async () => {

@@ -12,7 +12,7 @@ use crate::waiting::{eventually, eventually_ok};
 use crate::workflows::IMAGE;
 
 /// How long what was killed may take to be gone.
-const GONE_WITHIN: Duration = Duration::from_secs(10);
+const GONE_WITHIN: Duration = Duration::from_secs(60);
 const CONTAINERD: &str = "exec/containerd/containerd.pid";
 
 /// A running dockerd with the examples' small image. It ends with this, and everything that it had with it.

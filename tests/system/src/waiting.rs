@@ -4,7 +4,7 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 /// How long anything may take before a test gives up.
-pub const DEADLINE: Duration = Duration::from_secs(40);
+pub const DEADLINE: Duration = Duration::from_secs(90);
 const LOOK_EACH: Duration = Duration::from_millis(20);
 
 /// Looks until there is something. Panics with `what` when there is nothing by the deadline.

@@ -8,7 +8,7 @@ use super::{eventually, within};
 use crate::testing::TestServer;
 use crate::{Bus, BusError};
 
-const SOON: Duration = Duration::from_secs(3);
+const SOON: Duration = Duration::from_secs(20);
 
 fn claim(executor: &str) -> Claim {
     Claim {

@@ -14,7 +14,7 @@ use mongodb::bson::doc;
 use crate::open::Config;
 
 const KEEPER: &str = include_str!("mongo-server.sh");
-const START_TIMEOUT: Duration = Duration::from_secs(30);
+const START_TIMEOUT: Duration = Duration::from_secs(90);
 const SECANTUS: [&str; 3] = ["secantusd", "secantusd-rs", "secantusd-py"];
 
 /// A server on loopback with a directory of its own; both are gone when this, or the whole process, is.

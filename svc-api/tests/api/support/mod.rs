@@ -26,7 +26,7 @@ pub(crate) use sse::EventStream;
 pub(crate) const TOKEN: &str = "token-of-the-tests-0123";
 pub(crate) const CODE: &str = "code-of-the-tests";
 const SIGNING_KEY: &str = "signing-key-of-the-tests-0123456789abcdef";
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Everything but a scheduler.
 pub(crate) struct World {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
-use system_tests::{Cell, Client, Stack, on_cells, one_task};
+use system_tests::{Cell, Client, DEADLINE, Stack, on_cells, one_task};
 
 /// One of each family of subjects that a service reads. Live logs are not among them: any bytes are a log.
 const CONSUMED: &[&str] = &[
@@ -54,7 +54,7 @@ async fn garbage_on_any_consumed_subject_becomes_a_dead_letter(cell: Cell) {
                 }
             }
         };
-        let (letter, headers) = tokio::time::timeout(Duration::from_secs(10), found)
+        let (letter, headers) = tokio::time::timeout(DEADLINE, found)
             .await
             .unwrap_or_else(|_| panic!("garbage on {subject} became no dead letter"));
         assert_eq!(letter.payload, GARBAGE, "{subject}");

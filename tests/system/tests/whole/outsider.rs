@@ -22,7 +22,7 @@ pub(crate) async fn ask(nats: &Client, subject: &str, key: &str, body: &Value) -
         .unwrap();
     assert_eq!(stored.await.unwrap().stream, "EMBOFLOW_INTAKE");
     let answer =
-        tokio::time::timeout(Duration::from_secs(10), answers.next()).await.expect("an answer").unwrap();
+        tokio::time::timeout(DEADLINE, answers.next()).await.expect("an answer").unwrap();
     serde_json::from_slice(&answer.payload).unwrap()
 }
 
