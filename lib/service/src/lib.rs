@@ -5,11 +5,16 @@ pub mod config;
 pub mod health;
 mod log_file;
 pub mod metrics;
+mod probe;
 pub mod process;
 pub mod shutdown;
 pub mod telemetry;
 pub mod tls;
+pub mod trace;
+pub mod vitals;
 
 pub use config::{ConfigError, Secret};
 pub use health::Health;
+pub use probe::probe;
 pub use shutdown::Shutdown;
+pub use trace::Tracer;

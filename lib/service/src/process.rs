@@ -23,6 +23,8 @@ pub struct Arguments {
     pub help: bool,
     /// `--version` was given.
     pub version: bool,
+    /// `--probe URL`: nothing is started, that address is asked.
+    pub probe: Option<String>,
 }
 
 impl Arguments {
@@ -39,6 +41,10 @@ impl Arguments {
                     Some(path) => read.file = Some(path.into()),
                     None => return refuse("--config needs a file".to_owned()),
                 },
+                "--probe" => match arguments.next() {
+                    Some(url) => read.probe = Some(url),
+                    None => return refuse("--probe needs a URL".to_owned()),
+                },
                 "--set" => match arguments.next().as_deref().and_then(|pair| pair.split_once('=')) {
                     Some((key, value)) => read.flags.push((key.to_owned(), value.to_owned())),
                     None => return refuse("--set needs section.key=value".to_owned()),
@@ -51,7 +57,8 @@ impl Arguments {
 }
 
 /// Runs a service as this process until a signal or a failure; the whole of its `main`. Exit code 0 after an
-/// orderly stop, 2 for a bad configuration, 1 for anything else.
+/// orderly stop, 2 for a bad configuration, 1 for anything else. With `--probe URL` it only asks ([`crate::probe()`]): 0
+/// when all is well there.
 pub fn main<C, F, Fut>(service: &'static str, version: &'static str, run: F) -> ExitCode
 where
     C: DeserializeOwned,
@@ -61,9 +68,9 @@ where
     let config: C = match configure(service, version) {
         Ok(Some(config)) => config,
         Ok(None) => return ExitCode::SUCCESS,
-        Err(error) => {
-            let _nobody_reads = writeln!(std::io::stderr(), "{service}: {error}");
-            return ExitCode::from(2);
+        Err(Refused { why, code }) => {
+            let _nobody_reads = writeln!(std::io::stderr(), "{service}: {why}");
+            return ExitCode::from(code);
         }
     };
     telemetry::init(service);
@@ -78,15 +85,30 @@ where
     }
 }
 
-fn configure<C: DeserializeOwned>(service: &str, version: &str) -> Result<Option<C>, ConfigError> {
+/// Why nothing is started, and the exit code that says so.
+struct Refused {
+    why: String,
+    code: u8,
+}
+
+impl From<ConfigError> for Refused {
+    fn from(error: ConfigError) -> Self {
+        Self { why: error.to_string(), code: 2 }
+    }
+}
+
+fn configure<C: DeserializeOwned>(service: &str, version: &str) -> Result<Option<C>, Refused> {
     let arguments = Arguments::read(std::env::args().skip(1))?;
+    if let Some(url) = &arguments.probe {
+        return crate::probe(url).map(|_| None).map_err(|why| Refused { why, code: 1 });
+    }
     if arguments.help || arguments.version {
         let usage = "[--config FILE.toml] [--set section.key=value]…  (or EMBOFLOW__SECTION__KEY=value)";
         let text = if arguments.help { usage } else { version };
         let _nobody_reads = writeln!(std::io::stdout(), "{service} {text}");
         return Ok(None);
     }
-    config::load(arguments.file.as_deref(), config::environment(), arguments.flags).map(Some)
+    Ok(Some(config::load(arguments.file.as_deref(), config::environment(), arguments.flags)?))
 }
 
 async fn live<C, F, Fut>(service: &str, version: &str, config: C, run: F) -> ExitCode
@@ -133,5 +155,6 @@ mod tests {
         assert_eq!(read(&["--confg"]).unwrap_err(), "unknown argument \"--confg\"; see --help");
         assert_eq!(read(&["--set", "k"]).unwrap_err(), "--set needs section.key=value");
         assert_eq!(read(&["--config"]).unwrap_err(), "--config needs a file");
+        assert_eq!(read(&["--probe"]).unwrap_err(), "--probe needs a URL");
     }
 }
