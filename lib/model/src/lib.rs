@@ -3,25 +3,29 @@
 //! Pure: no I/O, no clock, no randomness, no async. The same code runs in the scheduler, the API, the CLI and (as
 //! wasm) in the page.
 
+pub mod access;
 pub mod artifact;
 pub mod executor;
 pub mod id;
 pub mod image_pull;
 pub mod name;
+pub mod notification;
 pub mod object_key;
 pub mod resources;
 pub mod run;
 pub mod runtime_spec;
+pub mod secret;
 pub mod state;
 pub mod task;
 pub mod timestamp;
 pub mod transition;
+pub mod trigger;
 pub mod workflow;
 
 pub use artifact::{ArtifactSummary, LogSeal};
 pub use id::{AttemptId, RunId, TaskKey};
 pub use image_pull::ImagePull;
-pub use name::{ExecutorId, PoolName, ProjectName, WorkflowName};
+pub use name::{ExecutorId, NatsUserName, PoolName, ProjectName, SecretName, ServiceName, TriggerName, WorkflowName};
 pub use resources::Resources;
 pub use run::{Run, RunSummary, TaskCounts};
 pub use runtime_spec::RuntimeSpec;

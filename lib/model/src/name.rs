@@ -118,6 +118,14 @@ name_type!(
     WorkflowName
 );
 name_type!(
+    /// The name of a trigger inside its project.
+    TriggerName
+);
+name_type!(
+    /// The name of a secret inside its project.
+    SecretName
+);
+name_type!(
     /// The name of a TaskSpec inside its workflow.
     TaskName
 );
@@ -128,6 +136,14 @@ name_type!(
 name_type!(
     /// One executor process; stable over restarts (it lives in the executor's data directory).
     ExecutorId
+);
+name_type!(
+    /// A user of the platform's NATS server: a service, an executor, or a system outside.
+    NatsUserName
+);
+name_type!(
+    /// A program with an account of its own.
+    ServiceName
 );
 
 #[cfg(test)]
