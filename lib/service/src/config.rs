@@ -5,11 +5,13 @@
 //! `Config` structs use neither `#[serde(flatten)]` nor internally tagged enums: those hide the wanted type.
 
 mod error;
+mod keys;
 mod layers;
 mod read;
 mod secret;
 
 pub use error::ConfigError;
+pub use keys::Keys;
 pub use secret::Secret;
 
 use layers::Layers;

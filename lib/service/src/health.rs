@@ -1,6 +1,6 @@
 //! What a service says about itself: `/health` (alive), `/ready` (each dependency), `/metrics`.
 
-use crate::{Shutdown, metrics};
+use crate::{Shutdown, metrics, telemetry};
 use anyhow::Context;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -12,7 +12,7 @@ use std::fmt::Display;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::net::TcpListener;
 
 // Many askers at once must not multiply the work done against the dependencies.
@@ -29,15 +29,93 @@ pub struct Health {
 #[derive(Default)]
 struct Tree {
     checks: Mutex<Vec<Arc<Check>>>,
-    latest: tokio::sync::Mutex<Option<(Instant, usize, Readiness)>>,
+    latest: tokio::sync::Mutex<Option<Latest>>,
 }
 
-type Outcome = Result<String, String>;
+struct Latest {
+    at: Instant,
+    /// Of all scopes, in the order of the checks.
+    looks: Vec<(Arc<Check>, Look)>,
+}
 
 struct Check {
     name: String,
     timeout: Duration,
-    run: Box<dyn Fn() -> BoxFuture<'static, Outcome> + Send + Sync>,
+    /// Without it the process cannot do its work.
+    is_vital: bool,
+    run: Box<dyn Fn() -> BoxFuture<'static, Finding> + Send + Sync>,
+}
+
+/// How well something is, from well to badly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// As it should be.
+    Ok,
+    /// It works, and somebody should look at it before it does not.
+    Warning,
+    /// It does not work.
+    Failed,
+}
+
+/// What a look came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// How well it is.
+    pub status: Status,
+    /// What was found, in words.
+    pub reason: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+impl Finding {
+    /// All is well.
+    pub fn ok(reason: impl Into<String>) -> Self {
+        Self { status: Status::Ok, reason: reason.into(), hint: None }
+    }
+
+    /// It is not.
+    pub fn bad(status: Status, reason: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { status, reason: reason.into(), hint: Some(hint.into()) }
+    }
+
+    fn of_outcome(outcome: Result<String, String>) -> Self {
+        match outcome {
+            Ok(reason) => Self::ok(reason),
+            Err(reason) => Self { status: Status::Failed, reason, hint: None },
+        }
+    }
+}
+
+/// One look in a [`Report`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Look {
+    /// Such as `records`, without the name of its service.
+    pub name: String,
+    /// What it came to.
+    #[serde(flatten)]
+    pub finding: Finding,
+    /// How long it took.
+    pub latency_ms: u64,
+}
+
+/// What one service says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Name of the service, such as `scheduler`.
+    pub service: String,
+    /// Tells it from others of its kind.
+    pub instance: String,
+    /// Its version.
+    pub version: String,
+    /// Its clock when it was asked, in milliseconds since 1970.
+    pub asked_at_ms: i64,
+    /// Its clock when it answered, in milliseconds since 1970.
+    pub answered_at_ms: i64,
+    /// All its checks and notes, sorted by name.
+    pub looks: Vec<Look>,
 }
 
 /// The answer of `/ready`.
@@ -83,30 +161,84 @@ impl Health {
         Fut: Future<Output = Result<String, E>> + Send + 'static,
         E: Display,
     {
-        let run = move || -> BoxFuture<'static, Outcome> {
+        let run = move || -> BoxFuture<'static, Finding> {
             let outcome = check();
-            Box::pin(async move { outcome.await.map_err(|error| format!("{error:#}")) })
+            Box::pin(async move { Finding::of_outcome(outcome.await.map_err(|error| format!("{error:#}"))) })
         };
-        let check = Arc::new(Check { name: format!("{}{name}", self.scope), timeout, run: Box::new(run) });
+        self.add(name, timeout, true, Box::new(run));
+    }
+
+    /// Adds something to look at that people should know of, and that does not keep the process from its work: it is
+    /// no part of `/ready`. Taking longer than `timeout` counts as a failure.
+    pub fn note<F, Fut>(&self, name: &str, timeout: Duration, look: F)
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Finding> + Send + 'static,
+    {
+        self.add(name, timeout, false, Box::new(move || Box::pin(look())));
+    }
+
+    fn add(
+        &self,
+        name: &str,
+        timeout: Duration,
+        is_vital: bool,
+        run: Box<dyn Fn() -> BoxFuture<'static, Finding> + Send + Sync>,
+    ) {
+        let check = Arc::new(Check { name: format!("{}{name}", self.scope), timeout, is_vital, run });
         self.tree.checks.lock().unwrap_or_else(PoisonError::into_inner).push(check);
     }
 
-    /// Runs every check side by side (or gives the report of a fraction of a second ago).
-    pub async fn readiness(&self) -> Readiness {
+    /// Runs everything side by side (or gives what was found a fraction of a second ago).
+    async fn look(&self) -> Vec<(Arc<Check>, Look)> {
         let checks = self.tree.checks.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut latest = self.tree.latest.lock().await;
-        if let Some((at, count, readiness)) = latest.as_ref()
+        if let Some(Latest { at, looks }) = latest.as_ref()
             && at.elapsed() < FRESH_FOR
-            && *count == checks.len()
+            && looks.len() == checks.len()
         {
-            return readiness.clone();
+            return looks.clone();
         }
-        let mut reports = join_all(checks.iter().map(|check| check.report())).await;
-        reports.sort_by(|a, b| a.name.cmp(&b.name));
-        let ready = reports.iter().all(|report| report.ok);
-        let readiness = Readiness { service: self.service.to_string(), ready, checks: reports };
-        *latest = Some((Instant::now(), checks.len(), readiness.clone()));
-        readiness
+        let found = join_all(checks.iter().map(|check| check.look())).await;
+        for look in &found {
+            metrics::check(&look.name, look.finding.status != Status::Failed);
+        }
+        let mut looks: Vec<_> = checks.into_iter().zip(found).collect();
+        looks.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
+        *latest = Some(Latest { at: Instant::now(), looks: looks.clone() });
+        looks
+    }
+
+    /// Whether this process can do its work: every check, of every scope.
+    pub async fn readiness(&self) -> Readiness {
+        let looks = self.look().await.into_iter().filter(|(check, _)| check.is_vital);
+        let checks: Vec<_> = looks
+            .map(|(_, look)| CheckReport {
+                name: look.name,
+                ok: look.finding.status != Status::Failed,
+                detail: look.finding.reason,
+                latency_ms: look.latency_ms,
+            })
+            .collect();
+        let ready = checks.iter().all(|check| check.ok);
+        Readiness { service: self.service.to_string(), ready, checks }
+    }
+
+    /// What the service of this scope says of itself; other services of the process are left out.
+    pub async fn report(&self, service: &str) -> Report {
+        let asked_at_ms = now_ms();
+        let looks = self.look().await.into_iter().filter_map(|(_, look)| {
+            let name = look.name.strip_prefix(&*self.scope).filter(|name| !name.contains('/'))?.to_owned();
+            Some(Look { name, ..look })
+        });
+        Report {
+            service: service.to_owned(),
+            instance: telemetry::instance().to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            asked_at_ms,
+            looks: looks.collect(),
+            answered_at_ms: now_ms(),
+        }
     }
 
     /// Routes `/health`, `/ready`, `/metrics` and the aliases `/livez`, `/readyz`.
@@ -138,17 +270,20 @@ impl Health {
 }
 
 impl Check {
-    async fn report(&self) -> CheckReport {
+    async fn look(&self) -> Look {
         let started = Instant::now();
-        let outcome = match tokio::time::timeout(self.timeout, (self.run)()).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(format!("no answer within {} ms", self.timeout.as_millis())),
+        let finding = match tokio::time::timeout(self.timeout, (self.run)()).await {
+            Ok(finding) => finding,
+            Err(_) => Finding::of_outcome(Err(format!("no answer within {} ms", self.timeout.as_millis()))),
         };
         let latency_ms = started.elapsed().as_millis() as u64;
-        let ok = outcome.is_ok();
-        let detail = outcome.unwrap_or_else(|error| error);
-        CheckReport { name: self.name.clone(), ok, detail, latency_ms }
+        Look { name: self.name.clone(), finding, latency_ms }
     }
+}
+
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 async fn alive(State(health): State<Health>) -> Response {
@@ -161,7 +296,9 @@ async fn ready(State(health): State<Health>) -> Response {
     (status, Json(readiness)).into_response()
 }
 
-async fn metrics_text() -> Response {
+/// What only a look can tell is looked at for each scrape.
+async fn metrics_text(State(health): State<Health>) -> Response {
+    health.look().await;
     match metrics::render() {
         Ok(text) => {
             ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
@@ -213,6 +350,27 @@ mod tests {
         let readiness = health.readiness().await;
         assert_eq!(readiness.checks[0].detail, "no answer within 10 ms");
         assert!(!readiness.ready);
+    }
+
+    #[tokio::test]
+    async fn a_note_is_reported_and_does_not_make_a_process_unready() {
+        let health = Health::new("demo");
+        let scope = health.scoped("api");
+        scope.check("nats", Duration::from_secs(1), || async { Ok::<_, Infallible>("connected".into()) });
+        scope.note("disk logs", Duration::from_secs(1), || async {
+            Finding::bad(Status::Failed, "1 MiB free", "free some space")
+        });
+        health
+            .scoped("executor")
+            .note("disk workspaces", Duration::from_secs(1), || async { Finding::ok("") });
+        assert!(health.readiness().await.ready);
+        let report = scope.report("api").await;
+        let names: Vec<_> = report.looks.iter().map(|look| look.name.as_str()).collect();
+        assert_eq!(names, ["disk logs", "nats"], "another service of the process is left out");
+        assert_eq!(report.looks[0].finding.hint.as_deref(), Some("free some space"));
+        assert!(report.asked_at_ms <= report.answered_at_ms);
+        let text = metrics::render().unwrap();
+        assert!(text.contains(r#"emboflow_health_check_ok{check="api/disk logs"} 0"#), "{text}");
     }
 
     #[tokio::test]

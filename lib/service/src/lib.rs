@@ -13,7 +13,7 @@ pub mod tls;
 pub mod trace;
 pub mod vitals;
 
-pub use config::{ConfigError, Secret};
+pub use config::{ConfigError, Keys, Secret};
 pub use health::Health;
 pub use probe::probe;
 pub use shutdown::Shutdown;

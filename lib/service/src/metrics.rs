@@ -11,6 +11,47 @@ static BUILD_INFO: LazyLock<IntGaugeVec> = LazyLock::new(|| {
     gauge
 });
 
+static CHECKS: LazyLock<IntGaugeVec> = LazyLock::new(|| {
+    let options =
+        Opts::new("emboflow_health_check_ok", "Whether a check or note of this process is well enough.");
+    registered(IntGaugeVec::new(options, &["check"]))
+});
+
+static DISK_FREE: LazyLock<IntGaugeVec> = LazyLock::new(|| {
+    let options = Opts::new("emboflow_disk_free_bytes", "Free bytes on the disk of this use.");
+    registered(IntGaugeVec::new(options, &["use"]))
+});
+
+static DISK_TOTAL: LazyLock<IntGaugeVec> = LazyLock::new(|| {
+    let options = Opts::new("emboflow_disk_total_bytes", "Size of the disk of this use, in bytes.");
+    registered(IntGaugeVec::new(options, &["use"]))
+});
+
+static CERTIFICATES: LazyLock<IntGaugeVec> = LazyLock::new(|| {
+    let help = "Seconds until the certificate expires; negative when it has.";
+    registered(IntGaugeVec::new(Opts::new("emboflow_certificate_expiry_seconds", help), &["certificate"]))
+});
+
+fn registered<C: prometheus::core::Collector + Clone + 'static>(made: Result<C, prometheus::Error>) -> C {
+    let collector = made.expect("name and labels are valid");
+    prometheus::default_registry().register(Box::new(collector.clone())).expect("registered only here");
+    collector
+}
+
+pub(crate) fn check(name: &str, ok: bool) {
+    CHECKS.with_label_values(&[name]).set(i64::from(ok));
+}
+
+pub(crate) fn disk(used_for: &str, free_bytes: u64, total_bytes: u64) {
+    let signed = |bytes| i64::try_from(bytes).unwrap_or(i64::MAX);
+    DISK_FREE.with_label_values(&[used_for]).set(signed(free_bytes));
+    DISK_TOTAL.with_label_values(&[used_for]).set(signed(total_bytes));
+}
+
+pub(crate) fn certificate(name: &str, seconds: i64) {
+    CERTIFICATES.with_label_values(&[name]).set(seconds);
+}
+
 /// The registry that `/metrics` shows.
 pub fn registry() -> &'static Registry {
     prometheus::default_registry()

@@ -1,9 +1,10 @@
-//! Log lines: one JSON object a line for machines, readable ones on a terminal.
+//! Log lines: one JSON object a line for machines, readable ones on a terminal; and where traces go.
 
-use serde_json::{Map, Value, json};
+use serde::Deserialize;
+use serde_json::{Map, Value};
 use std::fmt;
 use std::io::IsTerminal;
-use std::sync::Once;
+use std::sync::{LazyLock, Once};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -16,6 +17,18 @@ use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::Subscribe
 pub use crate::log_file::LogFile;
 
 static ONCE: Once = Once::new();
+
+/// What a line is about, for those who look for one run among all: these stand beside the message, everything else
+/// that an event or its spans carry stands in `fields`.
+const SUBJECTS: [&str; 5] = ["run", "task", "attempt", "request_id", "trace_id"];
+
+/// What leaves the process beside logs and metrics; the section `telemetry` of every service's configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Base address of an OTLP receiver over HTTP, such as `http://127.0.0.1:4318`; none (default) = no traces.
+    pub otlp_endpoint: Option<String>,
+}
 
 /// Starts logging to standard error for the whole process; only the first call counts. `EMBOFLOW_LOG` (or
 /// `RUST_LOG`) holds a filter such as `info,svc_scheduler=debug`; the default is `info`.
@@ -67,6 +80,15 @@ fn filter() -> EnvFilter {
     EnvFilter::try_new(&wanted).unwrap_or_else(|_| EnvFilter::new("info"))
 }
 
+/// Tells this process from others of its service: the name of its machine or container.
+pub fn instance() -> &'static str {
+    static INSTANCE: LazyLock<String> = LazyLock::new(|| {
+        let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        if name.is_empty() { "unknown".to_owned() } else { name }
+    });
+    &INSTANCE
+}
+
 struct JsonLine {
     service: &'static str,
 }
@@ -93,14 +115,21 @@ where
         event.record(&mut fields);
         let mut at = String::new();
         SystemTime.format_time(&mut Writer::new(&mut at))?;
-        let line = json!({
-            "ts": at,
-            "level": event.metadata().level().as_str(),
-            "service": self.service,
-            "target": event.metadata().target(),
-            "msg": fields.message,
-            "fields": fields.values,
-        });
+        let mut line = Map::new();
+        let mut put = |name: &str, value: Value| drop(line.insert(name.to_owned(), value));
+        put("time", at.into());
+        put("level", event.metadata().level().as_str().into());
+        put("service", self.service.into());
+        put("instance", instance().into());
+        put("target", event.metadata().target().into());
+        for subject in SUBJECTS {
+            if let Some(value) = fields.values.remove(subject) {
+                put(subject, value);
+            }
+        }
+        put("message", fields.message.into());
+        put("fields", fields.values.into());
+        let line = Value::Object(line);
         writeln!(out, "{line}")
     }
 }
@@ -169,17 +198,20 @@ mod tests {
             .fmt_fields(JsonFields::new())
             .event_format(JsonLine { service: "demo" });
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
-            let _span = tracing::info_span!("run", run = "run-1").entered();
+            let _span = tracing::info_span!("attempt", run = "run-1", attempt = "run-1.a.1").entered();
             tracing::warn!(attempts = 3, ok = false, "line\nwith \"quotes\"");
         });
         let text = String::from_utf8(sink.0.lock().unwrap().clone()).unwrap();
         assert_eq!(text.lines().count(), 1, "{text}");
         let line: Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(line["msg"], "line\nwith \"quotes\"");
+        assert_eq!(line["message"], "line\nwith \"quotes\"");
         assert_eq!(line["level"], "WARN");
         assert_eq!(line["service"], "demo");
-        assert_eq!(line["fields"], json!({"run": "run-1", "attempts": 3, "ok": false}));
-        assert!(line["ts"].as_str().unwrap().ends_with('Z'));
+        assert_eq!(line["instance"], instance());
+        assert_eq!((&line["run"], &line["attempt"]), (&"run-1".into(), &"run-1.a.1".into()));
+        assert_eq!(line["task"], Value::Null, "what a line is not about is left out");
+        assert_eq!(line["fields"], serde_json::json!({"attempts": 3, "ok": false}));
+        assert!(line["time"].as_str().unwrap().ends_with('Z'));
     }
 
     #[test]
