@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::message::{Message, Subject};
+use crate::trace::{run_span, traceparent};
 
 /// Type of the one event there is; a later form of it gets a new number.
 pub const RUN_CHANGED: &str = "io.emboflow.run.changed.v1";
@@ -163,7 +164,7 @@ impl Event {
             subject: run.id,
             time,
             datacontenttype: "application/json".to_owned(),
-            traceparent: Some(traceparent(&run.trace_id)),
+            traceparent: Some(traceparent(&run.trace_id, run_span(run.id))),
             data: EventData {
                 project: run.project.clone(),
                 shard,
@@ -210,11 +211,6 @@ fn json_bytes(value: &impl Serialize) -> usize {
     let mut count = Count(0);
     // What cannot be written cannot be sent either.
     serde_json::to_writer(&mut count, value).map_or(usize::MAX, |()| count.0)
-}
-
-/// W3C `traceparent` of a trace; its span id is the first half of the trace id, since a run is its own root span.
-pub fn traceparent(trace_id: &str) -> String {
-    format!("00-{trace_id}-{}-01", trace_id.get(..16).unwrap_or("0000000000000001"))
 }
 
 /// The trace id of a W3C `traceparent`, when it is a valid one.

@@ -8,6 +8,7 @@ pub mod dead_letter;
 pub mod error;
 pub mod event;
 pub mod header;
+pub mod health;
 pub mod http;
 pub mod log;
 pub mod message;
@@ -15,9 +16,15 @@ pub mod object;
 pub mod progress;
 pub mod report;
 pub mod request;
+pub mod rights;
+#[cfg(feature = "secrets")]
+pub mod secret_box;
+pub mod secret_value;
 #[cfg(feature = "tokens")]
 pub mod storage_token;
 pub mod stream;
+pub mod trace;
 
 pub use error::{ErrorCode, FieldError, Problem};
 pub use message::{Message, Subject};
+pub use secret_value::SecretValue;

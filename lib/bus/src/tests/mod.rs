@@ -2,6 +2,7 @@
 
 mod call;
 mod consume;
+mod gather;
 mod heartbeat;
 mod outage;
 mod publish;
