@@ -1,6 +1,9 @@
 //! Bodies of the HTTP API. A run's body is [`emboflow_model::RunSummary`], a task's [`emboflow_model::Task`], a
 //! row's [`crate::event::RunRow`].
 
+pub mod access;
+pub mod secret;
+
 use std::collections::BTreeMap;
 
 use emboflow_model::executor::Heartbeat;
