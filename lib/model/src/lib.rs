@@ -25,7 +25,9 @@ pub mod workflow;
 pub use artifact::{ArtifactSummary, LogSeal};
 pub use id::{AttemptId, RunId, TaskKey};
 pub use image_pull::ImagePull;
-pub use name::{ExecutorId, NatsUserName, PoolName, ProjectName, SecretName, ServiceName, TriggerName, WorkflowName};
+pub use name::{
+    ExecutorId, NatsUserName, PoolName, ProjectName, SecretName, ServiceName, TriggerName, WorkflowName,
+};
 pub use resources::Resources;
 pub use run::{Run, RunSummary, TaskCounts};
 pub use runtime_spec::RuntimeSpec;

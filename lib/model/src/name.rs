@@ -122,6 +122,10 @@ name_type!(
     TriggerName
 );
 name_type!(
+    /// The name of a notification inside its project.
+    NotificationName
+);
+name_type!(
     /// The name of a secret inside its project.
     SecretName
 );

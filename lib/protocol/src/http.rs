@@ -2,6 +2,7 @@
 //! row's [`crate::event::RunRow`].
 
 pub mod access;
+pub mod notification;
 pub mod secret;
 
 use std::collections::BTreeMap;

@@ -17,6 +17,7 @@ pub mod progress;
 pub mod report;
 pub mod request;
 pub mod rights;
+pub mod run_ended;
 #[cfg(feature = "secrets")]
 pub mod secret_box;
 pub mod secret_value;

@@ -85,8 +85,8 @@ pub const REPORTS: StreamSpec = StreamSpec {
 /// Events for everyone who watches.
 pub const EVENTS: StreamSpec = StreamSpec {
     name: "EMBOFLOW_EVENTS",
-    subjects: &["emboflow.event.*.*"],
-    purpose: "the public form of every transition, as CloudEvents; rebuilt from the records",
+    subjects: &["emboflow.event.*.*", "emboflow.notification.*.*"],
+    purpose: "the public form of every transition, as CloudEvents, rebuilt from the records; and notifications",
     retention: Retention::Limits,
     max_bytes: 1024 * MIB,
     max_message_bytes: None,
@@ -127,6 +127,16 @@ pub const DEAD_LETTERS: StreamSpec = StreamSpec {
 
 /// Every stream.
 pub const STREAMS: &[StreamSpec] = &[INTAKE, COMMANDS, REPORTS, EVENTS, LOGS, DEAD_LETTERS];
+
+/// The consumer by which the scheduler takes requests.
+pub const INTAKE_CONSUMER: &str = "scheduler-intake";
+/// The consumer by which the scheduler takes reports.
+pub const REPORTS_CONSUMER: &str = "scheduler-reports";
+
+/// The subject of a key in the bucket of heartbeats: an executor's id, or `*` for all.
+pub fn heartbeat_subject(key: &str) -> String {
+    format!("$KV.{EXECUTORS_BUCKET}.{key}")
+}
 
 /// The key-value bucket with one heartbeat an executor.
 pub const EXECUTORS_BUCKET: &str = "emboflow_executors";
