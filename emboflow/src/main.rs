@@ -2,6 +2,7 @@
 
 mod cli;
 mod client;
+mod context;
 mod doctor;
 mod failure;
 mod output;

@@ -1,5 +1,7 @@
 //! What a command writes: data on standard output, messages on standard error.
 
+mod yaml;
+
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 
@@ -18,6 +20,8 @@ pub(crate) enum Format {
     Json,
     /// One JSON document a line
     Jsonl,
+    /// One YAML document
+    Yaml,
     /// Names or ids only, one a line
     Name,
 }
@@ -68,7 +72,7 @@ impl Output {
 
     /// Whether data is read by a program.
     pub(crate) fn is_for_programs(&self) -> bool {
-        matches!(self.format, Format::Json | Format::Jsonl | Format::Name)
+        !matches!(self.format, Format::Table | Format::Wide)
     }
 
     /// Whether standard output and standard error both are a terminal, so that lines may be drawn anew.
@@ -94,13 +98,28 @@ impl Output {
         self.out.flush()
     }
 
-    /// Writes one document: on one line for `jsonl`.
+    /// Writes one document: on one line for `jsonl`, as YAML for `yaml`.
     pub(crate) fn json(&mut self, value: &impl Serialize) -> io::Result<()> {
         let text = match self.format {
             Format::Jsonl => serde_json::to_string(value),
+            Format::Yaml => serde_json::to_value(value).map(|value| yaml::text(&value)),
             _ => serde_json::to_string_pretty(value),
         };
-        self.line(&text.map_err(io::Error::other)?)
+        self.line(text.map_err(io::Error::other)?.trim_end())
+    }
+
+    /// Writes one thing in the chosen form. `people` writes it for people.
+    pub(crate) fn one<T: Serialize>(
+        &mut self,
+        item: &T,
+        name: &str,
+        people: impl FnOnce(&mut Self) -> io::Result<()>,
+    ) -> io::Result<()> {
+        match self.format {
+            Format::Json | Format::Jsonl | Format::Yaml => self.json(item),
+            Format::Name => self.line(name),
+            Format::Table | Format::Wide => people(self),
+        }
     }
 
     /// Writes a list in the chosen form. `row` gives the cells of a line for people; with `wide` more of them.
@@ -112,7 +131,7 @@ impl Output {
         row: impl Fn(&T, &Output) -> Vec<String>,
     ) -> io::Result<()> {
         match self.format {
-            Format::Json => self.json(&items),
+            Format::Json | Format::Yaml => self.json(&items),
             Format::Jsonl => items.iter().try_for_each(|item| self.json(item)),
             Format::Name => items.iter().try_for_each(|item| self.line(&name(item))),
             Format::Table | Format::Wide => {

@@ -2,14 +2,15 @@
 
 mod artifact;
 mod completion;
+mod context;
 mod executor;
 mod run;
 mod schema;
+mod secret_input;
 mod system;
 mod workflow;
 
-use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -17,7 +18,8 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use emboflow_service::tls;
 
-use crate::client::{Client, Target};
+use crate::client::{By, Client, Found, Target};
+use crate::context::Contexts;
 use crate::doctor;
 use crate::failure::Failure;
 use crate::output::{Format, Output};
@@ -25,11 +27,6 @@ use crate::up::{self, nats::child};
 
 /// Where an installation lies when nothing else is said.
 pub(crate) const DEFAULT_DATA_DIR: &str = ".emboflow";
-
-/// An empty variable says nothing.
-fn data_dir(text: OsString) -> PathBuf {
-    if text.is_empty() { DEFAULT_DATA_DIR.into() } else { text.into() }
-}
 
 /// Runs workflows of containers on your own machines
 #[derive(Debug, Parser)]
@@ -54,26 +51,22 @@ pub(crate) struct Cli {
 /// What every command takes.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Shared {
-    /// Folder of the installation; clients find the server by its up.json
-    #[arg(long, global = true, value_name = "DIR", env = "EMBOFLOW_DATA_DIR", default_value = DEFAULT_DATA_DIR,
-        value_parser = OsStringValueParser::new().map(data_dir))]
-    pub(crate) data_dir: PathBuf,
-    /// Address of the server, instead of --data-dir
+    /// Folder of the installation; clients find the server by its up.json [default: .emboflow]
+    #[arg(long, global = true, value_name = "DIR", env = "EMBOFLOW_DATA_DIR",
+        value_parser = OsStringValueParser::new().map(PathBuf::from))]
+    data_dir: Option<PathBuf>,
+    /// Context instead of --data-dir: a server that `emboflow login` has kept
+    #[arg(long, global = true, value_name = "NAME", env = "EMBOFLOW_CONTEXT")]
+    context: Option<String>,
+    /// Address of the server, instead of --data-dir and --context
     #[arg(long, global = true, value_name = "URL", env = "EMBOFLOW_API_URL")]
     pub(crate) server: Option<String>,
     /// Bearer token for the server
     #[arg(long, global = true, value_name = "TOKEN", env = "EMBOFLOW_TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
-    /// Project
-    #[arg(
-        long,
-        short,
-        global = true,
-        value_name = "NAME",
-        env = "EMBOFLOW_PROJECT",
-        default_value = "default"
-    )]
-    pub(crate) project: String,
+    /// Project [default: that of the context, or `default`]
+    #[arg(long, short, global = true, value_name = "NAME", env = "EMBOFLOW_PROJECT")]
+    project: Option<String>,
     /// Form of the data on standard output
     #[arg(long, short, global = true, value_enum, default_value_t = Format::Table)]
     pub(crate) output: Format,
@@ -82,13 +75,36 @@ pub(crate) struct Shared {
 impl Shared {
     /// A client of the server that was named, or found.
     pub(crate) fn client(&self) -> Result<Client, Failure> {
+        Client::new(self.target())
+    }
+
+    /// What was said about the server. An empty variable says nothing.
+    pub(crate) fn target(&self) -> Target {
         let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
-        Client::new(Target {
+        Target {
             server: given(&self.server),
             token: given(&self.token),
-            data_dir: self.data_dir.clone(),
-            project: self.project.clone(),
-        })
+            context: given(&self.context),
+            data_dir: self.data_dir().to_owned(),
+            data_dir_is_told: self.told_data_dir().is_some(),
+            project: given(&self.project),
+            contexts: Contexts::of_this_user(),
+        }
+    }
+
+    /// Folder of the installation.
+    pub(crate) fn data_dir(&self) -> &Path {
+        self.told_data_dir().unwrap_or(Path::new(DEFAULT_DATA_DIR))
+    }
+
+    fn told_data_dir(&self) -> Option<&Path> {
+        self.data_dir.as_deref().filter(|path| !path.as_os_str().is_empty())
+    }
+
+    /// Whether the server is to be found by a data directory.
+    pub(crate) fn is_local(&self) -> bool {
+        let found = self.target().find();
+        !matches!(found, Ok(Found { by: By::Name | By::Context(_), .. }) | Err(Failure::Usage(_)))
     }
 }
 
@@ -114,6 +130,9 @@ enum Command {
     Doctor(doctor::Options),
     /// Print the JSON Schema of the workflow file
     Schema,
+    /// Choose between the servers that you work with
+    #[command(subcommand)]
+    Context(context::Commands),
     /// Print completions for a shell
     Completion(completion::Completion),
     #[command(name = child::COMMAND, hide = true)]
@@ -143,7 +162,7 @@ fn execute(command: Command, shared: &Shared, output: &mut Output) -> Result<(),
     let runtime = tokio::runtime::Runtime::new().context("starting the async runtime")?;
     let outcome = runtime.block_on(async {
         match command {
-            Command::Up(options) => up::up(&options, &shared.data_dir, output).await,
+            Command::Up(options) => up::up(&options, shared.data_dir(), output).await,
             other => {
                 tokio::select! {
                     // A command that says more about Ctrl-C goes first.
@@ -168,6 +187,7 @@ async fn ask(command: Command, shared: &Shared, output: &mut Output) -> Result<(
         Command::System => system::show(shared, output).await,
         Command::Doctor(options) => doctor::doctor(&options, shared, output).await,
         Command::Schema => schema::print(output),
+        Command::Context(context) => context.carry_out(shared, output),
         Command::Completion(completion) => completion.print(&mut Cli::command(), output),
         Command::Up(_) | Command::DieWithParent(_) => Ok(()),
     }

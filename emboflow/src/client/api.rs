@@ -9,7 +9,7 @@ use emboflow_protocol::http::Page;
 use reqwest::{Method, RequestBuilder, Response, Url};
 use serde::de::DeserializeOwned;
 
-use super::find::{Found, Target};
+use super::find::{By, DEFAULT_PROJECT, Found, Target};
 use crate::failure::Failure;
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -53,7 +53,15 @@ impl Client {
 
     /// The page of a run.
     pub(crate) fn page_of(&self, run: RunId) -> String {
-        format!("{}/runs/{run}", self.server())
+        match self.project() {
+            DEFAULT_PROJECT => format!("{}/runs/{run}", self.server()),
+            project => format!("{}/projects/{project}/runs/{run}", self.server()),
+        }
+    }
+
+    /// What the address of the server comes from.
+    pub(crate) fn found_by(&self) -> &By {
+        &self.found.by
     }
 
     /// `api/v1/…`
@@ -67,7 +75,7 @@ impl Client {
 
     /// `api/v1/projects/<project>/…`
     pub(crate) fn in_project(&self, path: &[&str]) -> Url {
-        let mut url = self.global(&["projects", &self.target.project]);
+        let mut url = self.global(&["projects", &self.found.project]);
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.extend(path);
         }
@@ -76,7 +84,7 @@ impl Client {
 
     /// The project of the requests.
     pub(crate) fn project(&self) -> &str {
-        &self.target.project
+        &self.found.project
     }
 
     /// A request that is answered at once.

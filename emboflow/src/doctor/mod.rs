@@ -59,7 +59,7 @@ pub(crate) async fn doctor(options: &Options, shared: &Shared, output: &mut Outp
     let mut findings = vec![
         machine::engine(options.docker_host.as_deref()).await,
         machine::nats_server(options.nats_bin.as_deref()).await,
-        machine::disk(&shared.data_dir),
+        machine::disk(shared.data_dir()),
     ];
     findings.extend(server::look(shared).await);
     if output.is_for_programs() {

@@ -21,11 +21,11 @@ struct Ready {
 }
 
 pub(super) async fn look(shared: &Shared) -> Vec<Finding> {
-    if shared.server.as_ref().is_none_or(String::is_empty) {
-        match UpJson::read(&shared.data_dir) {
+    if shared.is_local() {
+        match UpJson::read(shared.data_dir()) {
             Err(error) => return vec![Finding::new("up.json", Verdict::Failed, format!("{error:#}"))],
             Ok(None) => {
-                let detail = format!("no emboflow up runs on {}", shared.data_dir.display());
+                let detail = format!("no emboflow up runs on {}", shared.data_dir().display());
                 return vec![
                     Finding::new("server", Verdict::Skipped, detail).with_hint("start it with `emboflow up`"),
                 ];

@@ -115,6 +115,7 @@ impl Platform {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = emboflow(arguments);
         command.env("EMBOFLOW_DATA_DIR", self.data_dir());
+        command.env("XDG_CONFIG_HOME", self.folder().join("settings"));
         command
     }
 
@@ -143,9 +144,11 @@ impl Platform {
 pub(crate) fn emboflow(arguments: &[&str]) -> Command {
     let mut command = Command::new(EMBOFLOW);
     command.args(arguments).stdin(Stdio::null()).kill_on_drop(true).env("NO_COLOR", "1");
-    for name in ["EMBOFLOW_DATA_DIR", "EMBOFLOW_API_URL", "EMBOFLOW_TOKEN", "EMBOFLOW_PROJECT"] {
-        command.env_remove(name);
+    for name in ["DATA_DIR", "API_URL", "TOKEN", "PROJECT", "CONTEXT"] {
+        command.env_remove(format!("EMBOFLOW_{name}"));
     }
+    // The contexts of whoever runs the tests are not theirs.
+    command.env("XDG_CONFIG_HOME", "/nonexistent");
     command
 }
 

@@ -39,7 +39,7 @@ impl Sweep<'_> {
         }
         let mut items = Vec::new();
         let sent = self.send_all(&key, requests, &mut items, output).await;
-        if output.format == Format::Json {
+        if matches!(output.format, Format::Json | Format::Yaml) {
             output.json(&items)?;
         }
         sent?;
@@ -121,7 +121,7 @@ fn print(item: &BatchItem, output: &mut Output) -> std::io::Result<()> {
     }
     match (output.format, &item.status) {
         (Format::Jsonl, _) => output.json(item),
-        (Format::Json, _) | (_, RequestStatus::Rejected { .. }) => Ok(()),
+        (Format::Json | Format::Yaml, _) | (_, RequestStatus::Rejected { .. }) => Ok(()),
         (Format::Name, RequestStatus::Accepted { run_id }) => output.line(&run_id.to_string()),
         (Format::Name, RequestStatus::Pending) => Ok(()),
         (_, RequestStatus::Accepted { run_id }) => output.line(&format!("{}  {run_id}", item.key)),

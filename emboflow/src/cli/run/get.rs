@@ -22,7 +22,7 @@ impl Get {
         let run = find_run(&client, &self.run).await?;
         let summary = client.run(run).await?;
         match output.format {
-            Format::Json | Format::Jsonl => output.json(&summary)?,
+            Format::Json | Format::Jsonl | Format::Yaml => output.json(&summary)?,
             Format::Name => output.line(&summary.id.to_string())?,
             Format::Table | Format::Wide => {
                 let tasks = client.tasks(run).await?;

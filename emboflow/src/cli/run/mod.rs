@@ -91,7 +91,7 @@ pub(in crate::cli) async fn find_run(client: &Client, named: &str) -> Result<Run
 fn announce(client: &Client, run: &RunSummary, output: &mut Output) -> std::io::Result<()> {
     use crate::output::Format;
     match output.format {
-        Format::Json | Format::Jsonl => output.json(run),
+        Format::Json | Format::Jsonl | Format::Yaml => output.json(run),
         Format::Name => output.line(&run.id.to_string()),
         Format::Table | Format::Wide => {
             output.line(&format!("{} {}  {}", run.id, run.state, client.page_of(run.id)))

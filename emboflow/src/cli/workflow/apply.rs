@@ -30,7 +30,7 @@ impl Apply {
         let request = client.request(Method::PUT, url).json(&WorkflowBody { source });
         let kept: WorkflowView = client.json(request).await?;
         match output.format {
-            Format::Json | Format::Jsonl => output.json(&kept)?,
+            Format::Json | Format::Jsonl | Format::Yaml => output.json(&kept)?,
             Format::Name => output.line(kept.name.as_str())?,
             Format::Table | Format::Wide => {
                 output.line(&format!("workflow {} is kept as version {}", kept.name, kept.version))?;

@@ -18,7 +18,7 @@ impl Show {
         let client = shared.client()?;
         let kept: WorkflowView = client.get(client.in_project(&["workflows", &self.name])).await?;
         match output.format {
-            Format::Json | Format::Jsonl => output.json(&kept)?,
+            Format::Json | Format::Jsonl | Format::Yaml => output.json(&kept)?,
             Format::Name => output.line(kept.name.as_str())?,
             Format::Table | Format::Wide => output.text(&kept.source.unwrap_or_default())?,
         }
