@@ -7,10 +7,10 @@ mod probe;
 mod refusal;
 
 use crate::config::Limits;
-use crate::store::ObjectStore;
 use axum::http::{HeaderName, HeaderValue, Uri};
 use axum::routing::get;
 use axum::{Router, extract::DefaultBodyLimit};
+use emboflow_objects::ObjectStore;
 use emboflow_protocol::storage_token::TokenKey;
 use emboflow_protocol::{ErrorCode, Problem};
 use refusal::Refusal;

@@ -1,6 +1,6 @@
 //! Counts and times what the gateway does.
 
-use crate::error::StoreError;
+use emboflow_objects::StoreError;
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts};
 use std::future::Future;
 use std::sync::LazyLock;

@@ -1,10 +1,11 @@
 //! Starts the gateway: back end, listener, health.
 
-use crate::config::{Backend, Config};
+use crate::config::Config;
 use crate::http::{Gateway, router};
 use crate::measure;
-use crate::store::{ObjectStore, open_backend};
 use anyhow::Context;
+use emboflow_objects::Backend;
+use emboflow_objects::{ObjectStore, open_backend};
 use emboflow_protocol::storage_token::TokenKey;
 use emboflow_service::{Health, Shutdown};
 use std::collections::HashMap;
@@ -41,7 +42,7 @@ pub async fn run(config: Config, shutdown: Shutdown) -> anyhow::Result<()> {
 /// listener shows too (`/health`, `/ready`, `/metrics`).
 pub async fn start(config: Config, shutdown: &Shutdown, health: &Health) -> anyhow::Result<Started> {
     let key = TokenKey::new(config.signing_key.reveal().as_bytes()).context("reading signing_key")?;
-    let store = open_backend(&config.backend, &config.limits)?;
+    let store = open_backend(&config.backend, Duration::from_millis(config.limits.stall_ms))?;
     match &config.backend {
         Backend::Directory(settings) => {
             tracing::info!(root = %settings.root.display(), "objects lie in a directory")

@@ -4,17 +4,18 @@
 mod support;
 
 use bytes::Bytes;
+use emboflow_objects::directory::DirectoryStore;
+use emboflow_objects::s3::S3Store;
+use emboflow_objects::{
+    Backend, BodyError, Chunks, Counted, Digest, KeyPrefix, ListQuery, ObjectStore, Put, RangeRequest,
+    StoreError,
+};
 use emboflow_service::{Health, Secret, Shutdown};
 use futures::stream::{StreamExt, TryStreamExt};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use support::{chunks, eventually, files_in, key, noise, plain};
-use svc_storage_gw::directory::DirectoryStore;
-use svc_storage_gw::s3::S3Store;
-use svc_storage_gw::{
-    Backend, BodyError, Chunks, Config, Counted, Digest, KeyPrefix, ListQuery, ObjectStore, Put,
-    RangeRequest, StoreError, start,
-};
+use svc_storage_gw::{Config, start};
 
 const MIB: usize = 1 << 20;
 
@@ -64,7 +65,7 @@ cases! {
     the_back_end_says_that_it_is_well
 }
 
-async fn no_upload_is_left(settings: &svc_storage_gw::S3Backend, prefix: &str) {
+async fn no_upload_is_left(settings: &emboflow_objects::S3Backend, prefix: &str) {
     let client = support::weed::client(settings);
     eventually("no multipart upload is open", async || {
         let open =
@@ -321,7 +322,7 @@ async fn the_back_end_says_that_it_is_well(store: Store, _at: &str) {
     assert!(!store.check().await.unwrap().is_empty());
 }
 
-async fn failure_of(settings: &svc_storage_gw::S3Backend) -> (String, String) {
+async fn failure_of(settings: &emboflow_objects::S3Backend) -> (String, String) {
     let store = S3Store::open(settings, Duration::from_secs(5)).unwrap();
     match store.put(plain("a"), &mut chunks(&noise(1, 10))).await {
         Err(StoreError::Unavailable { detail, hint, .. }) => (detail, hint.unwrap_or_default()),
@@ -332,19 +333,19 @@ async fn failure_of(settings: &svc_storage_gw::S3Backend) -> (String, String) {
 #[tokio::test]
 async fn what_is_wrong_with_the_settings_of_a_bucket_is_told_with_a_hint() {
     let good = support::weed::bucket("settings").await;
-    let wrong_secret = svc_storage_gw::S3Backend { secret_key: Secret::new("wrong"), ..good.clone() };
+    let wrong_secret = emboflow_objects::S3Backend { secret_key: Secret::new("wrong"), ..good.clone() };
     let (detail, hint) = failure_of(&wrong_secret).await;
     assert!(detail.contains("SignatureDoesNotMatch") && hint.contains("secret_key"), "{detail}; {hint}");
-    let wrong_key = svc_storage_gw::S3Backend { access_key: "nobody".into(), ..good.clone() };
+    let wrong_key = emboflow_objects::S3Backend { access_key: "nobody".into(), ..good.clone() };
     let (detail, hint) = failure_of(&wrong_key).await;
     assert!(detail.contains("InvalidAccessKeyId") && hint.contains("access_key"), "{detail}; {hint}");
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let nobody = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
-    let away = svc_storage_gw::S3Backend { endpoint: Some(nobody), ..good.clone() };
+    let away = emboflow_objects::S3Backend { endpoint: Some(nobody), ..good.clone() };
     let (detail, hint) = failure_of(&away).await;
     assert!(detail.contains("refused") && hint.contains("endpoint"), "{detail}; {hint}");
-    let unsafe_parts = svc_storage_gw::S3Backend { part_bytes: 1, ..good };
+    let unsafe_parts = emboflow_objects::S3Backend { part_bytes: 1, ..good };
     assert!(S3Store::open(&unsafe_parts, Duration::from_secs(5)).is_err());
 }
 

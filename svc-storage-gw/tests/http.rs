@@ -3,11 +3,12 @@
 
 mod support;
 
+use emboflow_objects::Digest;
 use emboflow_protocol::storage_token::StorageClaims;
 use reqwest::{Client, Response, StatusCode};
 use serde_json::Value;
 use support::{Gateway, eventually, noise, now, token, token_of};
-use svc_storage_gw::{Digest, Limits};
+use svc_storage_gw::Limits;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 

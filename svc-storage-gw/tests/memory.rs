@@ -3,10 +3,11 @@
 
 mod support;
 
+use emboflow_objects::Backend;
 use futures::StreamExt;
 use reqwest::{Body, Client, StatusCode};
 use support::{Gateway, noise, token, weed};
-use svc_storage_gw::{Backend, Limits};
+use svc_storage_gw::Limits;
 
 const MIB: usize = 1 << 20;
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 use emboflow_bus::Bus;
-use emboflow_service::{Health, Secret, Shutdown, metrics};
+use emboflow_objects::{Backend, DirectoryBackend};
+use emboflow_service::{Health, Keys, Secret, Shutdown, metrics};
 use futures::future::{FutureExt, select_all};
 use svc_executor::{DockerChoice, RuntimeChoice};
-use svc_storage_gw::{Backend, DirectoryBackend};
 
 use super::data_dir::DataDir;
 use super::nats;
@@ -50,7 +50,7 @@ impl Services {
             .context("starting the executor")?;
         let (own, _) = self.part("api", &health);
         let config = plan.api(gateway.url());
-        let bus = Bus::connect(&config.nats.to_bus()).await.context("connecting the API to NATS")?;
+        let bus = Bus::connect(&config.bus()).await.context("connecting the API to NATS")?;
         let api = svc_api::start_on(config, svc_api::Connections { bus, records }, &own, &health)
             .await
             .context("starting the API")?;
@@ -96,6 +96,7 @@ impl Plan<'_> {
             records: None,
             storage_key: self.storage_key(),
             storage_token_ms: svc_scheduler::STORAGE_TOKEN_MS,
+            secrets: self.secrets_keys(),
             listen: LOOPBACK.into(),
             policy: svc_scheduler::Policy::default(),
             retention: svc_scheduler::Retention {
@@ -132,13 +133,9 @@ impl Plan<'_> {
             projects: Vec::new(),
             waiting_bytes: svc_api::WAITING_BYTES,
             storage: svc_api::Storage { url: storage_url, signing_key: self.storage_key() },
+            secrets: self.secrets_keys(),
             records: None,
-            nats: svc_api::Nats {
-                url: self.nats_url.clone(),
-                user: Some(nats::USER.to_owned()),
-                password: Some(Secret::new(self.secrets.nats_password.clone())),
-                ..svc_api::Nats::default()
-            },
+            nats: self.bus("emboflow-api"),
         }
     }
 
@@ -154,6 +151,11 @@ impl Plan<'_> {
 
     fn records(&self) -> anyhow::Result<emboflow_records::Config> {
         Ok(emboflow_records::Config::Sqlite { path: self.data.folder("records")?.join("emboflow.db") })
+    }
+
+    fn secrets_keys(&self) -> Option<Keys> {
+        let key = Secret::new(self.secrets.secrets_key.clone()?);
+        Some(Keys { key, old_keys: Vec::new() })
     }
 
     fn storage_key(&self) -> Secret {

@@ -7,7 +7,7 @@ use axum::http::{header, request::Parts};
 use emboflow_protocol::storage_token::{StorageClaims, verify};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::key::{BadKey, ObjectKey};
+use emboflow_objects::{BadKey, ObjectKey};
 
 /// The verified claims of a request. It comes before everything else in a handler: a stranger learns nothing.
 pub(super) struct Access(StorageClaims);

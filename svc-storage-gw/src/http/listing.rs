@@ -2,12 +2,12 @@
 
 use super::access::Access;
 use super::{Gateway, Refusal};
-use crate::key::KeyPrefix;
 use crate::measure;
-use crate::store::ListQuery;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
+use emboflow_objects::KeyPrefix;
+use emboflow_objects::ListQuery;
 use emboflow_protocol::object::{ObjectPage, StorageUsage};
 use serde::Deserialize;
 use std::time::{Duration, Instant};

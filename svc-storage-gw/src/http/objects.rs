@@ -2,16 +2,16 @@
 
 use super::access::{Access, Key};
 use super::{Gateway, Refusal};
-use crate::body::{Chunks, watched};
-use crate::digest::Digest;
 use crate::measure;
-use crate::range::RangeRequest;
-use crate::store::{Meta, Opened, Put};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use emboflow_objects::Digest;
+use emboflow_objects::RangeRequest;
+use emboflow_objects::{Chunks, watched};
+use emboflow_objects::{Meta, Opened, Put};
 use emboflow_protocol::header::SHA256;
 use emboflow_protocol::{ErrorCode, Problem};
 use futures::StreamExt;

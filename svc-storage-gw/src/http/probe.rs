@@ -2,14 +2,14 @@
 
 use super::access::Access;
 use super::{Gateway, Refusal};
-use crate::digest::Digest;
-use crate::error::StoreError;
-use crate::key::ObjectKey;
 use crate::measure;
-use crate::store::{ObjectStore, Put};
 use axum::Json;
 use axum::extract::State;
 use bytes::Bytes;
+use emboflow_objects::Digest;
+use emboflow_objects::ObjectKey;
+use emboflow_objects::StoreError;
+use emboflow_objects::{ObjectStore, Put};
 use emboflow_protocol::http::{CheckView, StorageView};
 use emboflow_protocol::storage_token::StorageClaims;
 use futures::{StreamExt, TryStreamExt};

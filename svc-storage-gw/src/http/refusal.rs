@@ -1,9 +1,9 @@
 //! Errors as `application/problem+json`.
 
-use crate::error::StoreError;
-use crate::key::BadKey;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use emboflow_objects::BadKey;
+use emboflow_objects::StoreError;
 use emboflow_protocol::storage_token::TokenError;
 use emboflow_protocol::{ErrorCode, Problem};
 use std::any::Any;

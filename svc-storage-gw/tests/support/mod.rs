@@ -1,18 +1,17 @@
 //! Real back ends and gateways for the tests.
-#![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part of this")]
+#![allow(dead_code, unreachable_pub, unused_imports, reason = "each test binary uses its own part of this")]
 
 use bytes::Bytes;
+use emboflow_objects::{Backend, BodyError, Chunks, DirectoryBackend, ObjectKey, Put};
 use emboflow_protocol::storage_token::{StorageClaims, TokenKey, mint};
 use emboflow_service::{Health, Secret, Shutdown};
 use futures::StreamExt;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use svc_storage_gw::{
-    Backend, BodyError, Chunks, Config, DirectoryBackend, Limits, ObjectKey, Put, Started, start,
-};
+use svc_storage_gw::{Config, Limits, Started, start};
 use tempfile::TempDir;
 
-pub mod weed;
+pub use emboflow_objects::testing::weed;
 
 pub const SIGNING_KEY: &str = "a signing key for the tests only, of 32 bytes or more";
 

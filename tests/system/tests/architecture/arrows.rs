@@ -13,6 +13,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("emboflow-records", &["emboflow-model"]),
     ("emboflow-storage", &["emboflow-model", "emboflow-protocol"]),
     ("emboflow-service", &[]),
+    ("emboflow-objects", &["emboflow-model", "emboflow-protocol", "emboflow-service"]),
     (
         "svc-api",
         &[
@@ -32,7 +33,10 @@ const ARROWS: &[(&str, &[&str])] = &[
         "svc-executor",
         &["emboflow-model", "emboflow-protocol", "emboflow-bus", "emboflow-storage", "emboflow-service"],
     ),
-    ("svc-storage-gw", &["emboflow-model", "emboflow-protocol", "emboflow-bus", "emboflow-service"]),
+    (
+        "svc-storage-gw",
+        &["emboflow-model", "emboflow-protocol", "emboflow-bus", "emboflow-objects", "emboflow-service"],
+    ),
     (
         "emboflow",
         &[
@@ -40,6 +44,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "emboflow-protocol",
             "emboflow-bus",
             "emboflow-records",
+            "emboflow-objects",
             "emboflow-storage",
             "emboflow-service",
             "svc-api",
@@ -61,7 +66,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("opentelemetry", &["emboflow-service"]),
     ("bollard", &["svc-executor"]),
     ("kube", &["svc-executor"]),
-    ("aws-sdk-s3", &["svc-storage-gw"]),
+    ("aws-sdk-s3", &["emboflow-objects"]),
     ("s3s", &["svc-storage-gw"]),
     ("clap", &["emboflow"]),
     ("dioxus", &["emboflow-web"]),

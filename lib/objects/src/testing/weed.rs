@@ -1,12 +1,12 @@
-//! A real S3 server (SeaweedFS) for this test binary, on loopback.
+//! A real S3 server (SeaweedFS) for a test binary, on loopback.
 
+use crate::config::{Checksums, S3Backend};
 use emboflow_service::Secret;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
-use svc_storage_gw::{Checksums, S3Backend};
 
 const ACCESS_KEY: &str = "tester";
 const SECRET_KEY: &str = "tester-secret";

@@ -32,7 +32,7 @@ pub enum BodyError {
 }
 
 /// Watches a stream: no pause longer than `stall`, not more than `limit_bytes` in sum.
-pub(crate) fn watched<S, E>(source: S, stall: Duration, limit_bytes: u64) -> Chunks
+pub fn watched<S, E>(source: S, stall: Duration, limit_bytes: u64) -> Chunks
 where
     S: Stream<Item = Result<Bytes, E>> + Send + Unpin + 'static,
     E: Display,

@@ -63,7 +63,7 @@ pub enum StoreError {
 
 impl StoreError {
     /// An error of the file system.
-    pub(crate) fn io(doing: impl Into<String>, error: &io::Error) -> Self {
+    pub fn io(doing: impl Into<String>, error: &io::Error) -> Self {
         let (doing, detail) = (doing.into(), error.to_string());
         match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
@@ -104,7 +104,7 @@ impl StoreError {
     }
 
     /// How metrics count it: `refused` where the caller is the reason, `failed` otherwise.
-    pub(crate) fn result(&self) -> &'static str {
+    pub fn result(&self) -> &'static str {
         match self {
             Self::NotFound { .. }
             | Self::Exists { .. }

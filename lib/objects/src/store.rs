@@ -1,7 +1,7 @@
 //! What a back end is: the seam between the gateway and a directory or an S3 bucket.
 
 use crate::body::{BodyError, Chunks};
-use crate::config::{Backend, Limits};
+use crate::config::Backend;
 use crate::digest::Digest;
 use crate::directory::DirectoryStore;
 use crate::error::StoreError;
@@ -133,14 +133,14 @@ pub struct Space {
     pub total_bytes: u64,
 }
 
-/// Opens the configured back end.
-pub fn open_backend(backend: &Backend, limits: &Limits) -> anyhow::Result<Arc<dyn ObjectStore>> {
+/// Opens the configured back end; an S3 service that says nothing for `stall` is given up.
+pub fn open_backend(backend: &Backend, stall: Duration) -> anyhow::Result<Arc<dyn ObjectStore>> {
     Ok(match backend {
         Backend::Directory(settings) => {
             let store = DirectoryStore::open(&settings.root, settings.low_space_bytes)
                 .with_context(|| format!("opening the object directory {}", settings.root.display()))?;
             Arc::new(store)
         }
-        Backend::S3(settings) => Arc::new(S3Store::open(settings, Duration::from_millis(limits.stall_ms))?),
+        Backend::S3(settings) => Arc::new(S3Store::open(settings, stall)?),
     })
 }
