@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod artifact;
+pub mod epoch;
 pub mod executor;
 pub mod id;
 pub mod image_pull;

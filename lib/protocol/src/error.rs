@@ -95,6 +95,27 @@ catalogue! {
         "`emboflow workflow list` shows the names; `emboflow workflow apply` keeps a file.";
     /// No such project.
     ProjectNotFound = "project.not_found", 404, "There is no such project";
+    /// No such secret.
+    SecretNotFound = "secret.not_found", 404, "There is no such secret",
+        "The page Secrets and `emboflow secret list` show the names; values are never shown.";
+    /// The value cannot be a secret.
+    SecretInvalid = "secret.invalid", 422, "The value cannot be a secret",
+        "A value is text of 1 byte to 16 KiB; encode other bytes as base64.";
+    /// Nothing seals secrets.
+    SecretNoKey = "secret.no_key", 409, "The installation has no key for secrets",
+        "Set `secrets.key` (or `secrets.key_file`) for the API and the scheduler, and start them again.";
+    /// The project has as many open runs as it may.
+    QuotaOpenRuns = "quota.open_runs", 429, "The project has as many open runs as it may",
+        "Wait until some have ended, or cancel some; then send it with a new key. An administrator sets the quota.";
+    /// The project has as many waiting runs as it may.
+    QuotaQueuedRuns = "quota.queued_runs", 429, "The project has as many runs waiting as it may",
+        "Wait until some have started; then send it with a new key. An administrator sets the quota.";
+    /// The project has submitted as many runs as it may in a minute.
+    QuotaSubmitRate = "quota.submit_rate", 429, "The project submits more runs a minute than it may",
+        "Send it later, with a new key. An administrator sets the quota.";
+    /// The host is not this installation's.
+    HostUnknown = "request.host_unknown", 421, "The request is for another host",
+        "Open the address that `public_url` names, or set it to the address that people use.";
     /// No such run.
     RunNotFound = "run.not_found", 404, "There is no such run",
         "`emboflow run list` shows the runs of the project; one that has ended long ago may have been removed.";
@@ -111,6 +132,30 @@ catalogue! {
     TaskNotFound = "task.not_found", 404, "The run has no such task";
     /// No such attempt.
     AttemptNotFound = "attempt.not_found", 404, "The task has no such attempt";
+    /// No such trigger.
+    TriggerNotFound = "trigger.not_found", 404, "There is no such trigger",
+        "`emboflow trigger list` shows the triggers of the project.";
+    /// The trigger stands in the file of a workflow, or another one has its name.
+    TriggerConflict = "trigger.conflict", 409, "The trigger belongs to something else",
+        "A trigger in the file of a workflow is changed there; one with the same name elsewhere needs another name.";
+    /// The operation is for another kind of trigger.
+    TriggerKind = "trigger.kind", 409, "The trigger is of another kind",
+        "Times and backfill are for `schedule`, the secret and the address are for `webhook`.";
+    /// Nothing is started while it is paused.
+    TriggerPaused = "trigger.paused", 409, "The trigger is paused",
+        "`emboflow trigger resume` lets it start runs again.";
+    /// What came does not give the inputs that the trigger is to make of it.
+    TriggerMapping = "trigger.mapping", 422, "No inputs can be made of what came",
+        "Compare the expressions under `inputs` of the trigger with what was sent.";
+    /// The process that starts the runs of triggers does not answer.
+    TriggerUnavailable = "trigger.unavailable", 503, "The trigger service does not answer",
+        "Send it again: what is safely taken is answered so. Schedules are made up for when the service is back.";
+    /// The signature of a webhook request is missing or wrong, or its timestamp is off.
+    HookSignature = "hook.signature", 401, "The signature of the request is not good",
+        "Sign `<id>.<timestamp>.<body>` with HMAC-SHA256 and the trigger's secret, at the time of sending.";
+    /// The same webhook request has come before.
+    HookReplayed = "hook.replayed", 409, "The request has come before",
+        "Nothing is to be done: it was taken the first time. A new request needs a new `webhook-id`.";
     /// No such artifact.
     ArtifactNotFound = "artifact.not_found", 404, "There is no such artifact",
         "Artifacts are there when their task has succeeded.";
@@ -162,7 +207,9 @@ catalogue! {
 impl ErrorCode {
     /// Whether the same request may succeed later without a change.
     pub const fn is_retryable(self) -> bool {
-        matches!(self.status(), 408 | 429 | 503 | 507)
+        // A quota's refusal is kept with its key: only another request may succeed.
+        let is_kept = matches!(self, Self::QuotaOpenRuns | Self::QuotaQueuedRuns | Self::QuotaSubmitRate);
+        !is_kept && matches!(self.status(), 408 | 429 | 503 | 507)
     }
 
     /// The code with this text.

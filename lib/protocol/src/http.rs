@@ -4,6 +4,7 @@
 pub mod access;
 pub mod notification;
 pub mod secret;
+pub mod trigger;
 
 use std::collections::BTreeMap;
 

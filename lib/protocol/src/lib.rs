@@ -12,6 +12,7 @@ pub mod health;
 pub mod http;
 pub mod log;
 pub mod message;
+pub mod notice;
 pub mod object;
 pub mod progress;
 pub mod report;
@@ -25,6 +26,7 @@ pub mod secret_value;
 pub mod storage_token;
 pub mod stream;
 pub mod trace;
+pub mod trigger;
 
 pub use error::{ErrorCode, FieldError, Problem};
 pub use message::{Message, Subject};

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::field::Scalar;
 use super::schema;
 use super::task_spec::{ResourcesSpec, RetrySpec, StopSpec, TaskSpec, TimeoutsSpec};
+use super::triggers::Triggers;
 use crate::runtime_spec::{Isolation, PullPolicy};
 
 /// A workflow: tasks in containers, what they need from each other, and what they leave behind.
@@ -157,25 +158,4 @@ impl Defaults {
     fn is_empty(&self) -> bool {
         *self == Self::default()
     }
-}
-
-/// What starts a run by itself. Read, and refused as not yet carried out.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Triggers {
-    /// A time table.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub schedule: Option<Value>,
-    /// A message on a NATS subject.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub nats: Option<Value>,
-    /// An HTTP request.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub webhook: Option<Value>,
-    /// The end of another run.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub run_finished: Option<Value>,
-    /// A new object in the storage.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub object_created: Option<Value>,
 }

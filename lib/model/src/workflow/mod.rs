@@ -13,6 +13,7 @@ pub mod field;
 pub mod file;
 mod input;
 pub mod limits;
+mod mapping;
 mod not_yet;
 mod problem;
 pub mod quantity;
@@ -23,6 +24,8 @@ mod source;
 mod structure;
 mod suggest;
 pub mod task_spec;
+mod trigger_file;
+pub mod triggers;
 mod yaml;
 
 use std::fmt::Write as _;
@@ -33,10 +36,12 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 pub use check::check_output_path;
+pub use check::triggers::{InputProblem, input_problems};
 pub use condition::Context;
 use document::{Document, Problems};
 pub use expand::PlannedTask;
 pub use file::{InputSpec, InputType, WorkflowFile};
+pub use mapping::{MappingError, map_inputs};
 pub use not_yet::{NOT_YET, NotYet};
 pub use problem::Problem;
 pub use render::{
@@ -46,6 +51,7 @@ pub use render::{
 pub use schema::json_schema;
 pub use suggest::nearest;
 pub use task_spec::{Backoff, TaskSpec};
+pub use trigger_file::{TriggerFile, parse_trigger, trigger_json_schema};
 
 /// A workflow file that passed every check. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -102,7 +108,7 @@ pub fn digest(source: &str) -> String {
     text
 }
 
-fn typed(document: &Document) -> Result<WorkflowFile, Problem> {
+fn typed<T: serde::de::DeserializeOwned>(document: &Document) -> Result<T, Problem> {
     serde_path_to_error::deserialize(&document.root).map_err(|error| {
         use serde_path_to_error::Segment;
         let pointer = error.path().iter().fold(String::new(), |pointer, segment| match segment {

@@ -7,6 +7,7 @@ use super::document::{Document, Problems, join};
 use super::file::WorkflowFile;
 use super::suggest;
 use super::task_spec::{ResourcesSpec, TaskSpec};
+use super::triggers::Triggers;
 
 /// A feature of the format that this version refuses with `workflow.not_yet`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,11 +28,10 @@ pub const NOT_YET: &[NotYet] = &[
     NFS_WORKSPACE,
     EGRESS_NETWORK,
     GROUP_NETWORK,
-    SECRETS,
     CACHE,
     SUB_WORKFLOW,
     APPROVAL,
-    TRIGGERS,
+    OBJECT_CREATED,
 ];
 
 const GANG: NotYet = NotYet {
@@ -64,11 +64,6 @@ const GROUP_NETWORK: NotYet = NotYet {
     field: "network: group",
     instead: "use `none` or `full`",
 };
-const SECRETS: NotYet = NotYet {
-    feature: "secrets",
-    field: "tasks.*.secrets",
-    instead: "leave the field out; a value in `env` is readable by everybody who can read the run",
-};
 const CACHE: NotYet = NotYet {
     feature: "results taken over from an earlier run",
     field: "tasks.*.cache",
@@ -84,20 +79,30 @@ const APPROVAL: NotYet = NotYet {
     field: "tasks.*.approval",
     instead: "split the workflow in two and start the second one by hand",
 };
-const TRIGGERS: NotYet = NotYet {
-    feature: "triggers",
-    field: "on",
-    instead: "start runs with `emboflow run`, the HTTP API or a NATS message",
+const OBJECT_CREATED: NotYet = NotYet {
+    feature: "a trigger on new objects",
+    field: "on.object_created",
+    instead: "let the writer publish a NATS message, and use `nats`; or use `run_finished`",
 };
+
+fn refuse(document: &Document, problems: &mut Problems, pointer: &str, what: &NotYet) {
+    let message = format!("{} is not carried out yet by this version (`{}`)", what.feature, what.field);
+    problems.push(document.at_key(code::NOT_YET, pointer, message).with_hint(what.instead));
+}
+
+/// Collects the triggers that this version does not carry out.
+pub(super) fn check_triggers(document: &Document, triggers: &Triggers, problems: &mut Problems) {
+    if triggers.object_created.is_some() {
+        refuse(document, problems, "/on/object_created", &OBJECT_CREATED);
+    }
+}
 
 /// Collects everything that this version does not carry out.
 pub(super) fn check(document: &Document, file: &WorkflowFile, problems: &mut Problems) {
-    let refuse = |problems: &mut Problems, pointer: &str, what: &NotYet| {
-        let message = format!("{} is not carried out yet by this version (`{}`)", what.feature, what.field);
-        problems.push(document.at_key(code::NOT_YET, pointer, message).with_hint(what.instead));
-    };
-    if file.on.is_some() {
-        refuse(problems, "/on", &TRIGGERS);
+    let refuse =
+        |problems: &mut Problems, pointer: &str, what: &NotYet| refuse(document, problems, pointer, what);
+    if let Some(triggers) = &file.on {
+        check_triggers(document, triggers, problems);
     }
     check_network(document, file.defaults.network.as_ref(), "/defaults/network", problems, &refuse);
     check_gpu(&file.defaults.resources, "/defaults/resources/gpu", problems, &refuse);
@@ -114,11 +119,10 @@ pub(super) fn check(document: &Document, file: &WorkflowFile, problems: &mut Pro
     }
 }
 
-fn fields(task: &TaskSpec) -> [(bool, &'static str, &'static NotYet); 6] {
+fn fields(task: &TaskSpec) -> [(bool, &'static str, &'static NotYet); 5] {
     [
         (task.gang.is_some(), "gang", &GANG),
         (task.replicas.is_some_and(|replicas| replicas > 1), "replicas", &GANG),
-        (task.secrets.is_some(), "secrets", &SECRETS),
         (task.cache.as_ref().is_some_and(|cache| *cache != Value::Bool(false)), "cache", &CACHE),
         (task.uses.is_some(), "uses", &SUB_WORKFLOW),
         (task.approval.is_some(), "approval", &APPROVAL),

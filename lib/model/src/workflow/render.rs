@@ -17,7 +17,7 @@ use super::task_spec::{Backoff, ResourcesSpec, RetrySpec};
 use super::{PlannedTask, Problem, TaskSpec, Workflow, code};
 use crate::Resources;
 use crate::name::is_name;
-use crate::runtime_spec::{Isolation, Network, PullPolicy, StageOut, Stop, Timeouts};
+use crate::runtime_spec::{Isolation, Network, PullPolicy, SecretUse, StageOut, Stop, Timeouts};
 use crate::state::Reason;
 
 /// What a task that asks for no CPU gets, in thousandths of a core.
@@ -66,6 +66,8 @@ pub struct RenderedTask {
     pub stage_in: Vec<InputReference>,
     /// Outputs that are stored.
     pub stage_out: Vec<StageOut>,
+    /// The secrets that it gets.
+    pub secrets: Vec<SecretUse>,
     /// Bytes of log kept at most, if the file says so.
     pub log_limit_bytes: Option<u64>,
 }
@@ -136,6 +138,11 @@ impl Workflow {
         self.task(spec).map(stage_in).unwrap_or_default()
     }
 
+    /// The secrets that a task gets. Nothing in them is evaluated.
+    pub fn secrets(&self, spec: &str) -> Vec<SecretUse> {
+        self.task(spec).map(secrets).unwrap_or_default()
+    }
+
     fn rendered<T>(
         &self,
         task: &PlannedTask,
@@ -202,6 +209,7 @@ impl Render<'_> {
             retry: retry(spec.retry.as_ref().or(defaults.retry.as_ref())),
             stage_in: stage_in(spec),
             stage_out: self.stage_out(spec)?,
+            secrets: secrets(spec),
             log_limit_bytes: match log_limit {
                 Some((limit, at)) => Some(self.amount(limit, &at, quantity::size_bytes)?),
                 None => None,
@@ -453,6 +461,15 @@ fn retry(given: Option<&RetrySpec>) -> RenderedRetry {
         ),
         on: given.map(|retry| retry.on.clone()).unwrap_or_default(),
     }
+}
+
+/// The validator lets only names through.
+fn secrets(spec: &TaskSpec) -> Vec<SecretUse> {
+    let uses = spec.secrets.iter().filter_map(|(variable, secret)| {
+        let (variable, form) = (variable.clone(), secret.form());
+        Some(SecretUse { variable, secret: secret.name().parse().ok()?, form })
+    });
+    uses.collect()
 }
 
 fn stage_in(spec: &TaskSpec) -> Vec<InputReference> {

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::field::{Axis, Scalar, Words};
 use super::schema;
-use crate::runtime_spec::{Isolation, PullPolicy};
+use crate::runtime_spec::{Isolation, PullPolicy, SecretForm};
 use crate::state::Reason;
 
 /// A node of the graph: one container, or one for each combination of its matrix.
@@ -105,9 +105,10 @@ pub struct TaskSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::size")]
     pub log_limit: Option<Scalar>,
-    /// Secrets by name. Not yet carried out.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub secrets: Option<Value>,
+    /// Secrets of the project, by what the task calls them: `TOKEN: my-token` is the file `/run/secrets/TOKEN`, whose
+    /// path is in `$TOKEN_FILE`; `TOKEN: { name: my-token, as: env }` is the variable `$TOKEN`. At most 16.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub secrets: IndexMap<String, SecretSpec>,
     /// How many containers work together. More than 1 is not yet carried out.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
@@ -124,6 +125,45 @@ pub struct TaskSpec {
     /// Somebody has to agree first. Not yet carried out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub approval: Option<Value>,
+}
+
+/// A secret of the project: its name, or the name and how it gets to the task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(inline)]
+pub enum SecretSpec {
+    /// The name alone: a file.
+    Name(String),
+    /// The name, and the form.
+    Formed(FormedSecret),
+}
+
+impl SecretSpec {
+    /// The name in the project.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Name(name) | Self::Formed(FormedSecret { name, .. }) => name,
+        }
+    }
+
+    /// How it gets to the task.
+    pub fn form(&self) -> SecretForm {
+        match self {
+            Self::Name(_) => SecretForm::default(),
+            Self::Formed(formed) => formed.form,
+        }
+    }
+}
+
+/// A secret, and how it gets to the task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FormedSecret {
+    /// The name in the project.
+    pub name: String,
+    /// `file` (default) or `env`.
+    #[serde(default, rename = "as")]
+    pub form: SecretForm,
 }
 
 /// What a task gets of the machine.

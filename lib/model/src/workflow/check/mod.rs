@@ -5,6 +5,7 @@ mod graph;
 mod path;
 mod scope;
 mod task;
+pub(super) mod triggers;
 
 use indexmap::IndexMap;
 
@@ -45,6 +46,7 @@ pub(super) fn check(document: &Document, file: &WorkflowFile) -> Result<Graph, V
         problems.push(document.at_value(code::BAD_QUANTITY, "/timeout", message));
     }
     task::check_all(document, file, &mut problems);
+    triggers::check(document, file, &mut problems);
     let mentioned = expressions::check(document, file, &mut problems);
     let needs = graph::needs(document, file, mentioned, &mut problems);
     let order = graph::order(document, file, &needs, &mut problems);
@@ -52,7 +54,12 @@ pub(super) fn check(document: &Document, file: &WorkflowFile) -> Result<Graph, V
     Ok(Graph { dependents: graph::dependents(&needs), needs, order })
 }
 
-fn bad_name(document: &Document, pointer: &str, name: &str, of: &str) -> Problem {
+/// Checks only the expressions of a file.
+pub(super) fn check_expressions(document: &Document, file: &WorkflowFile, problems: &mut Problems) {
+    expressions::check(document, file, problems);
+}
+
+pub(super) fn bad_name(document: &Document, pointer: &str, name: &str, of: &str) -> Problem {
     let message = format!(
         "`{}` is not a name of {of}: a letter a-z first, then a-z, 0-9 or `-`, at most 63 characters",
         super::suggest::shown(name)

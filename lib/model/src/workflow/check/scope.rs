@@ -13,6 +13,8 @@ pub(super) enum Place<'p> {
     TaskInput(&'p str),
     /// In something that holds for every task.
     Shared,
+    /// In a value that a trigger gives.
+    Event,
     /// In a script.
     Script(&'p str),
     /// In a text for people.
@@ -37,6 +39,7 @@ impl Place<'_> {
                 Place::Task(task)
             }
             ["env", _] => Place::Shared,
+            ["on", _, "inputs", _, ..] | ["on", _, _, "inputs", _, ..] => Place::Event,
             ["defaults", "labels" | "resources" | "timeouts", _] => Place::Shared,
             ["defaults", "image" | "workdir" | "user" | "timeout" | "pool" | "log_limit"] => Place::Shared,
             [
@@ -58,6 +61,7 @@ impl Place<'_> {
             Place::Matrix(_) => &["inputs", "workflow"],
             Place::TaskInput(_) => &["tasks"],
             Place::Shared => &["inputs", "run", "workflow"],
+            Place::Event => &["event"],
             Place::Script(_) | Place::Prose | Place::Nowhere => &[],
         }
     }

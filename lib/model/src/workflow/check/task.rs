@@ -1,16 +1,18 @@
 //! A task on its own: what it runs, with which amounts, and what it leaves behind.
 
+use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::bad_name;
 use super::path::check_output_path;
 use crate::name::{is_label_name, is_name};
+use crate::runtime_spec::SecretForm;
 use crate::workflow::code;
 use crate::workflow::document::{Document, Problems, join};
 use crate::workflow::expression::Template;
 use crate::workflow::field::{Axis, Scalar, Words};
 use crate::workflow::file::WorkflowFile;
-use crate::workflow::limits::{MAX_LABEL_CHARS, MAX_LABELS, MAX_TEXT_BYTES};
+use crate::workflow::limits::{MAX_LABEL_CHARS, MAX_LABELS, MAX_SECRETS, MAX_TEXT_BYTES};
 use crate::workflow::quantity;
 use crate::workflow::render::text_of;
 use crate::workflow::suggest::shown;
@@ -69,6 +71,7 @@ impl Check<'_> {
         self.retry_and_stop(at, task.retry.as_ref(), task.stop.as_ref());
         self.quantity(&join(at, "log_limit"), task.log_limit.as_ref(), quantity::size_bytes);
         self.matrix(&join(at, "matrix"), task);
+        self.secrets(&join(at, "secrets"), task, &file.env);
         for name in task.inputs.keys().filter(|name| !is_name(name)) {
             let pointer = format!("{at}{}", join("/inputs", name));
             self.problems.push(bad_name(self.document, &pointer, name, "an input of a task"));
@@ -151,6 +154,36 @@ impl Check<'_> {
         if text.contains('\0') {
             let message = "the text contains a NUL character, which no program can receive";
             self.problems.push(self.document.at_value(code::BAD_VALUE, pointer, message));
+        }
+    }
+
+    fn secrets(&mut self, at: &str, task: &TaskSpec, env: &IndexMap<String, Scalar>) {
+        let count = task.secrets.len();
+        if count > MAX_SECRETS {
+            let message = format!("{count} secrets; a task gets at most {MAX_SECRETS}");
+            self.problems.push(self.document.at_key(code::BAD_VALUE, at, message));
+        }
+        self.names_of_variables(at, task.secrets.keys());
+        for (variable, secret) in &task.secrets {
+            let pointer = join(at, variable);
+            if !is_name(secret.name()) {
+                let problem = bad_name(self.document, &pointer, secret.name(), "a secret");
+                self.problems
+                    .push(problem.with_hint("secrets are named as they are; nothing is evaluated here"));
+            }
+            let (name, taken) = match secret.form() {
+                SecretForm::Env => {
+                    (variable.clone(), task.secrets.keys().any(|other| format!("{other}_FILE") == *variable))
+                }
+                SecretForm::File => (format!("{variable}_FILE"), false),
+            };
+            if taken || task.env.contains_key(&name) || env.contains_key(&name) {
+                let message = format!(
+                    "the variable `{}` is set twice: by this secret, and by `env` or another secret",
+                    shown(&name)
+                );
+                self.problems.push(self.document.at_key(code::CONFLICT, &pointer, message));
+            }
         }
     }
 

@@ -1,0 +1,21 @@
+//! Triggers: what starts runs by itself. Everything here is decided from what is given; the service `svc-trigger`
+//! waits, asks and sends.
+
+pub mod cloud_event;
+mod document;
+mod due;
+mod event;
+mod key;
+mod schedule;
+mod spec;
+#[cfg(test)]
+mod tests;
+
+pub use document::{
+    MAX_HISTORY, Pause, Start, StartResult, TRIGGER_STATES, TRIGGERS, TriggerDocument, TriggerState,
+};
+pub use due::{Due, MissedTimes, ON_TIME_MS};
+pub use event::{Event, data};
+pub use key::{Reason, idempotency_key};
+pub use schedule::{BadSchedule, ClockChange, Schedule};
+pub use spec::{TriggerKind, TriggerSpec};
