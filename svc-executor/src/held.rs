@@ -1,6 +1,6 @@
 //! The attempts that an executor holds, and how orders reach them.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use emboflow_model::executor::HeldAttempt;
@@ -62,7 +62,7 @@ pub(crate) struct Held {
 #[derive(Default)]
 struct Book {
     attempts: HashMap<AttemptId, Holding>,
-    released: HashSet<AttemptId>,
+    released: HashMap<AttemptId, u64>,
     released_in_order: VecDeque<AttemptId>,
 }
 
@@ -100,9 +100,9 @@ impl Held {
     }
 
     /// Remembers attempts that were released before this start, oldest first.
-    pub(crate) fn remember(&self, released: Vec<AttemptId>) {
+    pub(crate) fn remember(&self, released: Vec<(AttemptId, u64)>) {
         let mut book = self.book();
-        released.into_iter().for_each(|attempt| book.bury(attempt));
+        released.into_iter().for_each(|(attempt, fence)| book.bury(attempt, fence));
     }
 
     pub(crate) fn take(&self, attempt: &AttemptId, fence: u64, resources: Resources) -> Taken {
@@ -111,7 +111,8 @@ impl Held {
             holding.orders.send_modify(|orders| orders.asked_again += 1);
             return Taken::Known(holding.fence);
         }
-        if book.released.contains(attempt) {
+        // After a restore from a backup the scheduler gives the same number again, under a greater fence.
+        if book.released.get(attempt).is_some_and(|released| fence <= *released) {
             return Taken::Released;
         }
         let (orders, taken) = watch::channel(Orders::default());
@@ -156,8 +157,8 @@ impl Held {
     /// It is done with for ever.
     pub(crate) fn forget(&self, attempt: &AttemptId) {
         let mut book = self.book();
-        book.attempts.remove(attempt);
-        book.bury(attempt.clone());
+        let fence = book.attempts.remove(attempt).map_or(0, |holding| holding.fence);
+        book.bury(attempt.clone(), fence);
     }
 
     /// It was never really taken in; it may come again.
@@ -180,10 +181,12 @@ impl Held {
 }
 
 impl Book {
-    fn bury(&mut self, attempt: AttemptId) {
-        if !self.released.insert(attempt.clone()) {
+    fn bury(&mut self, attempt: AttemptId, fence: u64) {
+        if let Some(known) = self.released.get_mut(&attempt) {
+            *known = fence.max(*known);
             return;
         }
+        self.released.insert(attempt.clone(), fence);
         self.released_in_order.push_back(attempt);
         if self.released_in_order.len() > TOMBSTONES
             && let Some(oldest) = self.released_in_order.pop_front()
@@ -217,6 +220,18 @@ mod tests {
     }
 
     #[test]
+    fn a_released_attempt_comes_again_only_under_a_greater_fence() {
+        let held = Held::default();
+        held.remember(vec![(attempt(1), 5)]);
+        for (fence, is_new) in [(4, false), (5, false), (6, true)] {
+            let taken = held.take(&attempt(1), fence, Resources::default());
+            assert_eq!(matches!(taken, Taken::New(_)), is_new, "fence {fence}");
+        }
+        held.forget(&attempt(1));
+        assert!(matches!(held.take(&attempt(1), 6, Resources::default()), Taken::Released));
+    }
+
+    #[test]
     fn an_order_under_another_fence_reaches_nobody() {
         let held = Held::default();
         let Taken::New(orders) = held.take(&attempt(1), 5, Resources::default()) else { panic!("it is new") };
@@ -230,7 +245,7 @@ mod tests {
     #[test]
     fn tombstones_are_kept_for_a_while_only() {
         let held = Held::default();
-        held.remember((0..10_001).map(attempt).collect());
+        held.remember((0..10_001).map(|run| (attempt(run), 5)).collect());
         let is_new = |run| matches!(held.take(&attempt(run), 5, Resources::default()), Taken::New(_));
         assert!(is_new(0) && !is_new(1));
     }

@@ -80,8 +80,8 @@ impl Journal {
 pub(crate) struct Replay {
     /// Attempts that are still to be reported or carried out.
     pub(crate) open: HashMap<AttemptId, Marks>,
-    /// Attempts that are done with; a command for one of them is out of date.
-    pub(crate) released: Vec<AttemptId>,
+    /// Attempts that are done with, and their fences; a command for one of them that has no greater one is out of date.
+    pub(crate) released: Vec<(AttemptId, u64)>,
 }
 
 fn write(mut file: JournalFile, mut lines: mpsc::UnboundedReceiver<Line>) {

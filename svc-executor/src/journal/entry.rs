@@ -50,7 +50,11 @@ pub(crate) enum Entry {
         end: Box<AttemptEnd>,
     },
     /// The scheduler knows; nothing of it is kept but this.
-    Released,
+    Released {
+        /// Under which fence it was carried out; 0 where an older program wrote it.
+        #[serde(default)]
+        fence: u64,
+    },
 }
 
 /// Why an attempt was told to end.
@@ -86,7 +90,7 @@ impl Marks {
             Entry::Starting { boot, uptime_ms } => (self.boot, self.uptime_ms) = (Some(boot), uptime_ms),
             Entry::Stopping { reason, detail } => self.stopping = Some(Stopping { reason, detail }),
             Entry::Ended { end } => self.end = Some(end),
-            Entry::Released => {}
+            Entry::Released { .. } => {}
         }
     }
 

@@ -31,7 +31,7 @@ pub(super) struct JournalFile {
 #[derive(Default)]
 struct State {
     open: HashMap<AttemptId, Marks>,
-    released: VecDeque<AttemptId>,
+    released: VecDeque<(AttemptId, u64)>,
 }
 
 #[derive(Serialize)]
@@ -50,11 +50,11 @@ struct Read {
 
 impl State {
     fn note(&mut self, attempt: AttemptId, entry: Entry) {
-        if entry != Entry::Released {
+        let Entry::Released { fence } = entry else {
             return self.open.entry(attempt).or_default().note(entry);
-        }
+        };
         self.open.remove(&attempt);
-        self.released.push_back(attempt);
+        self.released.push_back((attempt, fence));
         if self.released.len() > TOMBSTONES {
             self.released.pop_front();
         }
@@ -128,8 +128,8 @@ impl JournalFile {
     /// Writes only what is still of use into a new file that takes the old one's place.
     fn compact(&mut self) -> std::io::Result<()> {
         let mut lines = Vec::new();
-        for attempt in &self.state.released {
-            add_line(&mut lines, attempt, &Entry::Released);
+        for (attempt, fence) in &self.state.released {
+            add_line(&mut lines, attempt, &Entry::Released { fence: *fence });
         }
         for (attempt, marks) in &self.state.open {
             for entry in marks.entries() {

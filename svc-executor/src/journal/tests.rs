@@ -26,6 +26,7 @@ fn intent(run: u128) -> Entry {
         inputs: Vec::new(),
         outputs: Vec::new(),
         log_limit_bytes: 1,
+        secrets: Vec::new(),
     };
     let start =
         Start { attempt: attempt(run), fence: 4, project: "p".parse().unwrap(), trace_id: "t".into(), spec };
@@ -56,7 +57,7 @@ async fn what_was_written_is_there_after_a_restart() {
     journal.commit(&attempt(1), intent(1)).await.unwrap();
     journal.append(&attempt(1), Entry::Claimed { at: Timestamp(5) });
     journal.append(&attempt(2), intent(2));
-    journal.append(&attempt(2), Entry::Released);
+    journal.append(&attempt(2), Entry::Released { fence: 7 });
     journal.commit(&attempt(1), starting("b")).await.unwrap();
     drop(journal);
 
@@ -65,7 +66,7 @@ async fn what_was_written_is_there_after_a_restart() {
     assert_eq!(marks.start.as_ref().unwrap().fence, 4);
     assert_eq!(marks.boot.as_deref(), Some("b"));
     assert_eq!(marks.times.claimed_at, Some(Timestamp(5)));
-    assert_eq!((replay.open.len(), replay.released), (1, vec![attempt(2)]));
+    assert_eq!((replay.open.len(), replay.released), (1, vec![(attempt(2), 7)]));
 }
 
 #[tokio::test]
@@ -111,7 +112,7 @@ fn write_much(journal: &Journal) {
     for run in 2..6_000 {
         journal.append(&attempt(run), intent(run));
         journal.append(&attempt(run), Entry::Ended { end: Box::new(end.clone()) });
-        journal.append(&attempt(run), Entry::Released);
+        journal.append(&attempt(run), Entry::Released { fence: 7 });
     }
 }
 
