@@ -1,11 +1,10 @@
 //! What the API is told at its start.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use emboflow_model::ProjectName;
-use emboflow_service::Secret;
+use emboflow_service::{Keys, Secret};
 use serde::Deserialize;
 
 /// Writing requests that wait at once by default: 8,192 small ones, or 256 of the largest.
@@ -35,12 +34,15 @@ pub struct Config {
     pub waiting_bytes: u64,
     /// Where the storage gateway is.
     pub storage: Storage,
+    /// The keys that seal the secrets of projects; the scheduler has the same. Without them no secret can be set.
+    #[serde(default)]
+    pub secrets: Option<Keys>,
     /// Where the records are; not needed by [`crate::start_on`].
     #[serde(default)]
     pub records: Option<emboflow_records::Config>,
     /// Where NATS is; not needed by [`crate::start_on`].
     #[serde(default)]
-    pub nats: Nats,
+    pub nats: emboflow_bus::Config,
 }
 
 /// Where the storage gateway is.
@@ -53,46 +55,13 @@ pub struct Storage {
     pub signing_key: Secret,
 }
 
-/// Where NATS is.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Nats {
-    /// One address or several with commas between. Default `nats://127.0.0.1:4222`.
-    pub url: String,
-    /// User; needs `password`.
-    pub user: Option<String>,
-    /// The user's password.
-    pub password: Option<Secret>,
-    /// A `.creds` file instead of user and password.
-    pub credentials_file: Option<PathBuf>,
-    /// PEM file with the authorities that may have signed the server's certificate.
-    pub authorities_file: Option<PathBuf>,
-}
-
-impl Default for Nats {
-    fn default() -> Self {
-        Self {
-            url: "nats://127.0.0.1:4222".to_owned(),
-            user: None,
-            password: None,
-            credentials_file: None,
-            authorities_file: None,
-        }
-    }
-}
-
-impl Nats {
+impl Config {
     /// For the connection of an API: a caller that waits is told soon that NATS is away.
-    pub fn to_bus(&self) -> emboflow_bus::Config {
+    pub fn bus(&self) -> emboflow_bus::Config {
         emboflow_bus::Config {
-            url: self.url.clone(),
             name: "emboflow-api".to_owned(),
-            user: self.user.clone(),
-            password: self.password.as_ref().map(|password| password.reveal().to_owned()),
-            credentials_file: self.credentials_file.clone(),
-            authorities_file: self.authorities_file.clone(),
             connect_wait: Duration::from_millis(500),
-            ..emboflow_bus::Config::default()
+            ..self.nats.clone()
         }
     }
 }

@@ -24,6 +24,6 @@ mod routes;
 mod service;
 mod sign_in;
 
-pub use config::{Config, Nats, Storage, WAITING_BYTES};
+pub use config::{Config, Storage, WAITING_BYTES};
 pub use openapi::openapi;
 pub use service::{Connections, Started, run, start, start_on};

@@ -61,7 +61,7 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<()> {
 pub async fn start(config: Config, shutdown: &Shutdown, health: &Health) -> Result<Started> {
     let records = config.records.as_ref().context("the configuration says nothing of records")?;
     let records = emboflow_records::open(records).await.context("opening the records")?;
-    let bus = Bus::connect(&config.nats.to_bus()).await.context("connecting to NATS")?;
+    let bus = Bus::connect(&config.bus()).await.context("connecting to NATS")?;
     start_on(config, Connections { bus, records }, shutdown, health).await
 }
 

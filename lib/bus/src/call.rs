@@ -9,6 +9,7 @@ use async_nats::client::{Request, RequestErrorKind};
 use async_nats::{HeaderMap, Subject as NatsSubject};
 use bytes::Bytes;
 use emboflow_protocol::message::{Message, Subject};
+use emboflow_protocol::rights::is_inbox;
 use futures::{FutureExt, StreamExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -168,6 +169,10 @@ impl Bus {
 
     async fn respond(&self, reply: Option<NatsSubject>, headers: HeaderMap, body: Bytes) {
         let Some(reply) = reply else { return };
+        // Whoever asks may name any subject; we answer where we may publish, and he perhaps may not.
+        if !is_inbox(&reply) {
+            return tracing::warn!(%reply, "a question wants its answer outside of an inbox; it gets none");
+        }
         if let Err(error) = self.inner.client.publish_with_headers(reply, headers, body).await {
             tracing::warn!(%error, "an answer could not be sent");
         }

@@ -14,14 +14,23 @@ pub struct Config {
     pub url: String,
     /// Name of this process in NATS' connection lists, such as `emboflow-scheduler`.
     pub name: String,
-    /// User; needs `password`.
+    /// User; needs `password` or `nkey_file`. With a key it is the name under which `emboflow nats user add` made it,
+    /// and by default the name of the file without what follows its last dot.
     pub user: Option<String>,
     /// The user's password.
     pub password: Option<String>,
+    /// File with the user's seed, as `emboflow nats user add` writes it, instead of a password.
+    pub nkey_file: Option<PathBuf>,
     /// A `.creds` file (user JWT and key) instead of user and password.
     pub credentials_file: Option<PathBuf>,
-    /// PEM file with the authorities that may have signed the server's certificate; none = those of the system.
-    pub authorities_file: Option<PathBuf>,
+    /// PEM file with the authorities that may have signed the server's certificate; none = those of the system. With it
+    /// every address must be `tls://`, so that nothing is ever sent in the clear.
+    #[serde(alias = "authorities_file")]
+    pub ca_file: Option<PathBuf>,
+    /// PEM file with this client's own certificate; needs `client_key_file`.
+    pub client_cert_file: Option<PathBuf>,
+    /// PEM file with the key of `client_cert_file`.
+    pub client_key_file: Option<PathBuf>,
     /// How long an operation waits for a lost connection to come back before it fails as unavailable.
     #[serde(skip, default = "default_connect_wait")]
     pub connect_wait: Duration,
@@ -46,8 +55,11 @@ impl Default for Config {
             name: "emboflow".to_owned(),
             user: None,
             password: None,
+            nkey_file: None,
             credentials_file: None,
-            authorities_file: None,
+            ca_file: None,
+            client_cert_file: None,
+            client_key_file: None,
             connect_wait: default_connect_wait(),
             answer_wait: default_answer_wait(),
         }
@@ -61,8 +73,11 @@ impl fmt::Debug for Config {
             .field("name", &self.name)
             .field("user", &self.user)
             .field("password", &self.password.as_ref().map(|_| "…"))
+            .field("nkey_file", &self.nkey_file)
             .field("credentials_file", &self.credentials_file)
-            .field("authorities_file", &self.authorities_file)
+            .field("ca_file", &self.ca_file)
+            .field("client_cert_file", &self.client_cert_file)
+            .field("client_key_file", &self.client_key_file)
             .field("connect_wait", &self.connect_wait)
             .field("answer_wait", &self.answer_wait)
             .finish()

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use crate::backoff;
 use crate::config::Config;
+use crate::credentials;
 use crate::error::BusError;
 use crate::metrics;
 
@@ -48,7 +49,7 @@ pub(crate) async fn connect(config: &Config) -> Result<(Client, watch::Receiver<
 }
 
 async fn options(config: &Config) -> Result<ConnectOptions, BusError> {
-    let mut options = ConnectOptions::new()
+    let options = ConnectOptions::new()
         .name(&config.name)
         .ping_interval(PING_INTERVAL)
         .connection_timeout(CONNECT_TIMEOUT)
@@ -56,19 +57,8 @@ async fn options(config: &Config) -> Result<ConnectOptions, BusError> {
         .retry_on_initial_connect()
         .max_reconnects(None)
         .reconnect_delay_callback(backoff::before_attempt);
-    if let Some(path) = &config.credentials_file {
-        options = options.credentials_file(path).await.map_err(|error| BusError::Config {
-            why: format!("the credentials file {} cannot be used: {error}", path.display()),
-        })?;
-    } else if let (Some(user), Some(password)) = (&config.user, &config.password) {
-        options = options.user_and_password(user.clone(), password.clone());
-    } else if config.user.is_some() || config.password.is_some() {
-        return Err(BusError::Config { why: "user and password belong together".to_owned() });
-    }
-    if let Some(path) = &config.authorities_file {
-        options = options.add_root_certificates(path.clone());
-    }
-    Ok(options)
+    let options = credentials::show(options, config).await?;
+    credentials::protect(options, config)
 }
 
 fn note(event: &Event, state: &watch::Sender<Connection>, had_one: &AtomicBool) {

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use emboflow_model::ExecutorId;
 use emboflow_model::executor::Heartbeat;
 use emboflow_protocol::command::Commands;
-use emboflow_protocol::stream::{COMMANDS, EXECUTORS_BUCKET};
+use emboflow_protocol::stream::{COMMANDS, EXECUTORS_BUCKET, heartbeat_subject};
 use futures::{Stream, StreamExt, TryStreamExt};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -80,7 +80,7 @@ impl Drop for Heartbeats {
 impl Bus {
     /// Says that an executor lives. Errors: unavailable; the next one makes up for it.
     pub async fn put_heartbeat(&self, heartbeat: &Heartbeat) -> Result<(), BusError> {
-        let subject = key_subject(heartbeat.executor.as_str());
+        let subject = heartbeat_subject(heartbeat.executor.as_str());
         let body = to_json(&subject, heartbeat)?;
         self.publish_raw(&subject, HeaderMap::new(), body).await
     }
@@ -90,7 +90,7 @@ impl Bus {
     pub async fn forget_executor(&self, executor: &ExecutorId) -> Result<(), BusError> {
         let mut headers = HeaderMap::new();
         headers.insert(OPERATION, "DEL");
-        self.publish_raw(&key_subject(executor.as_str()), headers, Bytes::new()).await?;
+        self.publish_raw(&heartbeat_subject(executor.as_str()), headers, Bytes::new()).await?;
         let (stream, doing) = (COMMANDS.name, || format!("removing what is left of executor {executor}"));
         let consumer = Commands::consumer_of(executor);
         let deleted: Result<Value, _> =
@@ -143,7 +143,7 @@ impl Bus {
     /// reconnects and when the bucket is made anew, and then tells again what is known. What is known and came longer
     /// ago than `kept` is left out.
     pub async fn watch_heartbeats(&self, garbage: Garbage, kept: Duration) -> Result<Heartbeats, BusError> {
-        let live = self.subscribe_text(&key_subject("*")).await?;
+        let live = self.subscribe_text(&heartbeat_subject("*")).await?;
         let (sender, changes) = mpsc::channel(QUEUE);
         let task = tokio::spawn(watch(self.clone(), live, garbage, kept, sender)).abort_handle();
         Ok(Heartbeats { changes, task })
@@ -219,8 +219,4 @@ impl Bus {
         }
         None
     }
-}
-
-fn key_subject(key: &str) -> String {
-    format!("$KV.{EXECUTORS_BUCKET}.{key}")
 }

@@ -1,5 +1,7 @@
 //! The configuration of a NATS server with the settings that EmboFlow needs, as text.
 
+mod users;
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -7,6 +9,8 @@ use std::time::Duration;
 use emboflow_protocol::stream::STREAMS;
 
 use crate::jetstream::EXECUTORS_MAX_BYTES;
+
+pub use users::{Login, ServerUser, users_config};
 
 /// When the server forces what it acknowledged onto the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,12 +36,27 @@ pub struct ServerOptions {
     pub store_bytes: u64,
     /// When acknowledged messages are on the disk.
     pub sync: Sync,
-    /// The one user and password; none = everybody may connect.
+    /// The one user and password, who may do everything; none = everybody may connect.
     pub user: Option<(String, String)>,
+    /// Name of a file beside the configuration with the users and their rights, see [`users_config`], instead of `user`.
+    pub users_file: Option<String>,
+    /// Certificates; none = nothing is encrypted.
+    pub tls: Option<ServerTls>,
     /// Directory for the file that tells the ports, see [`ports_of`].
     pub ports_dir: Option<PathBuf>,
     /// File for the log; none = standard error.
     pub log_file: Option<PathBuf>,
+}
+
+/// The certificates of a server, PEM files all.
+#[derive(Clone, Debug)]
+pub struct ServerTls {
+    /// The server's certificate, with those between it and its authority.
+    pub cert_file: PathBuf,
+    /// Its key.
+    pub key_file: PathBuf,
+    /// Authorities of clients; given, a client without a certificate of theirs is refused.
+    pub client_ca_file: Option<PathBuf>,
 }
 
 impl ServerOptions {
@@ -52,6 +71,8 @@ impl ServerOptions {
             store_bytes: budget(),
             sync: Sync::Always,
             user: None,
+            users_file: None,
+            tls: None,
             ports_dir: None,
             log_file: None,
         }
@@ -92,6 +113,19 @@ pub fn server_config(options: &ServerOptions) -> String {
     line("ping_max: 2".to_owned());
     if let Some((user, password)) = &options.user {
         line(format!("authorization {{ user: {}, password: {} }}", quoted(user), quoted(password)));
+    }
+    if let Some(file) = &options.users_file {
+        line(format!("include {}", quoted(file)));
+    }
+    if let Some(tls) = &options.tls {
+        line("tls {".to_owned());
+        line(format!("  cert_file: {}", path(&tls.cert_file)));
+        line(format!("  key_file: {}", path(&tls.key_file)));
+        if let Some(authorities) = &tls.client_ca_file {
+            line(format!("  ca_file: {}", path(authorities)));
+            line("  verify: true".to_owned());
+        }
+        line("}".to_owned());
     }
     line("jetstream {".to_owned());
     line(format!("  store_dir: {}", path(&options.store_dir)));

@@ -1,5 +1,7 @@
 //! A real nats-server for tests: on loopback, on any free port, in a directory of its own.
 
+mod users;
+
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -12,6 +14,11 @@ use crate::bus::Bus;
 use crate::config::Config;
 use crate::connection::Connection;
 use crate::server::{Ports, ServerOptions, ports_of, server_config};
+
+pub use users::{Refusals, TestUsers};
+
+/// Name of the file with the users of a server that has some.
+const USERS_FILE: &str = "users.conf";
 
 /// How long a server may take to come up, and a client to connect to it.
 const UP_WITHIN: Duration = Duration::from_secs(60);
@@ -45,9 +52,27 @@ impl TestServer {
         server
     }
 
+    /// Starts a server that lets only these users in, each with its rights.
+    pub async fn start_for(users: &TestUsers) -> Self {
+        Self::start_with(|options| {
+            users.write(&options.ports_dir.as_ref().expect("it is set").join(USERS_FILE));
+            options.users_file = Some(USERS_FILE.to_owned());
+        })
+        .await
+    }
+
+    /// Lets it read its users anew (SIGHUP), as `emboflow nats config` does.
+    pub fn reload(&self, users: &TestUsers) {
+        users.write(&self.dir.path().join(USERS_FILE));
+        let pid = self.pid().expect("it runs").to_string();
+        let sent = Command::new("kill").args(["-HUP", &pid]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "nats-server {pid} can be sent a signal");
+    }
+
     /// Address without credentials.
     pub fn url(&self) -> String {
-        format!("nats://127.0.0.1:{}", self.ports.client)
+        let scheme = if self.options.tls.is_some() { "tls" } else { "nats" };
+        format!("{scheme}://127.0.0.1:{}", self.ports.client)
     }
 
     /// Port of the monitoring endpoint, if the options asked for one.
@@ -71,6 +96,16 @@ impl TestServer {
         Config { url: self.url(), name: name.to_owned(), user, password, ..Config::default() }
     }
 
+    /// How to connect to it as one of its users.
+    pub fn config_for(&self, users: &TestUsers, name: &str) -> Config {
+        Config { nkey_file: Some(users.key_file(name)), ..self.config(name) }
+    }
+
+    /// A connected bus of one of its users; it makes no streams.
+    pub async fn bus_for(&self, users: &TestUsers, name: &str) -> Bus {
+        connected(&self.config_for(users, name)).await
+    }
+
     /// A connected bus with all streams.
     pub async fn bus(&self, name: &str) -> Bus {
         let bus = self.bare_bus(name).await;
@@ -80,14 +115,7 @@ impl TestServer {
 
     /// A connected bus that makes no streams.
     pub async fn bare_bus(&self, name: &str) -> Bus {
-        let bus = Bus::connect(&self.config(name)).await.expect("the configuration is valid");
-        let mut connection = bus.connection();
-        let connected = connection.wait_for(|state| *state == Connection::Connected);
-        tokio::time::timeout(UP_WITHIN, connected)
-            .await
-            .expect("the server takes connections")
-            .expect("the client lives");
-        bus
+        connected(&self.config(name)).await
     }
 
     /// Lets a stream hold no more than so many bytes, until its settings are brought up to date again.
@@ -145,6 +173,17 @@ impl TestServer {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
+}
+
+async fn connected(config: &Config) -> Bus {
+    let bus = Bus::connect(config).await.expect("the configuration is valid");
+    let mut connection = bus.connection();
+    let connected = connection.wait_for(|state| *state == Connection::Connected);
+    tokio::time::timeout(UP_WITHIN, connected)
+        .await
+        .expect("the server takes connections")
+        .expect("the client lives");
+    bus
 }
 
 impl Drop for TestServer {

@@ -1,11 +1,13 @@
 //! Questions to the scheduler, and one to the API, that are answered at once and stored nowhere (core NATS
 //! request/reply).
 
-use emboflow_model::{AttemptId, ExecutorId, PoolName, RunId, TaskKey};
+use emboflow_model::runtime_spec::SecretForm;
+use emboflow_model::{AttemptId, Cause, ExecutorId, PoolName, Reason, RunId, TaskKey};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::message::{Message, Subject};
+use crate::secret_value::SecretValue;
 
 /// May this attempt start, or go on? Asked before anything is created (no answer, no start), and again for a fresh
 /// token whenever the old one nears its end.
@@ -19,15 +21,23 @@ pub struct Claim {
     pub attempt: AttemptId,
     /// Its fence, as in the command.
     pub fence: u64,
+    /// The values of its secrets are wanted too; one that only renews its token has them.
+    #[serde(default)]
+    pub secrets: bool,
 }
 
 impl Message for Claim {
     fn subject(&self) -> Subject {
-        Subject::new(&[&"call", &"scheduler", &"claim", &self.pool, &self.executor])
+        Self::subject_of(&self.pool, &self.executor)
     }
 }
 
 impl Claim {
+    /// The subject of one executor's claims.
+    pub fn subject_of(pool: &PoolName, executor: &ExecutorId) -> Subject {
+        Subject::new(&[&"call", &"scheduler", &"claim", pool, executor])
+    }
+
     /// The subjects of all executors' claims.
     pub fn filter() -> Subject {
         Subject::new(&[&"call", &"scheduler", &"claim", &"*", &"*"])
@@ -44,12 +54,36 @@ pub enum ClaimAnswer {
         storage_token: String,
         /// Milliseconds for which the token is good, from the answer on; the claim is repeated before they are over.
         storage_token_ms: u64,
+        /// The secrets of the task, if the claim wants them. The only place where their values travel.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        secrets: Vec<GivenSecret>,
+    },
+    /// The attempt is this executor's, but it cannot get what it needs: nothing is created, and this is how it ends.
+    Denied {
+        /// Whether the task or the installation is wrong.
+        cause: Cause,
+        /// What is wrong.
+        reason: Reason,
+        /// The same in words, with what to do.
+        message: String,
     },
     /// The attempt is closed, fenced or another executor's: do not start it, end what runs of it, forget it.
     Refused {
         /// Why, in words.
         reason: String,
     },
+}
+
+/// A secret with its value.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct GivenSecret {
+    /// What the task calls it.
+    pub variable: String,
+    /// How it gets into the container.
+    #[serde(rename = "as")]
+    pub form: SecretForm,
+    /// The value.
+    pub value: SecretValue,
 }
 
 /// Why do the queued tasks of a run wait, as of now?

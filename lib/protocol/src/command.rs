@@ -34,6 +34,11 @@ impl Commands {
         Subject::new(&[&"command", &"*", executor])
     }
 
+    /// The subjects of all executors' commands.
+    pub fn filter() -> Subject {
+        Subject::new(&[&"command", &"*", &"*"])
+    }
+
     /// The name of the consumer with which an executor takes its commands.
     pub fn consumer_of(executor: &ExecutorId) -> String {
         format!("executor-{executor}")

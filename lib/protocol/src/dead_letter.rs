@@ -19,6 +19,14 @@ pub fn dead_subject(project: Option<&ProjectName>, reason: &str) -> Subject {
     }
 }
 
+/// The subjects of all dead letters, or of those under one token in the place of the project.
+pub fn dead_filter(project: Option<&str>) -> Subject {
+    match project {
+        None => Subject::new(&[&"dead", &">"]),
+        Some(project) => Subject::new(&[&"dead", &project, &"*"]),
+    }
+}
+
 /// The project that a subject names: that of requests, replies, events, logs and dead letters.
 pub fn project_of_subject(subject: &str) -> Option<ProjectName> {
     let rest = subject.strip_prefix(ROOT)?.strip_prefix('.')?;

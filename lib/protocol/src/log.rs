@@ -10,6 +10,11 @@ pub fn live_subject(project: &ProjectName, attempt: &AttemptId) -> Subject {
     Subject::new(&[&"log", project, &attempt.run, &attempt.task.token(), &attempt.number])
 }
 
+/// The subjects of all attempts' live frames.
+pub fn filter() -> Subject {
+    Subject::new(&[&"log", &"*", &"*", &"*", &"*"])
+}
+
 /// Reads [`live_subject`] back.
 pub fn parse_live_subject(subject: &str) -> Option<(ProjectName, AttemptId)> {
     let rest = subject.strip_prefix(ROOT)?.strip_prefix(".log.")?;

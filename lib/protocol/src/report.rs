@@ -20,7 +20,14 @@ pub struct Reports {
 
 impl Message for Reports {
     fn subject(&self) -> Subject {
-        Subject::new(&[&"report", &self.pool, &self.executor])
+        Self::subject_of(&self.pool, &self.executor)
+    }
+}
+
+impl Reports {
+    /// The subject of one executor's reports.
+    pub fn subject_of(pool: &PoolName, executor: &ExecutorId) -> Subject {
+        Subject::new(&[&"report", pool, executor])
     }
 }
 

@@ -54,6 +54,23 @@ pub fn request_subject(project: &ProjectName, verb: Verb) -> Subject {
     Subject::new(&[&"request", project, &verb.token()])
 }
 
+/// The subjects of all requests, or of one project's, whatever the verb: a typo in it is to be answered.
+pub fn request_filter(project: Option<&ProjectName>) -> Subject {
+    below("request", project)
+}
+
+/// The subjects of all answers, or of one project's.
+pub fn replies(project: Option<&ProjectName>) -> Subject {
+    below("reply", project)
+}
+
+fn below(kind: &str, project: Option<&ProjectName>) -> Subject {
+    match project {
+        None => Subject::new(&[&kind, &">"]),
+        Some(project) => Subject::new(&[&kind, project, &">"]),
+    }
+}
+
 /// Project and verb of a request's subject. The error is fit for the publisher.
 pub fn parse_request_subject(subject: &str) -> Result<(ProjectName, Verb), BadSubject> {
     let bad = |why: String| BadSubject { subject: subject.to_owned(), why };

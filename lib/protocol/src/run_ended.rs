@@ -75,6 +75,11 @@ impl RunEnded {
     }
 }
 
+/// The subjects of all notifications.
+pub fn filter() -> Subject {
+    Subject::new(&[&"notification", &">"])
+}
+
 impl Message for RunEnded {
     fn subject(&self) -> Subject {
         let topic = self.data.topic.as_ref().map_or(self.data.notification.as_str(), String::as_str);

@@ -7,8 +7,9 @@ use emboflow_model::executor::Heartbeat;
 use emboflow_model::{ExecutorId, RunId};
 use emboflow_protocol::call::{Claim, ClaimAnswer, Explain, Explanation, ForgetAnswer, ForgetExecutor};
 use emboflow_protocol::report::Report;
-use emboflow_protocol::stream::{EVENTS, INTAKE, REPORTS};
+use emboflow_protocol::stream::{EVENTS, INTAKE, INTAKE_CONSUMER, REPORTS, REPORTS_CONSUMER};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -16,6 +17,8 @@ use tokio_util::task::TaskTracker;
 const BATCH: usize = 256;
 /// A heartbeat that NATS has kept for longer says nothing of its executor.
 const KEPT_HEARTBEAT: Duration = Duration::from_secs(60);
+/// How old the count of what waits may be.
+const MEASURED_EACH: Duration = Duration::from_secs(5);
 /// How long to wait before NATS is asked again.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
@@ -35,6 +38,8 @@ pub(super) enum Signal {
     Refused(Box<(ExecutorId, Report)>),
     /// NATS has forgotten the events.
     Emptied,
+    /// It is time to count what waits.
+    Measure,
 }
 
 /// Opens every feed. They end with `stop`, or when nobody listens any more.
@@ -49,17 +54,18 @@ pub(super) async fn open(
     let intake = ConsumerSpec {
         max_ack_pending: BATCH,
         pulse: pulse.clone(),
-        ..ConsumerSpec::new(INTAKE, "scheduler-intake")
+        ..ConsumerSpec::new(INTAKE, INTAKE_CONSUMER)
     };
     let reports = ConsumerSpec {
         max_ack_pending: 4 * BATCH,
         pulse: pulse.clone(),
-        ..ConsumerSpec::new(REPORTS, "scheduler-reports")
+        ..ConsumerSpec::new(REPORTS, REPORTS_CONSUMER)
     };
     tasks.spawn(pump(bus.consume(intake).await?.until(stop.clone()), signals.clone(), Signal::Requests));
     tasks.spawn(pump(bus.consume(reports).await?.until(stop.clone()), signals.clone(), Signal::Reports));
     tasks.spawn(hear(bus.clone(), signals.clone(), stop.clone()));
     tasks.spawn(notice_emptied(bus.clone(), signals.clone(), stop.clone()));
+    tasks.spawn(measure(signals.clone(), stop.clone()));
     tasks.spawn(serve_claims(bus.clone(), signals.clone(), stop.clone()));
     tasks.spawn(serve_forgetting(bus.clone(), signals.clone(), stop.clone()));
     tasks.spawn(serve_explanations(bus.clone(), signals, stop));
@@ -137,6 +143,20 @@ async fn hear(bus: Bus, signals: mpsc::Sender<Signal>, stop: CancellationToken) 
                     return;
                 }
             }
+        }
+    }
+}
+
+async fn measure(signals: mpsc::Sender<Signal>, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(MEASURED_EACH);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        if signals.send(Signal::Measure).await.is_err() {
+            return;
         }
     }
 }

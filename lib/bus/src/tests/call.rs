@@ -16,11 +16,12 @@ fn claim(executor: &str) -> Claim {
         executor: ExecutorId::new(executor).unwrap(),
         attempt: format!("run-{}.train.1", "0".repeat(26)).parse().unwrap(),
         fence: 3,
+        secrets: false,
     }
 }
 
 fn granted(storage_token: String) -> ClaimAnswer {
-    ClaimAnswer::Granted { storage_token, storage_token_ms: 1_000 }
+    ClaimAnswer::Granted { storage_token, storage_token_ms: 1_000, secrets: Default::default() }
 }
 
 /// Serves claims: an executor named `bad` makes the handler panic, `down` makes it fail.

@@ -6,6 +6,7 @@ mod gather;
 mod heartbeat;
 mod outage;
 mod publish;
+mod rights;
 mod streams;
 
 use std::future::Future;

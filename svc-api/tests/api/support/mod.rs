@@ -15,7 +15,7 @@ use emboflow_records::{Documents, SharedRecords};
 use emboflow_service::{Health, Secret, Shutdown};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::Value;
-use svc_api::{Config, Connections, Nats, Started, Storage};
+use svc_api::{Config, Connections, Started, Storage};
 use svc_storage_gw::{Backend, DirectoryBackend};
 use tempfile::TempDir;
 
@@ -67,10 +67,10 @@ impl World {
             waiting_bytes,
             storage: Storage { url: gateway.url(), signing_key: Secret::new(SIGNING_KEY) },
             records: None,
-            nats: Nats { url: nats.url(), ..Nats::default() },
+            nats: nats.config("emboflow-api"),
         };
         // A connection of its own: what happens to the tests' does not happen to the API.
-        let api_bus = Bus::connect(&config.nats.to_bus()).await.unwrap();
+        let api_bus = Bus::connect(&config.bus()).await.unwrap();
         let connections = Connections { bus: api_bus.clone(), records: records.clone() };
         let api = svc_api::start_on(config, connections, &shutdown, &Health::new("api")).await.unwrap();
         let mut connection = api_bus.connection();

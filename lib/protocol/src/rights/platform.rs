@@ -1,0 +1,163 @@
+//! The table: one function for each part of the platform.
+
+use emboflow_model::{ExecutorId, PoolName, ProjectName};
+
+use super::{Rights, USUAL_INBOX, jetstream};
+use crate::call::{Claim, Explain, ForgetExecutor, RemoveObjects};
+use crate::command::Commands;
+use crate::event::Event;
+use crate::health::AskHealth;
+use crate::message::Subject;
+use crate::notice::Notice;
+use crate::progress::Progress;
+use crate::report::Reports;
+use crate::stream::{
+    COMMANDS, INTAKE, INTAKE_CONSUMER, LOGS, REPORTS, REPORTS_CONSUMER, STREAMS, heartbeat_subject,
+};
+use crate::trigger::Fire;
+use crate::{dead_letter, log, request, run_ended};
+
+/// Names under which services register as NATS micro services.
+const SERVICES: [(&str, &str); 5] = [
+    ("api", "emboflow-api"),
+    ("scheduler", "emboflow-scheduler"),
+    ("executor", "emboflow-executor"),
+    ("gateway", "emboflow-storage-gw"),
+    ("trigger", "emboflow-trigger"),
+];
+
+/// Sends requests and waits for their answers; shows events, logs and executors; removes objects when it is asked.
+pub(super) fn api() -> Rights {
+    let mut publish = vec![
+        text(&request::request_filter(None)),
+        text(&Explain::filter()),
+        text(&ForgetExecutor::filter()),
+        text(&AskHealth::filter()),
+        text(&Fire::filter()),
+        text(&Notice::filter(None)),
+        text(&dead_letter::dead_filter(None)),
+        jetstream::info(INTAKE.name),
+        jetstream::read(&LOGS),
+    ];
+    publish.extend(jetstream::read_heartbeats());
+    let mut subscribe = vec![
+        text(&request::reply_filter("*")),
+        text(&Event::filter(None)),
+        text(&log::filter()),
+        text(&Progress::filter()),
+        heartbeat_subject("*"),
+        text(&RemoveObjects::filter()),
+        text(&Notice::filter(None)),
+    ];
+    subscribe.extend(found_as("api"));
+    Rights { publish, subscribe, answers: true }
+}
+
+/// Makes the streams, takes requests and reports, answers, sends commands and events.
+pub(super) fn scheduler() -> Rights {
+    let mut publish = vec![
+        text(&Commands::filter()),
+        text(&Event::filter(None)),
+        text(&request::replies(None)),
+        // A client of the machine may want its answer there.
+        format!("{USUAL_INBOX}.>"),
+        text(&RemoveObjects::filter()),
+        text(&Notice::filter(None)),
+        text(&dead_letter::dead_filter(None)),
+        heartbeat_subject("*"),
+    ];
+    publish.extend(STREAMS.iter().flat_map(|stream| jetstream::make(stream.name)));
+    publish.extend(jetstream::make(&jetstream::bucket_stream()));
+    publish.extend(jetstream::consume(&INTAKE, INTAKE_CONSUMER, None));
+    publish.extend(jetstream::consume(&REPORTS, REPORTS_CONSUMER, None));
+    publish.extend(jetstream::give_up(&COMMANDS));
+    let known = publish.clone();
+    publish.extend(jetstream::read_heartbeats().into_iter().filter(|subject| !known.contains(subject)));
+    let mut subscribe = vec![
+        text(&Claim::filter()),
+        text(&Explain::filter()),
+        text(&ForgetExecutor::filter()),
+        heartbeat_subject("*"),
+        text(&Notice::filter(None)),
+    ];
+    subscribe.extend(found_as("scheduler"));
+    Rights { publish, subscribe, answers: true }
+}
+
+/// Shows that it is there.
+pub(super) fn gateway() -> Rights {
+    Rights { publish: Vec::new(), subscribe: found_as("gateway"), answers: true }
+}
+
+/// Sends requests and waits for their answers, tells of ended runs; hears of runs, of changed triggers, and of what
+/// others are to tell it.
+pub(super) fn trigger(listens: &[String], streams: &[String]) -> Rights {
+    let mut publish = vec![
+        text(&request::request_filter(None)),
+        text(&run_ended::filter()),
+        text(&Notice::filter(None)),
+        text(&dead_letter::dead_filter(None)),
+    ];
+    publish.extend(streams.iter().flat_map(|stream| jetstream::consume_anew(stream)));
+    let mut subscribe = vec![
+        text(&request::reply_filter("*")),
+        text(&Event::filter(None)),
+        text(&Notice::filter(None)),
+        text(&Fire::filter()),
+    ];
+    subscribe.extend(listens.iter().cloned());
+    subscribe.extend(found_as("trigger"));
+    Rights { publish, subscribe, answers: true }
+}
+
+/// Takes its own commands, claims, reports and shows how far it is.
+pub(super) fn executor(pool: &PoolName, executor: &ExecutorId) -> Rights {
+    let commands = Commands::subject_of(pool, executor);
+    let mut publish = vec![
+        text(&Reports::subject_of(pool, executor)),
+        text(&Claim::subject_of(pool, executor)),
+        heartbeat_subject(executor.as_str()),
+        text(&log::filter()),
+        text(&Progress::filter()),
+        // A command that cannot be read names no project.
+        text(&dead_letter::dead_filter(Some("unknown"))),
+    ];
+    publish.extend(jetstream::consume(&COMMANDS, &Commands::consumer_of(executor), Some(&commands)));
+    Rights { publish, subscribe: found_as("executor"), answers: true }
+}
+
+/// Sends requests of its project, and sees their answers and the project's events.
+pub(super) fn outside(project: &ProjectName, publish_only: bool) -> Rights {
+    let subscribe = match publish_only {
+        true => Vec::new(),
+        false => vec![text(&Event::filter(Some(project))), text(&request::replies(Some(project)))],
+    };
+    Rights { publish: vec![text(&request::request_filter(Some(project)))], subscribe, answers: false }
+}
+
+/// An outside system of every project; it may also see progress and dead letters, and find the services.
+pub(super) fn machine() -> Rights {
+    let subscribe = vec![
+        text(&Event::filter(None)),
+        text(&request::replies(None)),
+        text(&Progress::filter()),
+        text(&run_ended::filter()),
+        text(&dead_letter::dead_filter(None)),
+        format!("{USUAL_INBOX}.>"),
+    ];
+    let mut publish = vec![text(&request::request_filter(None))];
+    publish.extend(["PING", "INFO", "STATS"].map(|verb| format!("$SRV.{verb}")));
+    Rights { publish, subscribe, answers: false }
+}
+
+/// The subjects by which a service is found and asked how it is: those of NATS' micro services (ADR-32 of NATS), and ours.
+fn found_as(part: &str) -> Vec<String> {
+    let name = SERVICES.iter().find(|(known, _)| *known == part).map_or("emboflow", |(_, name)| name);
+    let of =
+        |verb: &str| [format!("$SRV.{verb}"), format!("$SRV.{verb}.{name}"), format!("$SRV.{verb}.{name}.*")];
+    ["PING", "INFO", "STATS"].into_iter().flat_map(of).chain([text(&AskHealth::filter())]).collect()
+}
+
+fn text(subject: &Subject) -> String {
+    subject.to_string()
+}
