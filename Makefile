@@ -11,11 +11,11 @@ export PATH := $(EMBOFLOW_TOOLS)/bin:$(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PA
 RUNNING := rust wasm engine bases nats client
 WASM := --target wasm32-unknown-unknown
 
-.PHONY: help setup build web images demo env test verify fix bench clean
+.PHONY: help setup build web images demo env up down logs ps validate test test-stack verify fix bench clean
 .NOTPARALLEL:
 
 help: ## List the chores
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 setup: ## Install what is missing, saying what and why
 	@ops/setup/setup
@@ -40,8 +40,34 @@ demo: ## Run the digits workflow from nothing, and show it live
 env: ## Print what puts emboflow and its tools on the PATH: eval "$(make env)"
 	@echo 'export CARGO_TARGET_DIR="$(CARGO_TARGET_DIR)" PATH="$(CARGO_TARGET_DIR)/debug:$(EMBOFLOW_TOOLS)/bin:$$PATH"'
 
+# An installation with Compose: which of the folders in compose/, such as `make up STYLE=small`.
+STYLE ?= server
+export STYLE
+
+up: ## Start the stack of containers (STYLE=server) and wait until it is healthy
+	@ops/setup/setup engine compose
+	@ops/compose/compose up --detach --wait --wait-timeout 300
+
+down: ## Stop the stack; it drains, and all data stay
+	@ops/compose/compose down
+
+logs: ## Follow what the stack says
+	@ops/compose/compose logs --follow --tail 100
+
+ps: ## List the stack's containers and their health
+	@ops/compose/compose ps --all
+
+validate: ## Check the compose files of every style, and the settings of this installation
+	@ops/setup/setup engine compose
+	@ops/compose/validate
+
 test: setup build images ## Run every test; installs what they need
 	@ops/test
+
+test-stack: build ## Start each style with its real compose files, use it, break it, restore it
+	@ops/setup/setup
+	@ops/images/build hello platform standins
+	@ops/stack/test
 
 verify: ## Check format, lints, docs and generated files; writes no file of the clone
 	@ops/setup/setup rust wasm shell
@@ -51,8 +77,8 @@ verify: ## Check format, lints, docs and generated files; writes no file of the 
 	RUSTDOCFLAGS='-D warnings' cargo doc --quiet --workspace --exclude emboflow-web --no-deps
 	cargo test --quiet --package system-tests --test architecture
 	cargo run --quiet --bin xtask --features xtask/generate -- generate --check
-	shellcheck -x .ci/run ops/demo ops/test ops/setup/setup ops/images/build examples/nats/submit.sh tests/shell/*
-	shellcheck -x -s bash -e SC2034,SC2154 ops/up ops/setup/tools ops/setup/parts/* ops/images/debian ops/images/digits ops/images/hello
+	shellcheck -x .ci/run ops/demo ops/test ops/setup/setup ops/images/build ops/compose/init ops/compose/compose examples/nats/submit.sh tests/shell/*
+	shellcheck -x -s bash -e SC2034,SC2154 ops/up ops/setup/tools ops/setup/parts/* ops/compose/paths ops/images/debian ops/images/digits ops/images/hello ops/images/platform ops/images/standins
 
 fix: ## Format, apply what the lints suggest, generate files anew
 	cargo fmt --all
