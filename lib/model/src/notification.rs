@@ -3,7 +3,7 @@
 mod delivery;
 mod spec;
 
-pub use delivery::{Delivery, MAX_TRIES, Tried, next_try};
+pub use delivery::{Delivery, History, MAX_TRIES, Tried, next_try};
 pub use spec::{Destination, NotificationSpec, check};
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,10 @@ use crate::timestamp::Timestamp;
 
 /// The kind of the kept documents; scope and name are the project and the notification's name.
 pub const KIND: &str = "notification";
+/// The kind of the deliveries that are under way; their name is `<notification>/<run>`.
+pub const DELIVERIES: &str = "delivery";
+/// The kind of the deliveries that are over; named as the notification.
+pub const HISTORIES: &str = "delivery_history";
 /// Notifications of a project at most.
 pub const MAX_OF_PROJECT: usize = 100;
 

@@ -82,6 +82,25 @@ impl Delivery {
     }
 }
 
+/// The deliveries of a notification that are over, the newest first, 50 at most.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct History {
+    /// They.
+    pub deliveries: Vec<Delivery>,
+}
+
+impl History {
+    const LENGTH: usize = 50;
+
+    /// The history with one more; an older word about the same run gives way.
+    pub fn with(mut self, delivery: Delivery) -> Self {
+        self.deliveries.retain(|older| older.run != delivery.run);
+        self.deliveries.insert(0, delivery);
+        self.deliveries.truncate(Self::LENGTH);
+        self
+    }
+}
+
 /// When a delivery is tried again after its `tries`th failure; none when it is given up. The pause doubles from 5 s to
 /// 30 min, is never shorter than the other side wished (up to the longest), and differs by up to a quarter from run to
 /// run, so that what failed together does not come back together.
@@ -126,6 +145,21 @@ mod tests {
         assert_eq!((arrived.is_over(), arrived.delivered_at), (true, Some(Timestamp(3_000))));
         let never = delivery().after(Tried::Never("410 Gone".to_owned()), Timestamp(3_000));
         assert_eq!((never.is_over(), never.error.as_deref()), (true, Some("410 Gone")));
+    }
+
+    #[test]
+    fn a_history_is_bounded_and_says_one_thing_about_a_run() {
+        let over = |run, error: Option<&str>| Delivery {
+            run: RunId::from_bits(run),
+            error: error.map(str::to_owned),
+            next_at: None,
+            ..delivery()
+        };
+        let history = (0..60).fold(History::default(), |history, run| history.with(over(run, None)));
+        let history = history.with(over(58, Some("again")));
+        assert_eq!(history.deliveries.len(), 50);
+        assert_eq!(history.deliveries[0].error.as_deref(), Some("again"));
+        assert_eq!(history.deliveries[1].run, RunId::from_bits(59));
     }
 
     #[test]
