@@ -7,4 +7,5 @@ mod measure;
 mod service;
 
 pub use config::{Config, Limits};
+pub use emboflow_objects::{Backend, DirectoryBackend, S3Backend};
 pub use service::{Started, run, start};
