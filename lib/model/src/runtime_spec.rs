@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Resources;
+use crate::{Resources, SecretName};
 
 /// What to run, on what, with which limits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -56,6 +56,9 @@ pub struct RuntimeSpec {
     /// What is stored after exit 0.
     #[serde(default)]
     pub outputs: Vec<StageOut>,
+    /// The secrets that it gets: their names, never their values.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<SecretUse>,
     /// Bytes of log kept at most.
     pub log_limit_bytes: u64,
 }
@@ -147,6 +150,29 @@ pub struct StageInSource {
     pub manifest_sha256: String,
     /// Its output is a directory.
     pub directory: bool,
+}
+
+/// A secret that a task gets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SecretUse {
+    /// What the task calls it: the file `/run/secrets/<variable>`, or the environment variable.
+    pub variable: String,
+    /// Its name in the project.
+    pub secret: SecretName,
+    /// How it gets there.
+    #[serde(default, rename = "as")]
+    pub form: SecretForm,
+}
+
+/// How a secret's value gets into a container.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SecretForm {
+    /// A file in memory, whose path is in the variable with `_FILE` behind its name.
+    #[default]
+    File,
+    /// An environment variable. Whoever may inspect the executor's containers sees its value.
+    Env,
 }
 
 /// An output to store after exit 0.

@@ -170,6 +170,8 @@ word_enum! {
         StageOutFailed = "stage_out_failed",
         /// An expression or a limit of the spec failed when it was used.
         SpecInvalid = "spec_invalid",
+        /// A secret that the task names is not there, or cannot be opened.
+        SecretUnavailable = "secret_unavailable",
         /// A task it needs did not end well.
         Upstream = "upstream",
         /// The run was cancelled.

@@ -353,3 +353,21 @@ fn a_good_file_stays_good_when_expressions_stand_where_they_may() {
     assert!(workflow.expand(&Map::from_iter([("episodes".to_owned(), json!(3))])).is_ok());
     assert!(parse(TRAJECTORY).is_ok());
 }
+
+#[test]
+fn secrets_that_cannot_be_given() {
+    task("secrets: { TOKEN: »My_Token }", code::BAD_NAME);
+    task("secrets: { TOKEN: »\"${{ inputs.which }}\" }", code::BAD_NAME);
+    task("secrets: { TOKEN: { name: »A, as: env } }", code::BAD_NAME);
+    task("secrets: { »to-ken: a }", code::BAD_NAME);
+    task("secrets: { »EMBOFLOW_KEY: a }", code::BAD_NAME);
+    task("secrets: { TOKEN: { name: a, as: »volume } }", code::BAD_VALUE);
+    task("secrets: { »TOKEN: { as: env } }", code::MISSING_FIELD);
+    task("secrets: { TOKEN: { name: a, »form: env } }", code::UNKNOWN_FIELD);
+    task("secrets: { TOKEN: »3 }", code::WRONG_TYPE);
+    task("secrets: »[token]", code::WRONG_TYPE);
+    task("env: { TOKEN: x }\nsecrets: { »TOKEN: { name: a, as: env } }", code::CONFLICT);
+    task("env: { TOKEN_FILE: x }\nsecrets: { »TOKEN: a }", code::CONFLICT);
+    let many: String = (0..17).map(|index| format!("S{index}: a, ")).collect();
+    task(&format!("»secrets: {{ {many} }}"), code::BAD_VALUE);
+}

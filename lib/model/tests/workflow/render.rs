@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use emboflow_model::runtime_spec::{Network, PullPolicy, StageOut, Stop, Timeouts};
+use emboflow_model::runtime_spec::{Network, PullPolicy, SecretForm, SecretUse, StageOut, Stop, Timeouts};
 use emboflow_model::workflow::{Backoff, Context, InputReference, PlannedTask, RenderedTask, Workflow, code};
 use emboflow_model::{Reason, TaskState};
 use serde_json::{Map, Value, json};
@@ -238,4 +238,22 @@ fn quantities_are_read_as_people_write_them() {
     {
         assert_eq!(cpu_millis(&value), Ok(millis));
     }
+}
+
+#[test]
+fn a_secret_is_a_file_unless_the_file_says_otherwise() {
+    let workflow = good(&one_task("secrets: { TOKEN: my-token, KEY: { name: ssh-key, as: env }, CA: { name: ca } }"));
+    let wanted = |variable: &str, secret: &str, form| SecretUse {
+        variable: variable.to_owned(),
+        secret: secret.parse().unwrap(),
+        form,
+    };
+    let expected = [
+        wanted("TOKEN", "my-token", SecretForm::File),
+        wanted("KEY", "ssh-key", SecretForm::Env),
+        wanted("CA", "ca", SecretForm::File),
+    ];
+    assert_eq!(render(&workflow, 0).secrets, expected);
+    assert_eq!(workflow.secrets("t"), expected);
+    assert_eq!(workflow.secrets("other"), []);
 }

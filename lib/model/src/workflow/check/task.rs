@@ -16,7 +16,7 @@ use crate::workflow::limits::{MAX_LABEL_CHARS, MAX_LABELS, MAX_SECRETS, MAX_TEXT
 use crate::workflow::quantity;
 use crate::workflow::render::text_of;
 use crate::workflow::suggest::shown;
-use crate::workflow::task_spec::{ResourcesSpec, RetrySpec, StopSpec, TaskSpec, TimeoutsSpec};
+use crate::workflow::task_spec::{ResourcesSpec, RetrySpec, SecretSpec, StopSpec, TaskSpec, TimeoutsSpec};
 
 /// Checks the defaults and every task.
 pub(super) fn check_all(document: &Document, file: &WorkflowFile, problems: &mut Problems) {
@@ -167,7 +167,11 @@ impl Check<'_> {
         for (variable, secret) in &task.secrets {
             let pointer = join(at, variable);
             if !is_name(secret.name()) {
-                let problem = bad_name(self.document, &pointer, secret.name(), "a secret");
+                let at = match secret {
+                    SecretSpec::Name(_) => pointer.clone(),
+                    SecretSpec::Formed(_) => join(&pointer, "name"),
+                };
+                let problem = bad_name(self.document, &at, secret.name(), "a secret");
                 self.problems
                     .push(problem.with_hint("secrets are named as they are; nothing is evaluated here"));
             }
