@@ -80,13 +80,39 @@ catalogue! {
         "The header `Allow` has the methods of the address.";
     /// No token, or a wrong one.
     AuthRequired = "auth.required", 401, "Sign-in is required",
-        "Send `Authorization: Bearer` with the token in `up.json`, or open the sign-in link.";
+        "Send `Authorization: Bearer` with an API key or the token in `up.json`, or sign in on the page.";
     /// The one-time code is used or wrong.
     AuthCodeInvalid = "auth.code_invalid", 401, "The sign-in link has been used or is not valid",
-        "A link is good for one browser: start `emboflow up` again for a new one, or sign in with the token.";
+        "A link is good for one browser and for a day: start `emboflow up` again for a new one, or ask an administrator.";
     /// The token does not reach so far.
-    AuthForbidden = "auth.forbidden", 403, "The token does not allow this",
-        "Change things from the page itself, or with the token.";
+    AuthForbidden = "auth.forbidden", 403, "The caller may not do this",
+        "`GET /api/v1/me` shows what the caller may. With a session, change things from the page itself.";
+    /// Name or password are wrong.
+    AuthSignInFailed = "auth.sign_in_failed", 401, "The name or the password is wrong",
+        "Whoever forgot a password gets a link from an administrator: `emboflow user link NAME`.";
+    /// Too many wrong passwords.
+    AuthLocked = "auth.locked", 429, "Too many wrong passwords",
+        "Wait as many seconds as `Retry-After` says. Each further guess makes the time longer.";
+    /// The password is too weak.
+    AuthPasswordWeak = "auth.password_weak", 422, "The password is easy to guess",
+        "Take a longer one: four or more words that have nothing to do with each other.";
+    /// No such user.
+    UserNotFound = "user.not_found", 404, "There is no such user";
+    /// There is one already.
+    UserExists = "user.exists", 409, "There is a user with this name already";
+    /// Nobody could administer the platform any more.
+    UserLastAdmin = "user.last_admin", 409, "The platform would have no administrator",
+        "Make somebody else an administrator first.";
+    /// No such session.
+    SessionNotFound = "session.not_found", 404, "There is no such session";
+    /// No such API key.
+    KeyNotFound = "key.not_found", 404, "There is no such API key";
+    /// No such service.
+    ServiceNotFound = "service.not_found", 404, "There is no such service";
+    /// There is one already.
+    ServiceExists = "service.exists", 409, "There is a service with this name already";
+    /// There is one already.
+    ProjectExists = "project.exists", 409, "There is a project with this name already";
     /// The workflow file or its inputs have errors.
     WorkflowInvalid = "workflow.invalid", 422, "The workflow file or its inputs are not valid",
         "Each of the `errors` has a code of the second table with line, column and what was probably meant.";
@@ -199,6 +225,30 @@ catalogue! {
         "Free space on the gateway's disk, or remove runs that are no longer needed.";
     /// An attempt to read a message failed.
     MessageUnreadable = "message.unreadable", 400, "The message cannot be read";
+    /// No such backup, or one that was never finished.
+    BackupNotFound = "backup.not_found", 404, "There is no such backup",
+        "`emboflow backup list` shows the backups that are whole; one that was cut off is not among them.";
+    /// What is stored of the backup is not what was written.
+    BackupDamaged = "backup.damaged", 422, "The backup is damaged",
+        "Take another backup of the list, or the same one from another copy; nothing has been changed.";
+    /// Written by a newer program.
+    BackupNewer = "backup.newer", 422, "The backup was made by a newer version",
+        "Restore it with that version or a newer one, then run that version; nothing has been changed.";
+    /// Sealed with another key.
+    BackupKey = "backup.key", 422, "The backup was sealed with another key",
+        "Name the key file of the installation that made it with `--key-file`; without it nobody can read it.";
+    /// The place to restore to holds something.
+    BackupTarget = "backup.target", 409, "There is something where the backup would be restored to",
+        "Restore to an empty place, or say `--replace`: what is there is set aside first.";
+    /// Somebody uses the place to restore to, or the place of the backups.
+    BackupBusy = "backup.busy", 409, "Somebody else is using it",
+        "Stop the services before a restore; let one backup end before the next begins.";
+    /// The place of the backups, the records or the objects cannot be used.
+    BackupUnavailable = "backup.unavailable", 503, "The backup cannot go on",
+        "`detail` says which part does not answer or has no room; the same command may be given again.";
+    /// The records are older than this program.
+    BackupSource = "backup.source", 409, "The records have the form of an older version",
+        "Back up with the version that runs, and upgrade afterwards; or start this version's services once first.";
     /// A defect of the platform.
     Internal = "internal", 500, "Something went wrong inside EmboFlow",
         "The logs have the cause under the `request_id`.";
