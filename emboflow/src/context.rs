@@ -1,4 +1,4 @@
-//! Contexts: the servers that a person works with, each with the project and the key that belong to it. One private
+//! Contexts: the servers that a person works with, each with its project and how one signed in. One private
 //! file each, below `emboflow/contexts` in the user's folder of settings; `emboflow/context` names the one in use.
 
 use std::ffi::OsString;
@@ -27,15 +27,29 @@ pub(crate) struct Context {
     /// Who signed in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) user: Option<String>,
-    /// The bearer of every request.
+    /// A key or token: the bearer of every request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) key: Option<String>,
-    /// The id of a key that `login` made, so that `logout` can revoke it.
+    /// The session of a person who signed in with a password: `name=value` of its cookie.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) key_id: Option<String>,
-    /// When the key ends.
+    pub(crate) session: Option<String>,
+    /// When the session ends by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) expires_at: Option<Timestamp>,
+}
+
+impl Context {
+    /// A server, without a sign-in.
+    pub(crate) fn of(server: impl Into<String>) -> Self {
+        Self {
+            server: server.into(),
+            project: None,
+            user: None,
+            key: None,
+            session: None,
+            expires_at: None,
+        }
+    }
 }
 
 /// Where the contexts are kept.
@@ -178,14 +192,7 @@ mod tests {
     use super::*;
 
     fn context(server: &str) -> Context {
-        Context {
-            server: server.to_owned(),
-            project: None,
-            user: None,
-            key: Some("emb_x".to_owned()),
-            key_id: None,
-            expires_at: Some(Timestamp(0)),
-        }
+        Context { key: Some("emb_x".to_owned()), expires_at: Some(Timestamp(0)), ..Context::of(server) }
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub(crate) enum Commands {
     },
     /// Keep a server under a name; `emboflow login` does so too, and signs in
     Add(Add),
-    /// Forget a context; its key stays good until `emboflow key revoke` or its end
+    /// Forget a context; `emboflow logout` ends its session first
     #[command(visible_alias = "rm")]
     Remove {
         /// The context
@@ -42,7 +42,7 @@ pub(crate) struct Add {
     key_file: Option<std::path::PathBuf>,
 }
 
-/// A context as it is listed; its key stays where it is.
+/// A context as it is listed; what signs in stays where it is.
 #[derive(Serialize)]
 struct Row {
     name: String,
@@ -51,7 +51,7 @@ struct Row {
     server: String,
     project: Option<String>,
     user: Option<String>,
-    has_key: bool,
+    is_signed_in: bool,
     expires_at: Option<Timestamp>,
 }
 
@@ -88,14 +88,8 @@ impl Add {
             Some(file) => Some(secret_input::read(&From::File(file), "key")?),
             None => target.token.clone(),
         };
-        let context = Context {
-            server: client::base(server)?.as_str().trim_end_matches('/').to_owned(),
-            project: target.project.clone(),
-            user: None,
-            key,
-            key_id: None,
-            expires_at: None,
-        };
+        let server = client::base(server)?.as_str().trim_end_matches('/').to_owned();
+        let context = Context { project: target.project.clone(), key, ..Context::of(server) };
         contexts.keep(&self.name, &context)?;
         output
             .message(&format!("context {} is kept; `emboflow context use {0}` takes it into use", self.name));
@@ -110,9 +104,10 @@ fn list(contexts: &Contexts, shared: &Shared, output: &mut Output) -> Result<(),
     };
     let mut rows = Vec::new();
     for name in contexts.names()? {
-        let Context { server, project, user, key, expires_at, .. } = contexts.find(&name)?;
+        let Context { server, project, user, key, session, expires_at } = contexts.find(&name)?;
+        let is_signed_in = key.is_some() || session.is_some();
         let in_use = in_use.as_deref() == Some(&name);
-        rows.push(Row { name, in_use, server, project, user, has_key: key.is_some(), expires_at });
+        rows.push(Row { name, in_use, server, project, user, is_signed_in, expires_at });
     }
     if rows.is_empty() && !output.is_for_programs() {
         output.message("no contexts; `emboflow login --server URL` makes one");
@@ -120,18 +115,18 @@ fn list(contexts: &Contexts, shared: &Shared, output: &mut Output) -> Result<(),
     let now = text::now();
     output.list(
         &rows,
-        &["", "CONTEXT", "SERVER", "PROJECT", "USER", "KEY"],
+        &["", "CONTEXT", "SERVER", "PROJECT", "USER", "SIGN-IN"],
         |row| row.name.clone(),
         |row, output| {
             let mark = if row.in_use { output.paint(Colour::Green, "✓") } else { String::new() };
-            let key = match row.expires_at {
+            let sign_in = match row.expires_at {
                 Some(end) if end <= now => output.paint(Colour::Red, "ended"),
                 Some(end) => format!("ends in {}", text::duration(end.ms_since(now))),
-                None if row.has_key => "kept".to_owned(),
+                None if row.is_signed_in => "with a key".to_owned(),
                 None => "none".to_owned(),
             };
             let or_none = |text: &Option<String>| text.clone().unwrap_or_default();
-            vec![mark, row.name.clone(), row.server.clone(), or_none(&row.project), or_none(&row.user), key]
+            vec![mark, row.name.clone(), row.server.clone(), or_none(&row.project), or_none(&row.user), sign_in]
         },
     )?;
     warn_of_the_folder(shared, output);

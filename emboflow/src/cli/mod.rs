@@ -1,13 +1,22 @@
 //! The command line: what can be asked, where it goes, and the exit code.
 
+mod admin;
 mod artifact;
+mod audit;
 mod completion;
 mod context;
 mod executor;
+mod grants;
+mod key;
+mod login;
+mod project;
 mod run;
 mod schema;
+mod secret;
 mod secret_input;
+mod session;
 mod system;
+mod user;
 mod workflow;
 
 use std::path::{Path, PathBuf};
@@ -61,9 +70,12 @@ pub(crate) struct Shared {
     /// Address of the server, instead of --data-dir and --context
     #[arg(long, global = true, value_name = "URL", env = "EMBOFLOW_API_URL")]
     pub(crate) server: Option<String>,
-    /// Bearer token for the server
+    /// API key or token for the server
     #[arg(long, global = true, value_name = "TOKEN", env = "EMBOFLOW_TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
+    /// File with the API key or token
+    #[arg(long, global = true, value_name = "FILE", env = "EMBOFLOW_TOKEN_FILE")]
+    token_file: Option<PathBuf>,
     /// Project [default: that of the context, or `default`]
     #[arg(long, short, global = true, value_name = "NAME", env = "EMBOFLOW_PROJECT")]
     project: Option<String>,
@@ -84,6 +96,7 @@ impl Shared {
         Target {
             server: given(&self.server),
             token: given(&self.token),
+            token_file: self.token_file.clone().filter(|path| !path.as_os_str().is_empty()),
             context: given(&self.context),
             data_dir: self.data_dir().to_owned(),
             data_dir_is_told: self.told_data_dir().is_some(),
@@ -130,6 +143,34 @@ enum Command {
     Doctor(doctor::Options),
     /// Print the JSON Schema of the workflow file
     Schema,
+    /// Sign in at a server, and keep it as a context
+    Login(login::Login),
+    /// End the session of the context, and forget how it signed in
+    Logout(login::Logout),
+    /// Show as whom commands ask, and what they may
+    #[command(name = "whoami")]
+    WhoAmI(login::WhoAmI),
+    /// Make administrators
+    #[command(subcommand)]
+    Admin(admin::Admin),
+    /// Look after users and their roles
+    #[command(subcommand, visible_alias = "users")]
+    User(user::User),
+    /// Look after projects
+    #[command(subcommand, visible_alias = "projects")]
+    Project(project::Project),
+    /// Look after API keys
+    #[command(subcommand, visible_alias = "keys")]
+    Key(key::Key),
+    /// See and end sessions
+    #[command(subcommand, visible_alias = "sessions")]
+    Session(session::Session),
+    /// Keep secrets of a project
+    #[command(subcommand, visible_alias = "secrets")]
+    Secret(secret::Secret),
+    /// See who did what
+    #[command(subcommand)]
+    Audit(audit::Audit),
     /// Choose between the servers that you work with
     #[command(subcommand)]
     Context(context::Commands),
@@ -187,6 +228,16 @@ async fn ask(command: Command, shared: &Shared, output: &mut Output) -> Result<(
         Command::System => system::show(shared, output).await,
         Command::Doctor(options) => doctor::doctor(&options, shared, output).await,
         Command::Schema => schema::print(output),
+        Command::Login(login) => login.carry_out(shared, output).await,
+        Command::Logout(logout) => logout.carry_out(shared, output).await,
+        Command::WhoAmI(who) => who.carry_out(shared, output).await,
+        Command::Admin(admin) => admin.carry_out(shared, output).await,
+        Command::User(user) => user.carry_out(shared, output).await,
+        Command::Project(project) => project.carry_out(shared, output).await,
+        Command::Key(key) => key.carry_out(shared, output).await,
+        Command::Session(session) => session.carry_out(shared, output).await,
+        Command::Secret(secret) => secret.carry_out(shared, output).await,
+        Command::Audit(audit) => audit.carry_out(shared, output).await,
         Command::Context(context) => context.carry_out(shared, output),
         Command::Completion(completion) => completion.print(&mut Cli::command(), output),
         Command::Up(_) | Command::DieWithParent(_) => Ok(()),

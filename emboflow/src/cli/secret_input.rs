@@ -1,7 +1,7 @@
 //! Secrets on their way in: from a file, from standard input, or typed where nobody sees them; never as an argument,
 //! which the list of processes and the shell's history would show.
 
-use std::io::{IsTerminal, Read};
+use std::io::{IsTerminal, Read, Write};
 use std::path::Path;
 
 use anyhow::{Context, anyhow};
@@ -47,6 +47,34 @@ pub(super) fn read_whole(from: &From<'_>, what: &str) -> Result<String, Failure>
         From::Person { twice } if std::io::stdin().is_terminal() => Ok(ask(what, *twice)?),
         From::Person { .. } => drain(std::io::stdin(), "standard input"),
     }
+}
+
+/// Asks for something that everybody may see. Errors: nobody sits there.
+pub(super) fn ask_openly(what: &str) -> Result<String, Failure> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::usage(format!("say which {what}: there is no terminal to ask at")));
+    }
+    write!(std::io::stderr(), "{what}: ")?;
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line)?;
+    match line.trim() {
+        "" => Err(Failure::usage(format!("no {what} was given"))),
+        given => Ok(given.to_owned()),
+    }
+}
+
+/// Lets a person confirm what cannot be taken back; where nobody sits, `--yes` has to stand for them.
+pub(super) fn confirm(question: &str, yes: bool) -> Result<(), Failure> {
+    if yes {
+        return Ok(());
+    }
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::usage(format!("{question} There is no terminal to ask at: give --yes")));
+    }
+    write!(std::io::stderr(), "{question} [y/N] ")?;
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line)?;
+    if matches!(line.trim(), "y" | "Y" | "yes") { Ok(()) } else { Err(Failure::Ended("nothing was changed".to_owned())) }
 }
 
 fn drain(reader: impl Read, place: &str) -> Result<String, Failure> {

@@ -6,10 +6,10 @@ use bytes::Bytes;
 use emboflow_model::{RunId, RunSummary, Task};
 use emboflow_protocol::Problem;
 use emboflow_protocol::http::Page;
-use reqwest::{Method, RequestBuilder, Response, Url};
+use reqwest::{Method, RequestBuilder, Response, Url, header};
 use serde::de::DeserializeOwned;
 
-use super::find::{By, DEFAULT_PROJECT, Found, Target};
+use super::find::{By, Credential, DEFAULT_PROJECT, Found, Target};
 use crate::failure::Failure;
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -39,6 +39,16 @@ impl Client {
         Ok(Self { http, target, found })
     }
 
+    /// The same server, asked by somebody else.
+    pub(crate) fn asked_by(&self, credential: Option<Credential>) -> Self {
+        Self { found: Found { credential, ..self.found.clone() }, ..self.clone() }
+    }
+
+    /// How requests show who asks.
+    pub(crate) fn credential(&self) -> Option<&Credential> {
+        self.found.credential.as_ref()
+    }
+
     /// Looks for the server again: one that was started anew may be somewhere else.
     pub(super) fn find_again(&mut self) {
         if let Ok(found) = self.target.find() {
@@ -62,6 +72,20 @@ impl Client {
     /// What the address of the server comes from.
     pub(crate) fn found_by(&self) -> &By {
         &self.found.by
+    }
+
+    /// An address below that of the page.
+    pub(crate) fn below(&self, path: &[&str]) -> Url {
+        let mut url = self.found.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        url
+    }
+
+    /// The whole of an address that the server gave relative to that of the page.
+    pub(crate) fn absolute(&self, link: &str) -> String {
+        self.found.base.join(link).map_or_else(|_| link.to_owned(), String::from)
     }
 
     /// `api/v1/…`
@@ -98,9 +122,15 @@ impl Client {
     }
 
     fn bare(&self, method: Method, url: Url) -> RequestBuilder {
+        let origin = url.origin().ascii_serialization();
         let request = self.http.request(method, url);
-        match &self.found.token {
-            Some(token) => request.bearer_auth(token),
+        match &self.found.credential {
+            Some(Credential::Bearer(token)) => request.bearer_auth(token),
+            // A session is asked where a request comes from: from nobody's page.
+            Some(Credential::Session(cookie)) => request
+                .header(header::COOKIE, cookie)
+                .header(header::ORIGIN, origin)
+                .header("sec-fetch-site", "same-origin"),
             None => request,
         }
     }

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use anyhow::Context as _;
 use reqwest::Url;
 
 use crate::context::Contexts;
@@ -19,6 +20,8 @@ pub(crate) struct Target {
     pub(crate) server: Option<String>,
     /// Its bearer token.
     pub(crate) token: Option<String>,
+    /// The file that has it.
+    pub(crate) token_file: Option<PathBuf>,
     /// The context that was asked for.
     pub(crate) context: Option<String>,
     /// The data directory of an `emboflow up`.
@@ -35,10 +38,28 @@ pub(crate) struct Target {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Found {
     pub(crate) base: Url,
-    pub(crate) token: Option<String>,
+    pub(crate) credential: Option<Credential>,
     pub(crate) project: String,
     /// Who told it.
     pub(crate) by: By,
+}
+
+/// How a request shows who asks.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Credential {
+    /// A key or token.
+    Bearer(String),
+    /// `name=value` of a session's cookie.
+    Session(String),
+}
+
+impl std::fmt::Debug for Credential {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Bearer(_) => "Bearer(…)",
+            Self::Session(_) => "Session(…)",
+        })
+    }
 }
 
 /// What the address of a server comes from.
@@ -59,15 +80,15 @@ impl Target {
             self.project.clone().or(of_context).unwrap_or_else(|| DEFAULT_PROJECT.to_owned())
         };
         if let Some(server) = &self.server {
-            let token = self.token.clone();
-            return Ok(Found { base: base(server)?, token, project: project(None), by: By::Name });
+            let credential = self.told()?;
+            return Ok(Found { base: base(server)?, credential, project: project(None), by: By::Name });
         }
         if let Some(name) = &self.context {
             return self.by_context(name);
         }
         if let Some(up) = UpJson::read(&self.data_dir)? {
-            let token = Some(self.token.clone().unwrap_or(up.token));
-            return Ok(Found { base: base(&up.api_url)?, token, project: project(None), by: By::DataDir });
+            let credential = Some(self.told()?.unwrap_or(Credential::Bearer(up.token)));
+            return Ok(Found { base: base(&up.api_url)?, credential, project: project(None), by: By::DataDir });
         }
         if !self.data_dir_is_told
             && let Some(contexts) = &self.contexts
@@ -79,12 +100,25 @@ impl Target {
         Err(Failure::NoServer(format!("no EmboFlow runs here: there is no {}", place.display())))
     }
 
+    fn told(&self) -> Result<Option<Credential>, Failure> {
+        let token = match (&self.token, &self.token_file) {
+            (Some(token), _) => Some(token.clone()),
+            (None, Some(file)) => {
+                let text = std::fs::read_to_string(file);
+                Some(text.with_context(|| format!("reading the token in {}", file.display()))?)
+            }
+            (None, None) => None,
+        };
+        Ok(token.map(|token| Credential::Bearer(token.trim().to_owned())))
+    }
+
     fn by_context(&self, name: &str) -> Result<Found, Failure> {
         let contexts = self.contexts.clone().map_or_else(Contexts::needed, Ok)?;
         let context = contexts.find(name)?;
+        let kept = context.key.map(Credential::Bearer).or(context.session.map(Credential::Session));
         Ok(Found {
             base: base(&context.server)?,
-            token: self.token.clone().or(context.key),
+            credential: self.told()?.or(kept),
             project: self.project.clone().or(context.project).unwrap_or_else(|| DEFAULT_PROJECT.to_owned()),
             by: By::Context(name.to_owned()),
         })
@@ -109,12 +143,17 @@ mod tests {
         Target {
             server: None,
             token: None,
+            token_file: None,
             context: None,
             data_dir: data_dir.to_owned(),
             data_dir_is_told: false,
             project: None,
             contexts: None,
         }
+    }
+
+    fn bearer(token: &str) -> Option<Credential> {
+        Some(Credential::Bearer(token.to_owned()))
     }
 
     fn write_up(folder: &std::path::Path) {
@@ -130,11 +169,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         write_up(folder.path());
         let found = target(folder.path()).find().unwrap();
-        assert_eq!((found.base.as_str(), found.token.as_deref()), ("http://127.0.0.1:1/", Some("of-up")));
+        assert_eq!((found.base.as_str(), found.credential), ("http://127.0.0.1:1/", bearer("of-up")));
         assert_eq!((found.project.as_str(), found.by), ("default", By::DataDir));
         let named = Target { server: Some("https://e.example/flow".to_owned()), ..target(folder.path()) };
         let found = named.find().unwrap();
-        assert_eq!((found.base.as_str(), found.token), ("https://e.example/flow/", None));
+        assert_eq!((found.base.as_str(), found.credential), ("https://e.example/flow/", None));
     }
 
     #[test]
@@ -142,22 +181,19 @@ mod tests {
         let (folder, home) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let contexts = Contexts::below(home.path());
         let context = Context {
-            server: "https://lab.example".to_owned(),
             project: Some("arm".to_owned()),
-            user: None,
             key: Some("emb_x".to_owned()),
-            key_id: None,
-            expires_at: None,
+            ..Context::of("https://lab.example")
         };
         contexts.keep("lab", &context).unwrap();
         contexts.take_into_use("lab").unwrap();
         let here = Target { contexts: Some(contexts), ..target(folder.path()) };
         let found = here.find().unwrap();
-        assert_eq!((found.token.as_deref(), found.project.as_str()), (Some("emb_x"), "arm"));
+        assert_eq!((found.credential, found.project.as_str()), (bearer("emb_x"), "arm"));
         assert_eq!(found.by, By::Context("lab".to_owned()));
         let other = Target { project: Some("leg".to_owned()), token: Some("t".to_owned()), ..here.clone() };
         let found = other.find().unwrap();
-        assert_eq!((found.token.as_deref(), found.project.as_str()), (Some("t"), "leg"));
+        assert_eq!((found.credential, found.project.as_str()), (bearer("t"), "leg"));
         let told = Target { data_dir_is_told: true, ..here.clone() };
         assert!(matches!(told.find(), Err(Failure::NoServer(_))));
         write_up(folder.path());

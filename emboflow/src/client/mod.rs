@@ -5,4 +5,4 @@ pub(crate) mod events;
 mod find;
 
 pub(crate) use api::Client;
-pub(crate) use find::{By, Found, Target, base};
+pub(crate) use find::{By, Credential, Found, Target, base};
