@@ -22,6 +22,19 @@ impl Headers {
         })
     }
 
+    /// Every header with its first value.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().flat_map(HeaderMap::iter).filter_map(|(name, values)| {
+            let name: &str = name.as_ref();
+            values.first().map(|value| (name, value.as_str()))
+        })
+    }
+
+    /// The first value of a header, in capitals or small letters.
+    pub fn get_any_case(&self, name: &str) -> Option<&str> {
+        self.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
     /// W3C trace context of the sender.
     pub fn traceparent(&self) -> Option<&str> {
         self.get(header::TRACEPARENT)

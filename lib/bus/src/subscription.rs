@@ -44,6 +44,10 @@ pub struct Subscription {
 }
 
 impl Subscription {
+    pub(crate) fn of(subscriber: Subscriber) -> Self {
+        Self { subscriber }
+    }
+
     /// The next frame.
     pub async fn next(&mut self) -> Option<Frame> {
         self.subscriber.next().await.map(Frame::from)
