@@ -54,9 +54,15 @@ impl TestServer {
 
     /// Starts a server that lets only these users in, each with its rights.
     pub async fn start_for(users: &TestUsers) -> Self {
+        Self::start_for_with(users, |_| {}).await
+    }
+
+    /// [`TestServer::start_for`] with options that are changed first.
+    pub async fn start_for_with(users: &TestUsers, change: impl FnOnce(&mut ServerOptions)) -> Self {
         Self::start_with(|options| {
             users.write(&options.ports_dir.as_ref().expect("it is set").join(USERS_FILE));
             options.users_file = Some(USERS_FILE.to_owned());
+            change(options);
         })
         .await
     }

@@ -14,13 +14,15 @@ use crate::server::{Login, ServerUser, users_config};
 pub struct TestUsers {
     dir: TempDir,
     users: Vec<ServerUser>,
+    /// Public keys of users who may do everything, as none of a platform's may.
+    unlimited: Vec<String>,
 }
 
 impl TestUsers {
     /// The services of a platform whose one executor has this id, in the pool `default`.
     pub fn platform(executor: &str) -> Self {
         let dir = TempDir::with_prefix("emboflow-users-").expect("a temporary directory can be made");
-        let mut users = Self { dir, users: Vec::new() };
+        let mut users = Self { dir, users: Vec::new(), unlimited: Vec::new() };
         users.add("api", Part::Api);
         users.add("scheduler", Part::Scheduler);
         users.add("gateway", Part::Gateway);
@@ -44,16 +46,33 @@ impl TestUsers {
 
     /// Adds a user with a new key.
     pub fn add(&mut self, name: &str, part: Part) {
+        let login = Login::Key(self.new_key(name));
+        let user = NatsUser { name: NatsUserName::new(name).expect("the test names a user"), part };
+        self.users.push(ServerUser { user, login });
+    }
+
+    /// Adds one who may do everything: for garbage in places where no user of a platform could put it.
+    pub fn add_unlimited(&mut self, name: &str) {
+        let key = self.new_key(name);
+        self.unlimited.push(key);
+    }
+
+    fn new_key(&self, name: &str) -> String {
         let keys = KeyPair::new_user();
         std::fs::write(self.key_file(name), keys.seed().expect("a new key has a seed"))
             .expect("a key can be written");
-        let user = NatsUser { name: NatsUserName::new(name).expect("the test names a user"), part };
-        self.users.push(ServerUser { user, login: Login::Key(keys.public_key()) });
+        keys.public_key()
     }
 
     /// Takes a user back; its key stays where it is.
     pub fn remove(&mut self, name: &str) {
         self.users.retain(|user| user.user.name.as_str() != name);
+    }
+
+    /// Makes a user something else; its key stays.
+    pub fn change(&mut self, name: &str, part: Part) {
+        let mut users = self.users.iter_mut().filter(|user| user.user.name.as_str() == name);
+        users.next().expect("the user is there").user.part = part;
     }
 
     /// Where the key of a user lies.
@@ -80,7 +99,9 @@ impl TestUsers {
 
     /// Writes the file with users and rights.
     pub(super) fn write(&self, path: &Path) {
-        std::fs::write(path, users_config(&self.users)).expect("the users can be written");
+        let unlimited: String = self.unlimited.iter().map(|key| format!("    {{ nkey: {key} }}\n")).collect();
+        let text = users_config(&self.users).replacen("users: [\n", &format!("users: [\n{unlimited}"), 1);
+        std::fs::write(path, text).expect("the users can be written");
     }
 }
 

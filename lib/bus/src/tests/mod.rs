@@ -8,6 +8,8 @@ mod outage;
 mod publish;
 mod rights;
 mod streams;
+mod tls;
+mod users;
 
 use std::future::Future;
 use std::time::Duration;
