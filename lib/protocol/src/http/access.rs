@@ -92,6 +92,9 @@ pub struct MeView {
     /// Whether the user signs in with a password, which can be changed here.
     #[serde(default)]
     pub has_password: bool,
+    /// The session began with a one-time link: a password can be chosen without the one of before.
+    #[serde(default)]
+    pub by_link: bool,
 }
 
 /// A project, and what somebody is in it.
