@@ -38,6 +38,10 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["emboflow-model", "emboflow-protocol", "emboflow-bus", "emboflow-objects", "emboflow-service"],
     ),
     (
+        "svc-trigger",
+        &["emboflow-model", "emboflow-protocol", "emboflow-bus", "emboflow-records", "emboflow-service"],
+    ),
+    (
         "emboflow",
         &[
             "emboflow-model",
@@ -51,6 +55,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "svc-scheduler",
             "svc-executor",
             "svc-storage-gw",
+            "svc-trigger",
         ],
     ),
     ("emboflow-web", &["emboflow-model", "emboflow-protocol"]),

@@ -1,0 +1,21 @@
+//! Follows the decision log for runs that end, and tells who wants to know. The records are the authority; events over
+//! NATS only wake.
+
+mod follower;
+mod starts;
+
+use emboflow_model::RunSummary;
+use futures::future::BoxFuture;
+
+pub(crate) use follower::Follower;
+pub(crate) use starts::RunFinished;
+
+/// Somebody who wants to know of runs that ended. Told at least once of each, also of those that ended while this
+/// process was down.
+pub(crate) trait Listener: Send + Sync {
+    /// Whether anything is to be told at all now.
+    fn is_listening(&self) -> bool;
+
+    /// A run ended. Errors: the same run is told again later, and the ones after it wait.
+    fn ended<'a>(&'a self, run: &'a RunSummary) -> BoxFuture<'a, anyhow::Result<()>>;
+}

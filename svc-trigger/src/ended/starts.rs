@@ -1,0 +1,74 @@
+//! Triggers on the end of runs.
+
+use std::sync::Arc;
+
+use emboflow_model::RunSummary;
+use emboflow_model::trigger::{Event, Reason, TriggerKind};
+use emboflow_protocol::event::RunRow;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+
+use super::Listener;
+use crate::journal::Journal;
+use crate::kept::{Trigger, Triggers};
+use crate::requester::{CHAIN_LABEL, For, Requester, failed};
+
+/// Ended runs that lead to each other at most: workflows that start each other would go on for ever.
+const MAX_CHAIN: u32 = 32;
+
+/// Starts the runs of all triggers on the end of runs.
+pub(crate) struct RunFinished {
+    pub(crate) triggers: Triggers,
+    pub(crate) requester: Requester,
+    pub(crate) journal: Journal,
+}
+
+impl RunFinished {
+    fn waiting(&self) -> impl Iterator<Item = Arc<Trigger>> {
+        let is_one = |trigger: &Arc<Trigger>| matches!(trigger.document.spec.on, TriggerKind::RunFinished(_));
+        self.triggers.active().into_iter().filter(is_one)
+    }
+
+    async fn start(&self, trigger: &Trigger, run: &RunSummary) -> anyhow::Result<()> {
+        let chain = run.labels.get(CHAIN_LABEL).and_then(|text| text.parse::<u32>().ok()).unwrap_or(0) + 1;
+        let cause = format!("run {} ended as {}", run.id, run.state);
+        if chain > MAX_CHAIN {
+            let why = format!(
+                "{MAX_CHAIN} runs have led to each other; workflows that start each other are stopped"
+            );
+            self.journal.note(trigger, failed(cause, why));
+            return Ok(());
+        }
+        let time = run.finished_at.unwrap_or(run.created_at);
+        let event = Event::plain("run_finished", time, serde_json::to_value(RunRow::from(run))?);
+        let event =
+            event.with("subject", run.id.to_string()).with("source", format!("/projects/{}", run.project));
+        let what = For { reason: Reason::RunFinished(run.id), cause, event: event.into_value(), chain };
+        self.requester.start(trigger, what).await?;
+        Ok(())
+    }
+}
+
+impl Listener for RunFinished {
+    fn is_listening(&self) -> bool {
+        self.waiting().next().is_some()
+    }
+
+    fn ended<'a>(&'a self, run: &'a RunSummary) -> BoxFuture<'a, anyhow::Result<()>> {
+        async move {
+            for trigger in self.waiting().filter(|trigger| is_meant(trigger, run)) {
+                self.start(&trigger, run).await?;
+            }
+            Ok(())
+        }
+        .boxed()
+    }
+}
+
+fn is_meant(trigger: &Trigger, run: &RunSummary) -> bool {
+    let TriggerKind::RunFinished(spec) = &trigger.document.spec.on else { return false };
+    trigger.project == run.project
+        && spec.workflow == run.workflow.as_str()
+        && spec.states.contains(&run.state)
+        && run.finished_at.is_some_and(|ended| ended >= trigger.document.counts_from)
+}

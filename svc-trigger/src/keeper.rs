@@ -1,0 +1,214 @@
+//! Gives each trigger a task of its own, so that one that fails or hangs neither stops nor delays another.
+
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use emboflow_bus::Bus;
+use emboflow_model::trigger::{TRIGGER_STATES, TRIGGERS, TriggerKind};
+use emboflow_model::{ProjectName, TriggerName};
+use emboflow_protocol::notice::Notice;
+use emboflow_records::SharedRecords;
+use futures::FutureExt;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::backoff::Backoff;
+use crate::journal::Journal;
+use crate::kept::{self, Trigger, Triggers};
+use crate::requester::{Requester, failed};
+use crate::schedule::Keeping;
+use crate::{measure, stream, subject};
+
+/// How often the triggers are read when nobody says that one has changed.
+const READ_EACH: Duration = Duration::from_secs(30);
+
+/// What every trigger's task has at hand. Clones share it.
+#[derive(Clone)]
+pub(crate) struct Hands {
+    pub(crate) bus: Bus,
+    pub(crate) records: SharedRecords,
+    pub(crate) requester: Requester,
+    pub(crate) journal: Journal,
+}
+
+/// Keeps all triggers.
+pub(crate) struct Keeper {
+    hands: Hands,
+    triggers: Triggers,
+    tasks: BTreeMap<(ProjectName, TriggerName), (Arc<Trigger>, CancellationToken)>,
+    tracker: TaskTracker,
+    changed: Arc<Notify>,
+}
+
+impl Keeper {
+    pub(crate) fn new(hands: Hands, triggers: Triggers) -> Self {
+        let changed = Arc::new(Notify::new());
+        Self { hands, triggers, tasks: BTreeMap::new(), tracker: TaskTracker::new(), changed }
+    }
+
+    /// Hears of changed triggers, for ever.
+    pub(crate) fn hear_notices(&self) -> impl Future<Output = ()> + use<> {
+        let (bus, changed) = (self.hands.bus.clone(), self.changed.clone());
+        async move {
+            let mut backoff = Backoff::new();
+            loop {
+                match bus.subscribe(Notice::filter(Some(TRIGGERS))).await {
+                    Ok(mut frames) => {
+                        while frames.next().await.is_some() {
+                            changed.notify_one();
+                        }
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "notices cannot be heard; the triggers are read now and then")
+                    }
+                }
+                backoff.wait().await;
+            }
+        }
+    }
+
+    /// Keeps them until `stop`.
+    pub(crate) async fn keep(mut self, stop: CancellationToken) {
+        let mut backoff = Backoff::new();
+        while !stop.is_cancelled() {
+            match kept::read_all(self.hands.records.as_ref()).await {
+                Ok(all) => {
+                    backoff.reset();
+                    self.triggers.replace(all);
+                    self.update(&stop).await;
+                    tokio::select! {
+                        () = stop.cancelled() => {}
+                        () = self.changed.notified() => {}
+                        () = tokio::time::sleep(READ_EACH) => self.settle().await,
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the triggers cannot be read; those that are known go on");
+                    tokio::select! {
+                        () = stop.cancelled() => {}
+                        () = backoff.wait() => {}
+                    }
+                }
+            }
+        }
+        self.tracker.close();
+        self.tracker.wait().await;
+        self.hands.journal.flush().await;
+    }
+
+    /// Starts what is new or changed, and ends what is gone.
+    async fn update(&mut self, stop: &CancellationToken) {
+        let all = self.triggers.all();
+        measure::show_triggers(all.iter().map(|one| (&one.document.spec.on, one.document.paused.is_some())));
+        let now: BTreeMap<_, _> =
+            all.into_iter().map(|one| ((one.project.clone(), one.name.clone()), one)).collect();
+        let gone: Vec<_> = self.tasks.keys().filter(|key| !now.contains_key(*key)).cloned().collect();
+        for key in gone {
+            if let Some((trigger, task)) = self.tasks.remove(&key) {
+                task.cancel();
+                self.forget(&trigger).await;
+            }
+        }
+        for (key, trigger) in now {
+            let known = self.tasks.get(&key);
+            if known.is_some_and(|(known, _)| known.version == trigger.version) {
+                continue;
+            }
+            let before = known.map(|(before, task)| {
+                task.cancel();
+                before.clone()
+            });
+            if let Some(before) = before {
+                self.leave_stream(&before, Some(&trigger)).await;
+            }
+            let task = stop.child_token();
+            if trigger.document.paused.is_none() {
+                self.tracker.spawn(live(self.hands.clone(), trigger.clone(), task.clone()));
+            }
+            self.tasks.insert(key, (trigger, task));
+        }
+    }
+
+    /// Removes what is left of a trigger that is gone.
+    async fn forget(&self, trigger: &Trigger) {
+        self.leave_stream(trigger, None).await;
+        let (scope, name) = (trigger.project.as_str(), trigger.name.as_str());
+        let records = &self.hands.records;
+        if let Ok(Some(state)) = records.kept(TRIGGER_STATES, scope, name).await {
+            // Another process may have done it, or a new trigger of that name begun.
+            let _done_or_changed = records.drop_kept(TRIGGER_STATES, scope, name, state.version).await;
+        }
+    }
+
+    /// Removes the consumer that a trigger had and has no more. One that cannot be removed goes by itself in time.
+    async fn leave_stream(&self, before: &Trigger, after: Option<&Trigger>) {
+        let stream_of = |trigger: &Trigger| match &trigger.document.spec.on {
+            TriggerKind::Nats(spec) => spec.stream.clone().map(|stream| (stream, stream::durable(trigger))),
+            _ => None,
+        };
+        let Some((stream, durable)) = stream_of(before) else { return };
+        if after.and_then(stream_of).as_ref() == Some(&(stream.clone(), durable.clone())) {
+            return;
+        }
+        if let Err(error) = self.hands.bus.drop_foreign(&stream, &durable).await {
+            tracing::info!(%error, stream, durable, "a consumer that is no longer needed cannot be removed now");
+        }
+    }
+
+    async fn settle(&self) {
+        for trigger in self.triggers.all() {
+            if let Err(error) = self.hands.journal.settle(&trigger).await {
+                tracing::warn!(%error, "the records cannot be asked what became of requests; later");
+                return;
+            }
+        }
+    }
+}
+
+/// The life of one trigger: whatever goes wrong in it is tried again, with growing waits.
+async fn live(hands: Hands, trigger: Arc<Trigger>, stop: CancellationToken) {
+    let mut backoff = Backoff::new();
+    let mut told = String::new();
+    loop {
+        let work = AssertUnwindSafe(work(&hands, &trigger)).catch_unwind();
+        let ended = tokio::select! {
+            () = stop.cancelled() => return,
+            ended = work => ended,
+        };
+        let why = match ended {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => format!("{error:#}"),
+            Err(_) => "a defect of the platform: it panicked".to_owned(),
+        };
+        measure::count_failure(trigger.kind());
+        tracing::warn!(project = %trigger.project, trigger = %trigger.name, why, "a trigger cannot go on; trying again");
+        if told != why && matches!(&trigger.document.spec.on, TriggerKind::Nats(_)) {
+            // What it listens to may be missing: people look for that in its history.
+            hands.journal.note(&trigger, failed("listening".to_owned(), why.clone()));
+            told = why;
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = backoff.wait() => {}
+        }
+    }
+}
+
+/// Ends when there is nothing more to do. Webhooks and ended runs come from elsewhere.
+async fn work(hands: &Hands, trigger: &Trigger) -> anyhow::Result<()> {
+    let Hands { bus, records, requester, journal } = hands;
+    match &trigger.document.spec.on {
+        TriggerKind::Schedule(spec) => Keeping { requester, journal, records, trigger }.keep(spec).await,
+        TriggerKind::Nats(spec) => match (&spec.stream, &spec.subject) {
+            (Some(name), filter) => {
+                stream::follow(bus, requester, journal, trigger, name, filter.as_deref()).await
+            }
+            (None, Some(name)) => subject::follow(bus, requester, journal, trigger, name).await,
+            (None, None) => Ok(()),
+        },
+        TriggerKind::Webhook(_) | TriggerKind::RunFinished(_) => Ok(()),
+    }
+}

@@ -1,0 +1,158 @@
+//! Notifications out: tells people and systems that a run ended.
+//!
+//! A delivery is noted in the records before anything is sent, so that a crash repeats it and never loses it. Receivers
+//! get each at least once, with an id that is the same every time.
+
+mod courier;
+mod deliveries;
+mod email;
+mod guard;
+mod known;
+mod metrics;
+mod send;
+mod webhook;
+
+pub use email::{Smtp, SmtpTls};
+
+use std::time::Duration;
+
+use anyhow::Result;
+use emboflow_bus::Bus;
+use emboflow_model::notification::{Delivery, KIND};
+use emboflow_model::{RunSummary, Timestamp};
+use emboflow_protocol::notice::Notice;
+use emboflow_protocol::secret_box::KeyRing;
+use emboflow_records::{RecordsError, SharedRecords};
+use emboflow_service::Shutdown;
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+
+use self::courier::Courier;
+use self::deliveries::{Deliveries, DeliveryId};
+use self::email::Mail;
+use self::known::Known;
+use self::send::Ways;
+use self::webhook::Webhooks;
+use crate::kept::now;
+
+/// How long a change may stay unnoticed when its notice is lost.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
+/// How long before what was left over is asked for again.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// Settings of notifications.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Networks that webhooks may reach although they are not public.
+    pub allowed_networks: Vec<IpNet>,
+    /// Whether webhooks may be sent over plain http.
+    pub plain_http: bool,
+    /// The server that takes mail; none = no mail is sent.
+    pub smtp: Option<Smtp>,
+}
+
+/// Takes ended runs in, and has their notifications sent.
+pub(crate) struct Notifier {
+    known: Known,
+    records: SharedRecords,
+    deliveries: Deliveries,
+    due: mpsc::UnboundedSender<(DeliveryId, Timestamp)>,
+}
+
+impl Notifier {
+    /// Starts sending what was left over, and looks for notifications now, whenever one changes, and now and then.
+    pub(crate) async fn start(
+        config: &Config,
+        public_url: Option<String>,
+        keys: Option<KeyRing>,
+        bus: &Bus,
+        records: &SharedRecords,
+        shutdown: &Shutdown,
+    ) -> Result<Self> {
+        let ways = Ways {
+            webhooks: Webhooks::new(&config.allowed_networks, config.plain_http)?,
+            mail: config.smtp.as_ref().map(Mail::new).transpose()?,
+            bus: bus.clone(),
+            records: records.clone(),
+            keys,
+            public_url,
+        };
+        let (known, deliveries) = (Known::default(), Deliveries::new(records.clone()));
+        let (due, noted) = mpsc::unbounded_channel();
+        let courier = Courier::new(ways, known.clone(), deliveries.clone());
+        let (stop, left_over) = (shutdown.token(), take_up(deliveries.clone(), due.clone()));
+        // Nothing is sent before it is known what is wanted: a delivery without its notification would be dropped.
+        let first_look = looked_once(known.clone(), records.clone());
+        shutdown.spawn("courier of notifications", async move {
+            let work = async {
+                first_look.await;
+                left_over.await;
+                courier.work(noted).await;
+            };
+            tokio::select! { () = stop.cancelled() => {}, () = work => {} }
+        });
+        keep_looking(known.clone(), bus, records.clone(), shutdown).await?;
+        Ok(Self { known, records: records.clone(), deliveries, due })
+    }
+
+    /// Whether anybody wants to know of any run's end.
+    pub(crate) fn is_wanted(&self) -> bool {
+        !self.known.is_empty()
+    }
+
+    /// Notes the deliveries about a run that ended; they are safe when this returns.
+    pub(crate) async fn ended(&self, run: &RunSummary) -> Result<(), RecordsError> {
+        self.known.look_first(self.records.as_ref()).await?;
+        for notification in self.known.telling(run) {
+            let (now, ended_at) = (now(), run.finished_at.unwrap_or(run.created_at));
+            let id = DeliveryId { project: run.project.clone(), notification, run: run.id };
+            let delivery = Delivery::new(run.id, run.workflow.clone(), run.state, ended_at, now);
+            if self.deliveries.note(&id, &delivery).await? {
+                // The courier ends with the process: then the next one finds it.
+                let _ = self.due.send((id, now));
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn looked_once(known: Known, records: SharedRecords) {
+    while let Err(error) = known.look_first(records.as_ref()).await {
+        tracing::warn!(%error, "the notifications cannot be read yet");
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+async fn take_up(deliveries: Deliveries, due: mpsc::UnboundedSender<(DeliveryId, Timestamp)>) {
+    let left_over = loop {
+        match deliveries.all().await {
+            Ok(all) => break all,
+            Err(error) => tracing::warn!(%error, "the deliveries that are under way cannot be read yet"),
+        }
+        tokio::time::sleep(RETRY).await;
+    };
+    for (id, delivery) in left_over {
+        let at = delivery.next_at.unwrap_or_default();
+        let _ = due.send((id, at));
+    }
+}
+
+async fn keep_looking(known: Known, bus: &Bus, records: SharedRecords, shutdown: &Shutdown) -> Result<()> {
+    let mut notices = bus.subscribe(Notice::filter(Some(KIND))).await?;
+    let stop = shutdown.token();
+    shutdown.spawn("changes of notifications", async move {
+        let looking = async {
+            let mut every = tokio::time::interval(LOOK_EVERY);
+            loop {
+                tokio::select! { _ = every.tick() => {}, Some(_) = notices.next() => {} }
+                if let Err(error) = known.look(records.as_ref()).await {
+                    tracing::warn!(%error, "the notifications cannot be read; those of before are sent");
+                }
+            }
+        };
+        tokio::select! { () = stop.cancelled() => {}, () = looking => {} }
+    });
+    Ok(())
+}

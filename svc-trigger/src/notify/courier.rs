@@ -1,0 +1,149 @@
+//! Sends what is due: one delivery of a notification at a time, so that a slow receiver holds up nobody but itself.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet};
+use std::time::Duration;
+
+use emboflow_model::name::NotificationName;
+use emboflow_model::notification::Tried;
+use emboflow_model::{ProjectName, Timestamp};
+use emboflow_records::RecordsError;
+use tokio::sync::mpsc;
+use tokio::task::{Id, JoinError, JoinSet};
+
+use super::deliveries::{Deliveries, DeliveryId};
+use super::known::Known;
+use super::metrics;
+use super::send::Ways;
+use crate::kept::now;
+
+/// Tries under way at most.
+const SIDE_BY_SIDE: usize = 32;
+/// After how long a delivery is looked at again that could not be tried: the records are away, or it is paused.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
+
+type Receiver = (ProjectName, NotificationName);
+
+/// What is due when, and who is busy.
+pub(super) struct Courier {
+    ways: Ways,
+    known: Known,
+    deliveries: Deliveries,
+    later: BinaryHeap<Reverse<(Timestamp, DeliveryId)>>,
+    /// Due, by receiver.
+    due: HashMap<Receiver, BTreeSet<DeliveryId>>,
+    tries: JoinSet<Option<Timestamp>>,
+    under_way: HashMap<Id, DeliveryId>,
+}
+
+impl Courier {
+    pub(super) fn new(ways: Ways, known: Known, deliveries: Deliveries) -> Self {
+        Self {
+            ways,
+            known,
+            deliveries,
+            later: BinaryHeap::new(),
+            due: HashMap::new(),
+            tries: JoinSet::new(),
+            under_way: HashMap::new(),
+        }
+    }
+
+    /// Works until nobody can note a delivery any more. What is under way then is broken off, and tried again by the
+    /// next process.
+    pub(super) async fn work(mut self, mut noted: mpsc::UnboundedReceiver<(DeliveryId, Timestamp)>) {
+        loop {
+            self.send_what_is_due();
+            let pause = self.later.peek().map(|Reverse((at, _))| Duration::from_millis(at.ms_since(now())));
+            tokio::select! {
+                new = noted.recv() => match new {
+                    Some((id, at)) => self.later.push(Reverse((at, id))),
+                    None => return,
+                },
+                Some(tried) = self.tries.join_next_with_id() => self.tried(tried),
+                () = tokio::time::sleep(pause.unwrap_or(LOOK_AGAIN)), if pause.is_some() => {}
+            }
+        }
+    }
+
+    fn send_what_is_due(&mut self) {
+        let now = now();
+        while let Some(Reverse((at, _))) = self.later.peek()
+            && *at <= now
+            && let Some(Reverse((_, id))) = self.later.pop()
+        {
+            self.due.entry(receiver(&id)).or_default().insert(id);
+        }
+        let busy: HashSet<Receiver> = self.under_way.values().map(receiver).collect();
+        let free: Vec<Receiver> = self.due.keys().filter(|receiver| !busy.contains(receiver)).cloned().collect();
+        for receiver in free.into_iter().take(SIDE_BY_SIDE.saturating_sub(busy.len())) {
+            self.send_next(receiver);
+        }
+    }
+
+    fn send_next(&mut self, receiver: Receiver) {
+        let Some(waiting) = self.due.get_mut(&receiver) else { return };
+        let next = waiting.pop_first();
+        if waiting.is_empty() {
+            self.due.remove(&receiver);
+        }
+        let Some(id) = next else { return };
+        let (ways, known, deliveries) = (self.ways.clone(), self.known.clone(), self.deliveries.clone());
+        let tried = id.clone();
+        let handle = self.tries.spawn(async move {
+            try_once(&ways, &known, &deliveries, &tried).await.unwrap_or_else(|error| {
+                tracing::warn!(%error, "a delivery waits for the records");
+                Some(look_again_at())
+            })
+        });
+        self.under_way.insert(handle.id(), id);
+    }
+
+    fn tried(&mut self, tried: Result<(Id, Option<Timestamp>), JoinError>) {
+        let (task, next) = tried.unwrap_or_else(|error| {
+            tracing::error!(%error, "a delivery was broken off");
+            (error.id(), Some(look_again_at()))
+        });
+        if let (Some(id), Some(at)) = (self.under_way.remove(&task), next) {
+            self.later.push(Reverse((at, id)));
+        }
+    }
+}
+
+fn receiver(id: &DeliveryId) -> Receiver {
+    (id.project.clone(), id.notification.clone())
+}
+
+fn look_again_at() -> Timestamp {
+    now().plus_ms(LOOK_AGAIN.as_millis() as u64)
+}
+
+/// Tries a delivery, keeps what became of it, and says when it is due again.
+async fn try_once(
+    ways: &Ways,
+    known: &Known,
+    deliveries: &Deliveries,
+    id: &DeliveryId,
+) -> Result<Option<Timestamp>, RecordsError> {
+    let Some((version, delivery)) = deliveries.get(id).await? else { return Ok(None) };
+    let Some(notification) = known.get(&id.project, &id.notification) else {
+        deliveries.forget(id, version).await?;
+        return Ok(None);
+    };
+    if notification.paused.is_some() {
+        return Ok(Some(look_again_at()));
+    }
+    let run = emboflow_records::fresh_run(ways.records.as_ref(), id.run).await?;
+    let tried = match &run {
+        Some(run) => ways.send(id, &notification, run, now()).await,
+        None => Tried::Never("the run has been removed meanwhile".to_owned()),
+    };
+    metrics::tried(notification.spec.to.word(), &tried);
+    let delivery = delivery.after(tried, now());
+    if let (true, Some(error)) = (delivery.is_over(), &delivery.error) {
+        let DeliveryId { project, notification, run } = id;
+        tracing::warn!(%project, %notification, %run, error, tries = delivery.tries, "a notification is given up");
+    }
+    deliveries.keep(id, version, &delivery).await?;
+    Ok(delivery.next_at)
+}

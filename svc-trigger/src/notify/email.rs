@@ -1,0 +1,114 @@
+//! The e-mail.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use emboflow_model::notification::Tried;
+use emboflow_protocol::run_ended::RunEnded;
+use emboflow_service::Secret;
+use lettre::message::Mailbox;
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use serde::{Deserialize, Serialize};
+
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+/// The server that takes mail.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Smtp {
+    /// Its host.
+    pub host: String,
+    /// Its port; 465 with `tls = "tls"`, 587 with `"starttls"`, 25 with `"none"` unless given.
+    #[serde(default)]
+    pub port: Option<u16>,
+    /// How the connection is kept secret.
+    #[serde(default)]
+    pub tls: SmtpTls,
+    /// Who signs in; nobody unless given.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// With which password.
+    #[serde(default)]
+    pub password: Option<Secret>,
+    /// Whom the mail comes from, such as `EmboFlow <emboflow@example.org>`.
+    pub from: String,
+}
+
+/// How the connection to the mail server is kept secret.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum SmtpTls {
+    /// From the first byte.
+    Tls,
+    /// After the greeting; a server that does not offer it is refused.
+    #[default]
+    Starttls,
+    /// Not at all: only for a server on the same machine.
+    None,
+}
+
+/// Sends mail.
+#[derive(Clone, Debug)]
+pub(super) struct Mail {
+    transport: AsyncSmtpTransport<Tokio1Executor>,
+    from: Mailbox,
+}
+
+impl Mail {
+    pub(super) fn new(smtp: &Smtp) -> Result<Self> {
+        let from = smtp.from.parse().with_context(|| format!("`notify.smtp.from`: '{}'", smtp.from))?;
+        let builder = match smtp.tls {
+            SmtpTls::Tls => AsyncSmtpTransport::<Tokio1Executor>::relay(&smtp.host)?,
+            SmtpTls::Starttls => AsyncSmtpTransport::<Tokio1Executor>::starttls_relay(&smtp.host)?,
+            SmtpTls::None => AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&smtp.host),
+        };
+        let builder = smtp.port.into_iter().fold(builder, |builder, port| builder.port(port));
+        let builder = match (&smtp.user, &smtp.password) {
+            (Some(user), Some(password)) => {
+                builder.credentials(Credentials::new(user.clone(), password.reveal().to_owned()))
+            }
+            _ => builder,
+        };
+        Ok(Self { transport: builder.timeout(Some(ANSWER_WITHIN)).build(), from })
+    }
+
+    /// Sends it once.
+    pub(super) async fn send(&self, addresses: &[String], event: &RunEnded) -> Tried {
+        let message = match self.message(addresses, event) {
+            Ok(message) => message,
+            Err(error) => return Tried::Never(format!("no mail can be made of it: {error:#}")),
+        };
+        match self.transport.send(message).await {
+            Ok(_) => Tried::Arrived,
+            Err(error) if error.is_permanent() => Tried::Never(format!("the mail server refused it: {error}")),
+            Err(error) => Tried::Later(format!("the mail server did not take it: {error}"), None),
+        }
+    }
+
+    fn message(&self, addresses: &[String], event: &RunEnded) -> Result<Message> {
+        let run = &event.data.run;
+        let mut message = Message::builder()
+            .from(self.from.clone())
+            .subject(format!("[{}] {} {}", run.project, run.workflow, run.state))
+            .message_id(Some(format!("<{}@emboflow>", event.id.replace('/', "."))));
+        for address in addresses {
+            message = message.to(address.parse().with_context(|| format!("the address '{address}'"))?);
+        }
+        Ok(message.body(text(event))?)
+    }
+}
+
+fn text(event: &RunEnded) -> String {
+    let run = &event.data.run;
+    let mut lines = vec![
+        format!("Run {} of {} in project {}: {}.", run.id, run.workflow, run.project, run.state),
+        String::new(),
+        format!("ended    {}", event.time),
+    ];
+    lines.extend(run.reason.iter().map(|reason| format!("reason   {reason}")));
+    lines.extend(run.labels.iter().map(|(name, value)| format!("label    {name}={value}")));
+    lines.extend(event.data.url.iter().map(|url| format!("\n{url}")));
+    lines.push(format!("\nThis comes by the notification '{}'.", event.data.notification));
+    lines.join("\n")
+}
