@@ -1,6 +1,7 @@
 //! What an executor counts.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use emboflow_model::transition::AttemptEnd;
 use prometheus::{Counter, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts};
@@ -31,6 +32,21 @@ static PULLED_BYTES: LazyLock<IntCounter> = LazyLock::new(|| {
 
 static LOG_BYTES: LazyLock<IntCounter> = LazyLock::new(|| {
     registered(IntCounter::new("emboflow_executor_log_bytes_total", "Bytes of log taken from containers."))
+});
+
+static LOG_LINES: LazyLock<IntCounter> = LazyLock::new(|| {
+    registered(IntCounter::new("emboflow_log_lines_total", "Lines of log taken from containers."))
+});
+
+static LOG_LAG: LazyLock<Histogram> = LazyLock::new(|| {
+    let help = "Time from the first byte of a piece of a log to its place in the storage.";
+    let options = HistogramOpts::new("emboflow_log_lag_seconds", help);
+    registered(Histogram::with_opts(options.buckets(vec![0.1, 0.5, 1.0, 5.0, 6.0, 10.0, 30.0, 120.0, 600.0])))
+});
+
+static LOG_CUTS: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    let options = Opts::new("emboflow_log_cuts_total", "Attempts whose log is not whole, by why.");
+    registered(IntCounterVec::new(options, &["reason"]))
 });
 
 static DISK_FREE: LazyLock<IntGauge> = LazyLock::new(|| {
@@ -74,8 +90,18 @@ pub(crate) fn image_pulled(bytes: u64) {
     PULLED_BYTES.inc_by(bytes);
 }
 
-pub(crate) fn log_taken(bytes: usize) {
-    LOG_BYTES.inc_by(bytes as u64);
+pub(crate) fn log_taken(bytes: &[u8]) {
+    LOG_BYTES.inc_by(bytes.len() as u64);
+    LOG_LINES.inc_by(bytes.iter().filter(|byte| **byte == b'\n').count() as u64);
+}
+
+pub(crate) fn log_stored(after: Duration) {
+    LOG_LAG.observe(after.as_secs_f64());
+}
+
+/// `reason` is one of few words.
+pub(crate) fn log_cut(reason: &str) {
+    LOG_CUTS.with_label_values(&[reason]).inc();
 }
 
 pub(crate) fn disk_free(bytes: u64) {

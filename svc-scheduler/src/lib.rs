@@ -5,6 +5,7 @@ mod driver;
 mod measure;
 mod planner;
 mod service;
+mod watch;
 
 pub use config::{Config, Retention, STORAGE_TOKEN_MS};
 pub use driver::fail_points;

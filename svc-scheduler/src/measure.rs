@@ -1,24 +1,48 @@
 //! The scheduler's metrics.
 
+use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use emboflow_model::transition::Change;
-use emboflow_model::{LogEntry, RunSummary, Task, Timestamp, Transition};
+use emboflow_model::{AttemptState, LogEntry, RunSummary, Task, Timestamp, Transition};
 use prometheus::{
-    Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, register_histogram_vec_with_registry,
-    register_histogram_with_registry, register_int_counter_vec_with_registry,
-    register_int_counter_with_registry, register_int_gauge_with_registry,
+    Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
+    register_histogram_vec_with_registry, register_histogram_with_registry,
+    register_int_counter_vec_with_registry, register_int_counter_with_registry,
+    register_int_gauge_vec_with_registry, register_int_gauge_with_registry,
 };
 
-use emboflow_service::metrics::registry;
+use emboflow_service::metrics::{Names, registry};
 
+use crate::planner::WaitKind;
+
+/// Projects and workflows that have labels of their own.
+const LABELS: usize = 100;
 const REGISTERED: &str = "the name is registered once";
 
 static RUNS: LazyLock<IntCounterVec> = LazyLock::new(|| {
     register_int_counter_vec_with_registry!(
         "emboflow_runs_total",
         "Runs that ended, and requests that were rejected.",
-        &["project", "result"],
+        &["project", "workflow", "result"],
+        registry()
+    )
+    .expect(REGISTERED)
+});
+static TASKS: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    register_int_counter_vec_with_registry!(
+        "emboflow_tasks_total",
+        "Tasks that ended.",
+        &["result", "reason"],
+        registry()
+    )
+    .expect(REGISTERED)
+});
+static WAITING: LazyLock<IntGaugeVec> = LazyLock::new(|| {
+    register_int_gauge_vec_with_registry!(
+        "emboflow_tasks_waiting",
+        "Tasks that are ready and have no executor, by why.",
+        &["reason"],
         registry()
     )
     .expect(REGISTERED)
@@ -86,10 +110,56 @@ static QUEUE_WAIT: LazyLock<Histogram> = LazyLock::new(|| {
     histogram("emboflow_task_queue_wait_seconds", "Time from a task's readiness to its first attempt.")
 });
 
+static TASK_DURATION: LazyLock<HistogramVec> = LazyLock::new(|| {
+    let buckets = prometheus::exponential_buckets(0.01, 4.0, 12).expect("the buckets grow");
+    register_histogram_vec_with_registry!(
+        "emboflow_task_duration_seconds",
+        "Time from a task's first placement to its end.",
+        &["result"],
+        buckets,
+        registry()
+    )
+    .expect(REGISTERED)
+});
+static DISPATCH: LazyLock<Histogram> = LazyLock::new(|| {
+    histogram(
+        "emboflow_dispatch_latency_seconds",
+        "Time from the decision that gives an attempt to an executor to the news that it has begun.",
+    )
+});
+static PROJECTS: LazyLock<Names> = LazyLock::new(|| Names::new(LABELS));
+static WORKFLOWS: LazyLock<Names> = LazyLock::new(|| Names::new(LABELS));
+
+/// Shows zeros instead of nothing from the start on.
+pub(crate) fn announce() {
+    for kind in WaitKind::ALL {
+        WAITING.with_label_values(&[kind.word()]).set(0);
+    }
+    for collector in [&*QUEUE_WAIT, &*DISPATCH, &*DECISION, &*COMMIT] {
+        collector.local().flush();
+    }
+    LazyLock::force(&OPEN_RUNS);
+    LazyLock::force(&QUEUED_TASKS);
+}
+
+/// Tells how many tasks wait, and why.
+pub(crate) fn waiting(by_kind: impl IntoIterator<Item = (WaitKind, usize)>) {
+    let mut counts = WaitKind::ALL.map(|kind| (kind, 0));
+    for (kind, tasks) in by_kind {
+        counts.iter_mut().filter(|(known, _)| *known == kind).for_each(|(_, count)| *count += tasks);
+    }
+    for (kind, count) in counts {
+        WAITING.with_label_values(&[kind.word()]).set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+}
+
 /// Measures the runs that ended and the tasks that got their first attempt at `now`.
 pub(crate) fn observe(runs: &[RunSummary], tasks: &[Task], now: Timestamp) {
     for run in runs {
         if let Some(finished_at) = run.finished_at {
+            let (project, workflow) =
+                (PROJECTS.bounded(run.project.as_str()), WORKFLOWS.bounded(run.workflow.as_str()));
+            RUNS.with_label_values(&[project, workflow, run.state.word()]).inc();
             let seconds = finished_at.ms_since(run.created_at) as f64 / 1000.0;
             RUN_DURATION.with_label_values(&[run.state.word()]).observe(seconds);
         }
@@ -100,6 +170,12 @@ pub(crate) fn observe(runs: &[RunSummary], tasks: &[Task], now: Timestamp) {
         {
             QUEUE_WAIT.observe(now.ms_since(queued_at) as f64 / 1000.0);
         }
+        if let (Some(finished_at), Some(first)) = (task.finished_at, task.attempts.first())
+            && finished_at == now
+        {
+            let seconds = finished_at.ms_since(first.dispatched_at) as f64 / 1000.0;
+            TASK_DURATION.with_label_values(&[task.state.word()]).observe(seconds);
+        }
     }
 }
 
@@ -108,12 +184,36 @@ fn histogram(name: &str, help: &str) -> Histogram {
     register_histogram_with_registry!(name, help, buckets, registry()).expect(REGISTERED)
 }
 
+/// Measures how long those attempts took to begin whose executors say so in `entries`.
+pub(crate) fn observe_begun(entries: &[LogEntry], tasks: &[Task], now: Timestamp) {
+    let mut begun = HashSet::new();
+    for entry in entries {
+        let LogEntry::Transition(transition) = entry else { continue };
+        begun.extend(transition.changes.iter().filter_map(|change| match change {
+            Change::AttemptMoved { task, number, to: AttemptState::Preparing, .. } => {
+                Some((transition.run, task, *number))
+            }
+            _ => None,
+        }));
+    }
+    if begun.is_empty() {
+        return;
+    }
+    for task in tasks {
+        for attempt in &task.attempts {
+            if begun.contains(&(task.run, &task.key, attempt.number)) {
+                DISPATCH.observe(now.ms_since(attempt.dispatched_at) as f64 / 1000.0);
+            }
+        }
+    }
+}
+
 /// Counts what a commit made final.
 pub(crate) fn count(entries: &[LogEntry]) {
     for entry in entries {
         match entry {
             LogEntry::Rejection(rejection) => {
-                RUNS.with_label_values(&[rejection.project.as_str(), "rejected"]).inc();
+                RUNS.with_label_values(&[PROJECTS.bounded(rejection.project.as_str()), "", "rejected"]).inc();
             }
             LogEntry::Transition(transition) => count_transition(transition),
         }
@@ -123,8 +223,8 @@ pub(crate) fn count(entries: &[LogEntry]) {
 fn count_transition(transition: &Transition) {
     for change in &transition.changes {
         match change {
-            Change::Run { to, .. } if to.is_terminal() => {
-                RUNS.with_label_values(&[transition.project.as_str(), to.word()]).inc();
+            Change::Task { to, reason, .. } if to.is_terminal() => {
+                TASKS.with_label_values(&[to.word(), reason.map_or("", |reason| reason.word())]).inc();
             }
             Change::AttemptClosed { end, .. } => {
                 let reason = end.reason.map_or("", |reason| reason.word());

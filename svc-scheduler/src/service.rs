@@ -6,10 +6,10 @@ use std::time::Duration;
 use anyhow::Context;
 use emboflow_bus::Bus;
 use emboflow_records::SharedRecords;
-use emboflow_service::{Health, Shutdown};
+use emboflow_service::{Health, Shutdown, vitals};
 
 use crate::config::Config;
-use crate::driver;
+use crate::{driver, watch};
 
 const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -26,6 +26,9 @@ pub async fn run(config: Config, shutdown: Shutdown) -> anyhow::Result<()> {
 /// Starts the scheduler with records of its own; it ends with `shutdown`. Its checks go into `health`.
 pub async fn start(config: Config, shutdown: &Shutdown, health: &Health) -> anyhow::Result<()> {
     let records = config.records.as_ref().context("the configuration says nothing of records")?;
+    if let emboflow_records::Config::Sqlite { path } = records {
+        vitals::disk(health, "records", path.clone());
+    }
     let records = emboflow_records::open(records).await.context("opening the records")?;
     start_on(config, records, shutdown, health).await
 }
@@ -64,5 +67,6 @@ pub async fn start_on(
         stop.cancelled().await;
         registration.stop().await;
     });
+    watch::start(&bus, shutdown, health);
     driver::start(config, records, bus, shutdown, health)
 }

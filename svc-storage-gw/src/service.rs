@@ -6,8 +6,9 @@ use crate::measure;
 use anyhow::Context;
 use emboflow_objects::Backend;
 use emboflow_objects::{ObjectStore, open_backend};
+use emboflow_protocol::health::AskHealth;
 use emboflow_protocol::storage_token::TokenKey;
-use emboflow_service::{Health, Shutdown};
+use emboflow_service::{Health, Shutdown, vitals};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -50,8 +51,11 @@ pub async fn start(config: Config, shutdown: &Shutdown, health: &Health) -> anyh
         Backend::S3(settings) => tracing::info!(bucket = settings.bucket, "objects lie in a bucket"),
     }
     watch(health, store.clone());
+    if let Backend::Directory(settings) = &config.backend {
+        vitals::disk(health, "objects", settings.root.clone());
+    }
     if let Some(nats) = &config.nats {
-        register(nats, shutdown).await?;
+        register(nats, shutdown, health).await?;
     }
     let gateway = Gateway::new(store, key, config.limits);
     let router = router(gateway).merge(health.router());
@@ -70,8 +74,16 @@ pub async fn start(config: Config, shutdown: &Shutdown, health: &Health) -> anyh
 }
 
 /// Makes the gateway visible to `nats micro`; objects do not depend on it.
-async fn register(nats: &emboflow_bus::Config, shutdown: &Shutdown) -> anyhow::Result<()> {
+async fn register(nats: &emboflow_bus::Config, shutdown: &Shutdown, health: &Health) -> anyhow::Result<()> {
     let bus = emboflow_bus::Bus::connect(nats).await.context("connecting to NATS")?;
+    let (asked, stop, own) = (bus.clone(), shutdown.token(), health.clone());
+    shutdown.spawn("health answers", async move {
+        let answer = move |_: AskHealth| {
+            let own = own.clone();
+            async move { own.report("storage-gw").await }
+        };
+        asked.serve_each(AskHealth::filter(), stop, answer).await;
+    });
     let stop = shutdown.token();
     shutdown.spawn("micro service", async move {
         let about = "objects on a directory or S3, with scoped tokens";

@@ -20,7 +20,7 @@ use crate::output::Output;
 use crate::up_json::UpJson;
 use banner::Banner;
 use data_dir::DataDir;
-use nats::NatsServer;
+use nats::{Logins, NatsServer};
 use secrets::Secrets;
 use services::{Plan, Services};
 
@@ -36,12 +36,18 @@ pub(crate) struct Options {
     /// Port of NATS on 127.0.0.1; 0 picks a free one
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     pub(crate) nats_port: u16,
+    /// Subject of other systems that triggers listen to, and that this machine's clients may publish to; may be repeated
+    #[arg(long = "nats-subject", value_name = "SUBJECT", value_parser = foreign_subject)]
+    pub(crate) nats_subjects: Vec<String>,
     /// The nats-server program [default: the one on the PATH]
     #[arg(long, value_name = "FILE", env = "EMBOFLOW_NATS_BIN", value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub(crate) nats_bin: Option<PathBuf>,
     /// Days that a finished run is kept, with its logs and artifacts [default: for ever]
     #[arg(long, value_name = "DAYS")]
     pub(crate) keep_runs: Option<u32>,
+    /// Send traces to this OTLP receiver [default: nowhere]
+    #[arg(long, value_name = "URL", env = "EMBOFLOW_OTLP_ENDPOINT")]
+    pub(crate) otlp_endpoint: Option<String>,
     /// What carries out tasks
     #[arg(long, value_enum, default_value_t = Runtime::Docker)]
     pub(crate) runtime: Runtime,
@@ -54,6 +60,14 @@ pub(crate) struct Options {
 fn address(text: &str) -> Result<SocketAddr, String> {
     let mut addresses = text.to_socket_addrs().map_err(|error| error.to_string())?;
     addresses.next().ok_or_else(|| "that host has no address".to_owned())
+}
+
+/// A subject that is not the platform's.
+fn foreign_subject(text: &str) -> Result<String, String> {
+    let is_foreign = emboflow_protocol::rights::is_foreign_subject(text);
+    is_foreign.then(|| text.to_owned()).ok_or_else(|| {
+        "its first part has to be a word, and neither `emboflow` nor one of NATS' own".to_owned()
+    })
 }
 
 /// What carries out tasks.
@@ -97,13 +111,15 @@ async fn start_nats(
 ) -> anyhow::Result<NatsServer> {
     let program = nats::find(options.nats_bin.as_deref())?;
     nats::version(&program).await?;
-    let settings = nats::Settings {
-        program,
-        dir: data.path().join("nats"),
-        log_dir,
-        port: options.nats_port,
-        password: secrets.nats_password.clone(),
+    let settings =
+        nats::Settings { program, dir: data.path().join("nats"), log_dir, port: options.nats_port };
+    let logins = Logins {
+        password: &secrets.nats_password,
+        executor: svc_executor::id_of(&data.folder("executor")?)?,
+        pool: svc_executor::Config::default().pool.parse().context("reading the name of the pool")?,
+        subjects: &options.nats_subjects,
     };
+    nats::prepare_logins(&settings.dir, logins)?;
     NatsServer::start(settings).await
 }
 

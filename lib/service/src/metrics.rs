@@ -2,7 +2,8 @@
 //! the macros of `prometheus`, whose default registry this is.
 
 use prometheus::{IntGaugeVec, Opts, Registry, TextEncoder};
-use std::sync::LazyLock;
+use std::collections::HashSet;
+use std::sync::{LazyLock, PoisonError, RwLock};
 
 static BUILD_INFO: LazyLock<IntGaugeVec> = LazyLock::new(|| {
     let options = Opts::new("emboflow_build_info", "Always 1; the labels say what runs here.");
@@ -52,6 +53,34 @@ pub(crate) fn certificate(name: &str, seconds: i64) {
     CERTIFICATES.with_label_values(&[name]).set(seconds);
 }
 
+/// The values of a label that anybody may invent: after the first `most` of them every further one is `other`.
+pub struct Names {
+    most: usize,
+    known: RwLock<HashSet<Box<str>>>,
+}
+
+impl Names {
+    /// None known yet.
+    pub fn new(most: usize) -> Self {
+        Self { most, known: RwLock::default() }
+    }
+
+    /// The name itself as long as it is one of the first, otherwise `other`.
+    pub fn bounded<'a>(&self, name: &'a str) -> &'a str {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        match (known.contains(name), known.len() < self.most) {
+            (true, _) => return name,
+            (false, false) => return "other",
+            (false, true) => drop(known),
+        }
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() < self.most {
+            known.insert(name.into());
+        }
+        if known.contains(name) { name } else { "other" }
+    }
+}
+
 /// The registry that `/metrics` shows.
 pub fn registry() -> &'static Registry {
     prometheus::default_registry()
@@ -69,6 +98,13 @@ pub fn render() -> Result<String, prometheus::Error> {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn names_that_anybody_may_invent_are_bounded() {
+        let names = super::Names::new(2);
+        let labels = ["a", "b", "c", "a", "d"].map(|name| names.bounded(name));
+        assert_eq!(labels, ["a", "b", "other", "a", "other"]);
+    }
+
     #[test]
     fn every_announced_service_appears_in_the_build_info() {
         super::announce("alpha", "1.0.0");

@@ -16,16 +16,16 @@ const EXPIRES_SOON_S: i64 = 14 * DAY_S;
 const EXPIRES_NOW_S: i64 = 2 * DAY_S;
 
 /// Notes the disk below `folder` in `health`, and in the metrics. `used_for` is one of few words, such as `records`.
-pub fn disk(health: &Health, used_for: &'static str, folder: impl Into<PathBuf>) {
-    let folder = folder.into();
+pub fn disk(health: &Health, used_for: impl Into<String>, folder: impl Into<PathBuf>) {
+    let (used_for, folder) = (used_for.into(), folder.into());
     health.note(&format!("disk {used_for}"), LOOK, move || {
-        let folder = folder.clone();
+        let (used_for, folder) = (used_for.clone(), folder.clone());
         async move {
             // A disk that hangs must not hang the rest.
             let asked = folder.clone();
             match tokio::task::spawn_blocking(move || space(&asked)).await {
                 Ok(Ok((free, total))) => {
-                    metrics::disk(used_for, free, total);
+                    metrics::disk(&used_for, free, total);
                     judge_space(&folder, free, total)
                 }
                 Ok(Err(error)) => unknown(&folder, &error),
@@ -36,17 +36,17 @@ pub fn disk(health: &Health, used_for: &'static str, folder: impl Into<PathBuf>)
 }
 
 /// Notes when the certificates in a PEM file expire, in `health` and in the metrics; the first to expire counts.
-pub fn certificate(health: &Health, name: &'static str, file: impl Into<PathBuf>) {
-    let file = file.into();
+pub fn certificate(health: &Health, name: impl Into<String>, file: impl Into<PathBuf>) {
+    let (name, file) = (name.into(), file.into());
     health.note(&format!("certificate {name}"), LOOK, move || {
-        let file = file.clone();
+        let (name, file) = (name.clone(), file.clone());
         async move {
             let read = match tokio::fs::read(&file).await {
                 Ok(pem) => first_expiry_s(&pem),
                 Err(error) => Err(error.to_string()),
             };
             match read {
-                Ok(expires_s) => judge_expiry(name, &file.display().to_string(), expires_s - now_s()),
+                Ok(expires_s) => judge_expiry(&name, &file.display().to_string(), expires_s - now_s()),
                 Err(why) => Finding::bad(
                     Status::Failed,
                     format!("{} cannot be read: {why}", file.display()),
@@ -125,7 +125,7 @@ fn unknown(folder: &Path, error: &std::io::Error) -> Finding {
     )
 }
 
-fn now_s() -> i64 {
+pub(crate) fn now_s() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }

@@ -9,6 +9,7 @@ use super::watch::{Recorded, Watched};
 use super::{Attempt, now, stage_out};
 use crate::held::stopped;
 use crate::log::{Cut, seal};
+use crate::metrics;
 use crate::outcome::{self, Verdict};
 use crate::store::Trouble;
 
@@ -45,6 +46,9 @@ impl Attempt {
             let code = verdict.exit_code;
             verdict = Verdict { exit_code: code, ..outcome::asked(Reason::Fenced, true) };
             artifacts.clear();
+        }
+        if let Ok(Some(LogSeal { truncated: Some(why), .. })) = &log {
+            metrics::log_cut(why);
         }
         let mut times = self.marks.times;
         times.stored_at = exit.is_some().then(now);

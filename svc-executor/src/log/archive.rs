@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use emboflow_model::{LogSeal, object_key};
@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::Sum;
+use crate::metrics;
 use crate::store::{Store, Trouble};
 
 /// Bytes that are brought away at once, without waiting for the time to pass.
@@ -82,13 +83,14 @@ impl Work {
             None => 0,
         };
         loop {
-            let open = self.wait(next).await;
+            let (open, since) = self.wait(next).await;
             let length = *self.length.borrow();
             while next < length {
                 let end = length.min(next + CHUNK_BYTES_MAX);
                 let folder = self.folder.clone();
                 on_disk(move || note_chunk(&folder, next, end)).await?;
                 self.bring(next, end).await?;
+                metrics::log_stored(since.elapsed());
                 next = end;
             }
             if !open && next >= *self.length.borrow() {
@@ -97,13 +99,14 @@ impl Work {
         }
     }
 
-    /// Waits until a chunk is due. False: the spool grows no more.
-    async fn wait(&mut self, from: u64) -> bool {
+    /// Waits until a chunk is due; gives when its first byte came. False: the spool grows no more.
+    async fn wait(&mut self, from: u64) -> (bool, Instant) {
         if self.length.wait_for(|length| *length > from).await.is_err() {
-            return false;
+            return (false, Instant::now());
         }
+        let since = Instant::now();
         let enough = self.length.wait_for(|length| *length >= from + CHUNK_BYTES);
-        !matches!(tokio::time::timeout(CHUNK_TIME, enough).await, Ok(Err(_)))
+        (!matches!(tokio::time::timeout(CHUNK_TIME, enough).await, Ok(Err(_))), since)
     }
 
     async fn bring(&self, start: u64, end: u64) -> Result<(), Trouble> {

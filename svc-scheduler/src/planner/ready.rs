@@ -56,6 +56,11 @@ impl ReadyQueue {
         self.lanes.iter().filter_map(|(shape, lane)| Some((shape, *lane.first_key_value()?.0)))
     }
 
+    /// The lanes with the number of tasks in each.
+    pub(super) fn lengths(&self) -> impl Iterator<Item = (&Shape, usize)> {
+        self.lanes.iter().map(|(shape, lane)| (&**shape, lane.len()))
+    }
+
     /// Arrival of the lane's first task.
     pub(super) fn head(&self, shape: &Shape) -> Option<u64> {
         self.lanes.get(shape)?.first_key_value().map(|(order, _)| *order)

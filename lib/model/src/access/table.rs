@@ -3,7 +3,7 @@
 
 use super::Needs;
 use super::Needs::{InPerson, InProject, Platform, Public, SignedIn};
-use super::Role::{Admin, Developer, Viewer};
+use super::Role::{Admin, Developer, Operator, Viewer};
 
 /// The method of a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -86,11 +86,10 @@ pub const ROUTES: &[Line] = &[
     get("/docs/errors", Public),
     get("/api/openapi.json", Public),
     // Sign-in: these check for themselves who asks.
-    get("/api/v1/sign-in", Public),
+    get("/session/ways", Public),
     get("/session", Public),
     post("/session", Public),
     delete("/session", Public),
-    post("/session/invitation", Public),
     // Oneself.
     get("/api/v1/me", SignedIn),
     post("/api/v1/me/password", InPerson),
@@ -104,14 +103,13 @@ pub const ROUTES: &[Line] = &[
     get("/api/v1/executors", SignedIn),
     post("/api/v1/executors/{executor}/forget", Platform),
     get("/api/v1/system", SignedIn),
+    get("/api/v1/system/health", SignedIn),
     get("/api/v1/users", Platform),
     post("/api/v1/users", Platform),
     get("/api/v1/users/{user}", Platform),
     patch("/api/v1/users/{user}", Platform),
     delete("/api/v1/users/{user}", Platform),
     post("/api/v1/users/{user}/link", Platform),
-    get("/api/v1/users/{user}/sessions", Platform),
-    delete("/api/v1/users/{user}/sessions", Platform),
     get("/api/v1/services", Platform),
     post("/api/v1/services", Platform),
     delete("/api/v1/services/{service}", Platform),
@@ -136,6 +134,11 @@ pub const ROUTES: &[Line] = &[
     post("/api/v1/projects/{project}/workflows/validate", InProject(Viewer)),
     get("/api/v1/projects/{project}/workflows/validate", InProject(Viewer)),
     put("/api/v1/projects/{project}/workflows/validate", InProject(Developer)),
+    // Secrets.
+    get("/api/v1/projects/{project}/secrets", InProject(Developer)),
+    get("/api/v1/projects/{project}/secrets/{secret}", InProject(Developer)),
+    put("/api/v1/projects/{project}/secrets/{secret}", InProject(Operator)),
+    delete("/api/v1/projects/{project}/secrets/{secret}", InProject(Operator)),
     // Runs.
     get("/api/v1/projects/{project}/runs", InProject(Viewer)),
     post("/api/v1/projects/{project}/runs", InProject(Developer)),

@@ -1,3 +1,4 @@
 //! The installation.
 
+pub(crate) mod health;
 pub(crate) mod show;
