@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use emboflow_bus::Bus;
+use emboflow_protocol::health::AskHealth;
 use emboflow_protocol::trigger::Fire;
 use emboflow_records::SharedRecords;
 use emboflow_service::{Health, Shutdown};
@@ -82,7 +83,7 @@ pub async fn start_on(
     forever(shutdown, "ended runs", follower.follow());
 
     let firing = Firing { records, requester, journal, recent: Recent::default() };
-    serve(bus.clone(), firing, shutdown);
+    serve(bus.clone(), firing, shutdown, health);
     register(&bus, shutdown);
     Ok(())
 }
@@ -112,7 +113,15 @@ fn check(bus: &Bus, records: &SharedRecords, health: &Health) {
 }
 
 /// Answers the API's questions.
-fn serve(bus: Bus, firing: Firing, shutdown: &Shutdown) {
+fn serve(bus: Bus, firing: Firing, shutdown: &Shutdown, health: &Health) {
+    let (asked, stop, own) = (bus.clone(), shutdown.token(), health.clone());
+    shutdown.spawn("health answers", async move {
+        let answer = move |_: AskHealth| {
+            let own = own.clone();
+            async move { own.report("trigger").await }
+        };
+        asked.serve_each(AskHealth::filter(), stop, answer).await;
+    });
     let stop = shutdown.token();
     shutdown.spawn_vital("calls", async move {
         let answer = move |fire: Fire| firing.clone().answer(fire);

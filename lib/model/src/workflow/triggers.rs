@@ -53,15 +53,6 @@ impl<T> OneOrMore<T> {
     }
 }
 
-/// What every trigger may say.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Common {
-    /// The trigger's name in its project.
-    pub name: Option<String>,
-    /// Values for the workflow's inputs.
-    pub inputs: IndexMap<String, Value>,
-}
-
 /// Starts runs by a time table.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -154,18 +145,21 @@ pub struct NatsSpec {
 }
 
 /// Starts a run for each signed HTTP request to `/hooks/<project>/<name>`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct WebhookSpec {
     /// Name of the trigger in the project; unless given, that of the workflow and `-webhook`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// The secret of the project that signs the requests.
+    #[schemars(schema_with = "schema::name")]
+    pub secret: String,
     /// How old or early the timestamp of a request may be: `5m` unless given, `1h` at most.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::duration")]
     pub tolerance: Option<Scalar>,
     /// Values for the workflow's inputs, such as `${{ event.data.branch }}`.
-    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub inputs: IndexMap<String, Value>,
 }
 

@@ -47,9 +47,6 @@ pub struct TriggerView {
     /// Where a webhook takes requests: a path of this server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hook: Option<String>,
-    /// Whether a webhook has a secret; without one it takes no requests.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub has_secret: Option<bool>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was last changed.
@@ -130,11 +127,4 @@ pub struct FiredView {
     /// There are more times in the range; the next backfill begins after this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub more_after: Option<Timestamp>,
-}
-
-/// Answer of `POST …/triggers/{trigger}/secret`: the only time that it is shown.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct HookSecret {
-    /// What signs requests from now on: `whsec_` and base64. The one before is no longer good.
-    pub secret: String,
 }

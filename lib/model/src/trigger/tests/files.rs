@@ -29,7 +29,7 @@ fn the_triggers_of_a_workflow_have_names_of_their_own() {
     - { cron: '0 6 * * *', timezone: Asia/Shanghai, overlap: skip, inputs: { day: '${{ event.time }}' } }
     - { cron: '@hourly', inputs: { day: x } }
   nats: { name: orders, stream: ORDERS, subject: orders.new, inputs: { day: '${{ event.data.day }}' } }
-  webhook: { inputs: { day: '${{ event.headers[\"x-day\"] }}' } }
+  webhook: { secret: hook, inputs: { day: '${{ event.headers[\"x-day\"] }}' } }
   run_finished: { workflow: ingest, states: [succeeded, failed], inputs: { day: '${{ event.data.id }}' } }",
     );
     let workflow = workflow::parse(&source).unwrap_or_else(|problems| panic!("{}", problems[0].report("w")));
@@ -43,7 +43,8 @@ fn the_triggers_of_a_workflow_have_names_of_their_own() {
 
 #[test]
 fn a_long_name_of_a_workflow_is_cut_in_the_name_of_its_trigger() {
-    let kind = parse_trigger("version: 1\nname: t\nworkflow: w\non: { webhook: {} }\n").unwrap().on;
+    let kind =
+        parse_trigger("version: 1\nname: t\nworkflow: w\non: { webhook: { secret: hook } }\n").unwrap().on;
     let name = TriggerSpec::default_name(&"a".repeat(63), &kind, "/on/webhook/11");
     assert!(name.len() == 63 && name.ends_with("-webhook-12"), "{name}");
 }
@@ -52,7 +53,7 @@ fn a_long_name_of_a_workflow_is_cut_in_the_name_of_its_trigger() {
 fn what_is_wrong_with_a_trigger_is_said_with_its_place() {
     let on = "  schedule: { cron: '0 6 * *', timezone: Mars/Base, inputs: { dya: x } }
   nats: { subject: emboflow.request.lab.submit, inputs: { day: '${{ inputs.day }}' } }
-  webhook: { tolerance: 2h, inputs: { day: 1 } }
+  webhook: { secret: hook, tolerance: 2h, inputs: { day: 1 } }
   run_finished: { workflow: ingest, states: [running], inputs: { day: x } }";
     let problems = refused(&with(on));
     assert_eq!(
@@ -101,7 +102,7 @@ fn the_platforms_own_subjects_and_streams_start_nothing() {
 #[test]
 fn two_triggers_of_one_name_are_refused() {
     let problems = refused(&with(
-        "  schedule: { cron: '@daily', name: a, inputs: { day: x } }\n  webhook: { name: a, inputs: { day: x } }",
+        "  schedule: { cron: '@daily', name: a, inputs: { day: x } }\n  webhook: { name: a, secret: hook, inputs: { day: x } }",
     ));
     assert_eq!(codes(&problems), [("workflow.conflict", "/on/webhook/name")]);
 }
@@ -114,8 +115,8 @@ fn a_trigger_file_has_exactly_one_trigger() {
     assert!(matches!(spec.on, TriggerKind::Schedule(_)));
     for bad in [
         "{}",
-        "{ webhook: {}, schedule: { cron: '@daily' } }",
-        "{ webhook: { name: other } }",
+        "{ webhook: { secret: hook }, schedule: { cron: '@daily' } }",
+        "{ webhook: { name: other, secret: hook } }",
         "{ push: {} }",
     ] {
         assert!(parse_trigger(&file(bad)).is_err(), "{bad}");

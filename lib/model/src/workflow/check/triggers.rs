@@ -133,6 +133,9 @@ fn check_stream(stream: &str) -> Result<(), &'static str> {
 }
 
 fn check_webhook(document: &Document, pointer: &str, spec: &WebhookSpec, problems: &mut Problems) {
+    if !is_name(&spec.secret) {
+        problems.push(bad_name(document, &join(pointer, "secret"), &spec.secret, "a secret"));
+    }
     let Some(tolerance) = &spec.tolerance else { return };
     let at = join(pointer, "tolerance");
     match quantity::duration_ms(tolerance.value()) {
