@@ -25,7 +25,7 @@ static SERVICES: LazyLock<IntGaugeVec> = LazyLock::new(|| {
 });
 static SKEW: LazyLock<GaugeVec> = LazyLock::new(|| {
     let help = "How far a service's clock is ahead of the API's, as far as that is certain.";
-    register_gauge_vec!("emboflow_clock_skew_seconds", help, &["service", "instance"]).expect(REGISTERED)
+    register_gauge_vec!("emboflow_clock_skew_seconds", help, &["service", "process"]).expect(REGISTERED)
 });
 
 /// Series that were shown last: those of whoever is gone are taken away.
