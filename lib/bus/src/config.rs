@@ -4,13 +4,15 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, Serializer};
 
 /// Where NATS is and who we are there.
-#[derive(Clone, Deserialize)]
+#[derive(Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// One address or several with commas between: `nats://127.0.0.1:4222`, `tls://nats.example.org:4222`.
+    #[serde(serialize_with = "cleaned")]
     pub url: String,
     /// Name of this process in NATS' connection lists, such as `emboflow-scheduler`.
     pub name: String,
@@ -18,6 +20,8 @@ pub struct Config {
     /// and by default the name of the file without what follows its last dot.
     pub user: Option<String>,
     /// The user's password.
+    #[serde(serialize_with = "masked")]
+    #[schemars(extend("format" = "secret"))]
     pub password: Option<String>,
     /// File with the user's seed, as `emboflow nats user add` writes it, instead of a password.
     pub nkey_file: Option<PathBuf>,
@@ -25,7 +29,6 @@ pub struct Config {
     pub credentials_file: Option<PathBuf>,
     /// PEM file with the authorities that may have signed the server's certificate; none = those of the system. With it
     /// every address must be `tls://`, so that nothing is ever sent in the clear.
-    #[serde(alias = "authorities_file")]
     pub ca_file: Option<PathBuf>,
     /// PEM file with this client's own certificate; needs `client_key_file`.
     pub client_cert_file: Option<PathBuf>,
@@ -37,6 +40,16 @@ pub struct Config {
     /// How long an operation waits for the server's answer.
     #[serde(skip, default = "default_answer_wait")]
     pub answer_wait: Duration,
+}
+
+/// Written down without what stands before an `@`.
+fn cleaned<S: Serializer>(url: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&without_password(url))
+}
+
+/// Written down as a mask.
+fn masked<S: Serializer>(password: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
+    password.as_ref().map(|_| "[secret]").serialize(serializer)
 }
 
 fn default_connect_wait() -> Duration {

@@ -5,12 +5,14 @@
 //! `Config` structs use neither `#[serde(flatten)]` nor internally tagged enums: those hide the wanted type.
 
 mod error;
+mod explain;
 mod keys;
 mod layers;
 mod read;
 mod secret;
 
 pub use error::ConfigError;
+pub use explain::{Layer, Setting, settings};
 pub use keys::Keys;
 pub use secret::Secret;
 
@@ -25,13 +27,21 @@ pub fn load<T: DeserializeOwned>(
     environment: impl IntoIterator<Item = (String, String)>,
     flags: impl IntoIterator<Item = (String, String)>,
 ) -> Result<T, ConfigError> {
+    gather(file, environment, flags)?.read()
+}
+
+fn gather(
+    file: Option<&Path>,
+    environment: impl IntoIterator<Item = (String, String)>,
+    flags: impl IntoIterator<Item = (String, String)>,
+) -> Result<Layers, ConfigError> {
     let mut layers = Layers::default();
     if let Some(path) = file {
         layers.add_file(path)?;
     }
     layers.add_environment(environment)?;
     layers.add_flags(flags)?;
-    layers.read()
+    Ok(layers)
 }
 
 /// The environment of this process, for [`load`]. Variables that are not UTF-8 are left out.

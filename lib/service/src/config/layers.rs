@@ -56,7 +56,7 @@ pub(super) enum Value {
 }
 
 /// The tree of everything that was set, lower layers first.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Layers {
     root: BTreeMap<String, Node>,
 }
@@ -95,6 +95,11 @@ impl Layers {
             self.set(&path, text, Origin::Flag(key))?;
         }
         Ok(())
+    }
+
+    /// Everything that was set.
+    pub(super) fn root(&self) -> &BTreeMap<String, Node> {
+        &self.root
     }
 
     pub(super) fn read<T: DeserializeOwned>(self) -> Result<T, ConfigError> {

@@ -122,8 +122,12 @@ impl IntoDeserializer<'_, ConfigError> for Node {
 
 /// Refuses keys that are no fields, and turns `key_file` into the content of that file.
 fn known_only(table: BTreeMap<String, Node>, fields: &[&'static str]) -> Result<BTreeMap<String, Node>> {
+    let table = table.into_iter().map(|(key, node)| {
+        let name = if fields.contains(&key.as_str()) { key.as_str() } else { current_name(&key) };
+        (name.to_owned(), node)
+    });
     let (mut known, rest): (BTreeMap<_, _>, BTreeMap<_, _>) =
-        table.into_iter().partition(|(key, _)| fields.contains(&key.as_str()));
+        table.partition(|(key, _)| fields.contains(&key.as_str()));
     for (key, node) in rest {
         let target = key.strip_suffix("_file").filter(|target| fields.contains(target));
         let Some(target) = target else { return Err(unknown_key(key, &node.origin, fields)) };
@@ -137,6 +141,14 @@ fn known_only(table: BTreeMap<String, Node>, fields: &[&'static str]) -> Result<
         }
     }
     Ok(known)
+}
+
+/// Keys that were called otherwise in an earlier version.
+const RENAMED: [(&str, &str); 1] = [("authorities_file", "ca_file")];
+
+/// What a key is called now.
+pub(super) fn current_name(key: &str) -> &str {
+    RENAMED.iter().find(|(old, _)| *old == key).map_or(key, |(_, new)| *new)
 }
 
 fn file_content(key: &str, node: Node) -> Result<Node> {

@@ -1,8 +1,8 @@
 use super::*;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 struct Demo {
     #[serde(default = "loopback")]
     listen: SocketAddr,
@@ -19,7 +19,7 @@ fn loopback() -> SocketAddr {
     ([127, 0, 0, 1], 4000).into()
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(default)]
 struct Storage {
     window_bytes: u64,
@@ -33,7 +33,7 @@ impl Default for Storage {
     }
 }
 
-#[derive(Debug, Default, Deserialize, PartialEq)]
+#[derive(Debug, Default, Deserialize, Serialize, PartialEq)]
 #[serde(rename_all = "snake_case")]
 enum Backend {
     #[default]
@@ -167,4 +167,44 @@ fn a_secret_comes_from_a_file_and_is_never_shown() {
 fn an_empty_variable_counts_as_not_set() {
     assert_eq!(read("", &[("EMBOFLOW__STORAGE__NAME", "")], &[]).unwrap().storage.name, "default");
     assert!(message("", &[("EMBOFLOW____X", "1")], &[]).contains("a key has a name"));
+}
+
+/// What is told of one key: value, layer and place.
+fn told(settings: &[Setting], key: &str) -> (String, Layer, String) {
+    let found = settings.iter().find(|setting| setting.key == key);
+    let found = found.unwrap_or_else(|| panic!("nothing is told of {key}: {settings:#?}"));
+    (found.value.to_string(), found.layer, found.place.clone())
+}
+
+#[test]
+fn every_key_is_told_with_its_value_and_the_layer_that_set_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, key) = (folder.path().join("demo.toml"), folder.path().join("key"));
+    std::fs::write(&path, "pools = ['a']\n[storage]\nname = 'file'\nwindow_bytes = 7").unwrap();
+    std::fs::write(&key, "hush").unwrap();
+    let environment = [
+        ("EMBOFLOW__STORAGE__NAME", "env"),
+        ("EMBOFLOW__BACKEND__S3__BUCKET", "b"),
+        ("EMBOFLOW__KEY_FILE", key.to_str().unwrap()),
+    ];
+    let flags = [("storage.window_bytes", "9")];
+    let settings = settings::<Demo>(Some(&path), pairs(&environment), pairs(&flags)).unwrap();
+    let text = |text: &str| text.to_owned();
+    let of = |key| told(&settings, key);
+    assert_eq!(of("listen"), (text("\"127.0.0.1:4000\""), Layer::Default, text("")));
+    assert_eq!(of("pools"), (text("[\"a\"]"), Layer::File, path.display().to_string()));
+    assert_eq!(of("storage.name"), (text("\"env\""), Layer::Environment, text("EMBOFLOW__STORAGE__NAME")));
+    assert_eq!(of("storage.window_bytes"), (text("9"), Layer::Flag, text("--set storage.window_bytes")));
+    assert_eq!(of("storage.verify"), (text("true"), Layer::Default, text("")));
+    assert_eq!(of("backend.s3.bucket").1, Layer::Environment);
+    assert_eq!(of("backend.s3.port"), (text("null"), Layer::Default, text("")));
+    let place = format!("EMBOFLOW__KEY_FILE, read from {}", key.display());
+    assert_eq!(of("key"), (text("\"[secret]\""), Layer::Environment, place));
+    assert!(!format!("{settings:?}").contains("hush"));
+}
+
+#[test]
+fn what_cannot_be_read_is_no_setting() {
+    let error = settings::<Demo>(None, pairs(&[("EMBOFLOW__LISTNE", "x")]), []).unwrap_err().to_string();
+    assert!(error.contains("did you mean `listen`?"), "{error}");
 }
