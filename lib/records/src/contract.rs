@@ -3,16 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use emboflow_model::access::AuditEntry;
 use emboflow_model::{
     LogEntry, ProjectName, RunId, RunState, RunSummary, Task, TaskKey, Timestamp, Transition, WorkflowName,
 };
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
+use crate::audit::{AuditFilter, AuditPage};
 use crate::document::{Cursor, Derived, Removal, RequestRecord, WorkflowRow, WorkflowVersion};
 use crate::error::{AppendError, RecordsError};
 use crate::kept::Kept;
 use crate::query::{RunFilter, RunPage, TaskFilter};
+use crate::transfer::{Item, ItemPage, Section};
 
 /// What an operation gives, later.
 pub type Answer<'a, T> = BoxFuture<'a, Result<T, RecordsError>>;
@@ -150,6 +153,28 @@ pub trait Records: Send + Sync {
         name: &'a str,
         expected: u64,
     ) -> Answer<'a, bool>;
+
+    // ---- the audit ----
+
+    /// Adds lines to the audit; a line whose id is there already stays as it is.
+    fn append_audit(&self, entries: Vec<AuditEntry>) -> Answer<'_, ()>;
+
+    /// One page of the audit, the newest line first. Errors: a cursor that is none.
+    fn audit(&self, filter: AuditFilter) -> Answer<'_, AuditPage>;
+
+    /// Drops lines from before a moment, the oldest first, at most `limit`; answers how many it dropped.
+    fn drop_audit(&self, before: Timestamp, limit: u32) -> Answer<'_, u32>;
+
+    // ---- on the way into another store ----
+
+    /// A page of what does not derive from the log, in a fixed order, after a place that a page gave, at most `limit`.
+    fn export(&self, section: Section, after: Option<String>, limit: u32) -> Answer<'_, ItemPage>;
+
+    /// Puts items in as they are, over those of the same name. For records that nobody else uses yet.
+    fn import(&self, items: Vec<Item>) -> Answer<'_, ()>;
+
+    /// Whether anything has ever been kept here.
+    fn holds_anything(&self) -> Answer<'_, bool>;
 
     // ---- workflows and settings ----
 

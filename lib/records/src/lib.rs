@@ -3,6 +3,7 @@
 //! The decision log is what everything else about runs derives from: documents for lists are written behind it and
 //! can be rebuilt from it.
 
+mod audit;
 mod contract;
 mod document;
 mod entry;
@@ -16,15 +17,20 @@ pub mod project;
 mod query;
 mod rebuild;
 mod sqlite;
+mod stage;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod transfer;
 
+pub use audit::{AuditFilter, AuditPage};
 pub use contract::{Answer, Records, SharedRecords};
 pub use document::{Cursor, Derived, Removal, RequestOutcome, RequestRecord, WorkflowRow, WorkflowVersion};
 pub use error::{AppendError, RecordsError, Unavailability};
 pub use fresh::{fresh_request, fresh_run, fresh_task, fresh_tasks};
 pub use kept::Kept;
-pub use open::{Config, open};
+pub use open::{Config, Schema, open, schema};
 pub use project::Documents;
 pub use query::{RunFilter, RunPage, RunSort, RunSortKey, TaskFilter};
 pub use rebuild::{catch_up, rebuild};
+pub use stage::{Former, Staged, stage};
+pub use transfer::{Item, ItemPage, Section, copy_entries};

@@ -126,7 +126,7 @@ fn task_document(shard: u32, task: &Task) -> Versioned {
     Ok(document)
 }
 
-fn request_document(shard: u32, request: &RequestRecord) -> Versioned {
+pub(super) fn request_document(shard: u32, request: &RequestRecord) -> Versioned {
     versioned(request_id(&request.project, &request.key), shard, request.seq, request)
 }
 

@@ -1,6 +1,7 @@
 //! The records in a MongoDB database: majority and journaled writes of single documents; no transactions, no change
 //! streams, and no command beyond find, insert, update, delete, count and indexes.
 
+mod audit;
 mod derived;
 mod error;
 mod kept;
@@ -9,7 +10,12 @@ mod records;
 mod retention;
 mod runs;
 mod schema;
+mod stage;
+mod transfer;
 mod workflows;
+
+pub(crate) use schema::KNOWN;
+pub(crate) use stage::MongoStage;
 
 use std::time::Duration;
 
@@ -39,6 +45,20 @@ pub(crate) struct Mongo {
 impl Mongo {
     /// Connects, and makes the indexes that are missing.
     pub(crate) async fn open(uri: &str, database: &str) -> Result<Self, RecordsError> {
+        let configured = Self::connect(uri, database).await?;
+        let database = in_time("open", stage::in_use(&configured)).await?;
+        in_time("migrate", schema::migrate(&database)).await?;
+        Ok(Self { database })
+    }
+
+    /// The schema version of what is there, if anything is; changes nothing.
+    pub(crate) async fn schema_found(uri: &str, database: &str) -> Result<Option<u32>, RecordsError> {
+        let configured = Self::connect(uri, database).await?;
+        let database = in_time("open", stage::in_use(&configured)).await?;
+        in_time("schema", schema::found(&database)).await
+    }
+
+    async fn connect(uri: &str, database: &str) -> Result<Database, RecordsError> {
         let mut options = ClientOptions::parse(uri).await?;
         options.app_name = Some("emboflow".to_owned());
         options.server_selection_timeout = Some(SELECTION_TIMEOUT);
@@ -47,9 +67,7 @@ impl Mongo {
         options.write_concern = Some(write_concern());
         options.read_concern = Some(ReadConcern::majority());
         options.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
-        let database = Client::with_options(options)?.database(database);
-        in_time("migrate", schema::migrate(&database)).await?;
-        Ok(Self { database })
+        Ok(Client::with_options(options)?.database(database))
     }
 
     fn collection(&self, name: &str) -> Collection<Document> {

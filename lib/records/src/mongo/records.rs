@@ -3,20 +3,23 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use emboflow_model::access::AuditEntry;
 use emboflow_model::{
     LogEntry, ProjectName, RunId, RunState, RunSummary, Task, TaskKey, Timestamp, Transition, WorkflowName,
 };
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 
-use super::schema::{CURSORS, KEPT, LOG, REMOVALS, REQUESTS, RUNS, SETTINGS, TASKS, WORKFLOWS};
-use super::{Mongo, NAME, derived, in_time, kept, log, retention, runs, workflows};
+use super::schema::{AUDIT, CURSORS, KEPT, LOG, REMOVALS, REQUESTS, RUNS, SETTINGS, TASKS, WORKFLOWS};
+use super::{Mongo, NAME, audit, derived, in_time, kept, log, retention, runs, transfer, workflows};
+use crate::audit::{AuditFilter, AuditPage};
 use crate::contract::{Answer, Records};
 use crate::document::{Cursor, Derived, Removal, RequestRecord, WorkflowRow, WorkflowVersion};
 use crate::entry::encode;
 use crate::error::AppendError;
 use crate::kept::Kept;
 use crate::query::{RunFilter, RunPage, TaskFilter};
+use crate::transfer::{Item, ItemPage, Section};
 
 /// Histories read side by side.
 const SIDE_BY_SIDE: usize = 8;
@@ -175,6 +178,30 @@ impl Records for Mongo {
     ) -> Answer<'a, bool> {
         let id = kept::id(kind, scope, name);
         self.run("drop_kept", kept::remove(self.collection(KEPT), id, expected)).boxed()
+    }
+
+    fn append_audit(&self, entries: Vec<AuditEntry>) -> Answer<'_, ()> {
+        self.run("append_audit", audit::append(self.collection(AUDIT), entries)).boxed()
+    }
+
+    fn audit(&self, filter: AuditFilter) -> Answer<'_, AuditPage> {
+        self.run("audit", audit::page(self.collection(AUDIT), filter)).boxed()
+    }
+
+    fn drop_audit(&self, before: Timestamp, limit: u32) -> Answer<'_, u32> {
+        self.run("drop_audit", audit::drop_before(self.collection(AUDIT), before, limit)).boxed()
+    }
+
+    fn export(&self, section: Section, after: Option<String>, limit: u32) -> Answer<'_, ItemPage> {
+        self.run("export", transfer::page(self.database.clone(), section, after, limit)).boxed()
+    }
+
+    fn import(&self, items: Vec<Item>) -> Answer<'_, ()> {
+        self.run_long("import", transfer::put(self.database.clone(), items)).boxed()
+    }
+
+    fn holds_anything(&self) -> Answer<'_, bool> {
+        self.run("holds_anything", transfer::holds_anything(self.database.clone())).boxed()
     }
 
     fn put_workflow(&self, workflow: WorkflowVersion) -> Answer<'_, WorkflowVersion> {

@@ -19,19 +19,20 @@ pub(super) const REMOVALS: &str = "removals";
 pub(super) const WORKFLOWS: &str = "workflows";
 pub(super) const SETTINGS: &str = "settings";
 pub(super) const KEPT: &str = "kept";
-const SCHEMA: &str = "schema";
+pub(super) const AUDIT: &str = "audit";
+pub(super) const SCHEMA: &str = "schema";
+
+/// All but the schema's own.
+pub(super) const COLLECTIONS: [&str; 10] =
+    [LOG, CURSORS, RUNS, TASKS, REQUESTS, REMOVALS, WORKFLOWS, SETTINGS, KEPT, AUDIT];
 
 /// Version of the collections' form; grows with every change that an older program would not understand.
-const KNOWN: u32 = 3;
+pub(crate) const KNOWN: u32 = 4;
 
 /// Makes the indexes that are missing. Errors: [`RecordsError::NewerSchema`].
 pub(super) async fn migrate(database: &Database) -> Result<(), RecordsError> {
     let schema = database.collection::<Document>(SCHEMA);
-    let found = schema.find_one(doc! { "_id": "version" }).await?;
-    if let Some(found) = found {
-        let version =
-            found.get_i32("number").map_err(|error| RecordsError::corrupt("the schema's version", error))?;
-        let version = u32::try_from(version).unwrap_or(u32::MAX);
+    if let Some(version) = found(database).await? {
         if version > KNOWN {
             return Err(RecordsError::NewerSchema { found: version, known: KNOWN });
         }
@@ -42,6 +43,23 @@ pub(super) async fn migrate(database: &Database) -> Result<(), RecordsError> {
     make_indexes(database).await?;
     let number = KNOWN as i32;
     schema.update_one(doc! { "_id": "version" }, doc! { "$set": { "number": number } }).upsert(true).await?;
+    Ok(())
+}
+
+/// The version of what is there; none in an empty database.
+pub(super) async fn found(database: &Database) -> Result<Option<u32>, RecordsError> {
+    let schema = database.collection::<Document>(SCHEMA);
+    let Some(found) = schema.find_one(doc! { "_id": "version" }).await? else { return Ok(None) };
+    let version =
+        found.get_i32("number").map_err(|error| RecordsError::corrupt("the schema's version", error))?;
+    Ok(Some(u32::try_from(version).unwrap_or(u32::MAX)))
+}
+
+/// Nobody knows this version: a program that does not know of two databases must not go on with the former one.
+pub(super) async fn close(database: &Database) -> Result<(), RecordsError> {
+    let schema = database.collection::<Document>(SCHEMA);
+    let closed = doc! { "$set": { "number": i32::MAX } };
+    schema.update_one(doc! { "_id": "version" }, closed).upsert(true).await?;
     Ok(())
 }
 
@@ -84,6 +102,8 @@ async fn make_indexes(database: &Database) -> Result<(), RecordsError> {
     let by_place = plain(doc! { "shard": 1, "version": 1 });
     database.collection::<Document>(REQUESTS).create_index(by_place).await?;
     database.collection::<Document>(REMOVALS).create_index(plain(doc! { "shard": 1, "_id": 1 })).await?;
+    let audit = [doc! { "at": 1, "_id": 1 }, doc! { "project": 1, "at": 1, "_id": 1 }];
+    database.collection::<Document>(AUDIT).create_indexes(audit.map(plain)).await?;
     let newest = plain(doc! { "project": 1, "name": 1, "version": -1 });
     database.collection::<Document>(WORKFLOWS).create_index(newest).await?;
     Ok(())

@@ -35,7 +35,7 @@ pub(super) async fn put(
     }
 }
 
-fn stored(workflow: &WorkflowVersion) -> Result<Document, RecordsError> {
+pub(super) fn stored(workflow: &WorkflowVersion) -> Result<Document, RecordsError> {
     let row = &workflow.row;
     Ok(doc! {
         "_id": id(&row.project, &row.name, row.version),

@@ -1,6 +1,7 @@
 //! The records in one SQLite file: WAL, forced to disk at each commit, one writing thread, a few reading ones. Several
 //! processes may open the same file.
 
+mod audit;
 mod derived;
 mod error;
 mod kept;
@@ -10,8 +11,13 @@ mod records;
 mod retention;
 mod runs;
 mod schema;
+mod stage;
+mod transfer;
 mod workflows;
 mod writer;
+
+pub(crate) use schema::{KNOWN, found as schema_found};
+pub(crate) use stage::SqliteStage;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

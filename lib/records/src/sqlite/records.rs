@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use emboflow_model::access::AuditEntry;
 use emboflow_model::{
     LogEntry, ProjectName, RunId, RunState, RunSummary, Task, TaskKey, Timestamp, Transition, WorkflowName,
 };
@@ -12,7 +13,8 @@ use serde::Serialize;
 
 use super::derived::Encoded;
 use super::writer::Durability::{Behind, OnDisk};
-use super::{NAME, Sqlite, derived, kept, log, retention, runs, workflows};
+use super::{NAME, Sqlite, audit, derived, kept, log, retention, runs, transfer, workflows};
+use crate::audit::{AuditFilter, AuditPage};
 use crate::contract::{Answer, Records};
 use crate::document::{Cursor, Derived, Removal, RequestRecord, WorkflowRow, WorkflowVersion};
 use crate::entry::{encode, to_json};
@@ -20,6 +22,7 @@ use crate::error::{AppendError, RecordsError};
 use crate::kept::Kept;
 use crate::metrics::timed;
 use crate::query::{RunFilter, RunPage, TaskFilter};
+use crate::transfer::{Item, ItemPage, Section};
 
 /// Documents written in one go; an append waits for at most so many.
 const DOCUMENTS_AT_A_TIME: usize = 200;
@@ -188,6 +191,32 @@ impl Records for Sqlite {
         let (scope, name) = (scope.to_owned(), name.to_owned());
         let drop = move |connection: &_| kept::remove(connection, kind, &scope, &name, expected);
         self.write("drop_kept", OnDisk, drop).boxed()
+    }
+
+    fn append_audit(&self, entries: Vec<AuditEntry>) -> Answer<'_, ()> {
+        self.write("append_audit", OnDisk, move |connection| audit::append(connection, &entries)).boxed()
+    }
+
+    fn audit(&self, filter: AuditFilter) -> Answer<'_, AuditPage> {
+        self.read("audit", move |connection| audit::page(connection, &filter)).boxed()
+    }
+
+    fn drop_audit(&self, before: Timestamp, limit: u32) -> Answer<'_, u32> {
+        self.write("drop_audit", OnDisk, move |connection| audit::drop_before(connection, before, limit))
+            .boxed()
+    }
+
+    fn export(&self, section: Section, after: Option<String>, limit: u32) -> Answer<'_, ItemPage> {
+        let read = move |connection: &_| transfer::page(connection, section, after.as_deref(), limit);
+        self.read("export", read).boxed()
+    }
+
+    fn import(&self, items: Vec<Item>) -> Answer<'_, ()> {
+        self.write("import", OnDisk, move |connection| transfer::put(connection, &items)).boxed()
+    }
+
+    fn holds_anything(&self) -> Answer<'_, bool> {
+        self.read("holds_anything", transfer::holds_anything).boxed()
     }
 
     fn put_workflow(&self, workflow: WorkflowVersion) -> Answer<'_, WorkflowVersion> {

@@ -1,6 +1,8 @@
 //! Tables of the SQLite records, as a list of steps from one schema version to the next.
 
-use rusqlite::{Connection, TransactionBehavior};
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use crate::error::RecordsError;
 
@@ -8,8 +10,24 @@ use crate::error::RecordsError;
 const APPLICATION_ID: i64 = 0x456d_6246;
 
 /// Step `n` leads from version `n` to `n + 1`. A step that was released is never changed.
-const STEPS: &[&str] =
-    &[include_str!("schema-1.sql"), include_str!("schema-2.sql"), include_str!("schema-3.sql")];
+const STEPS: &[&str] = &[
+    include_str!("schema-1.sql"),
+    include_str!("schema-2.sql"),
+    include_str!("schema-3.sql"),
+    include_str!("schema-4.sql"),
+];
+
+/// Newest version that this program knows.
+pub(crate) const KNOWN: u32 = STEPS.len() as u32;
+
+/// The version of a file; none where there is no file. Changes nothing.
+pub(crate) fn found(path: &Path) -> Result<Option<u32>, RecordsError> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    Ok(Some(connection.pragma_query_value(None, "user_version", |row| row.get(0))?))
+}
 
 /// Makes the tables, or brings them up to date. Errors: [`RecordsError::NewerSchema`], and
 /// [`RecordsError::Corrupt`] for another program's file.

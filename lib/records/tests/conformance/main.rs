@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod audit;
 mod kept;
 mod list;
 mod log;
@@ -72,6 +73,11 @@ conformance! {
         a_document_made_again_has_none_of_its_former_versions,
         of_many_that_make_or_change_one_document_one_is_first,
         pages_go_through_one_scope_or_all_of_them_and_lose_nothing;
+    audit:
+        the_audit_is_read_from_its_newest_line_in_pages_that_lose_nothing,
+        every_filter_of_the_audit_keeps_only_what_it_names,
+        a_line_of_the_audit_is_written_once_and_never_changed,
+        old_lines_are_dropped_and_no_other;
     workflows:
         a_new_text_is_a_new_version_and_the_same_text_is_not,
         racing_texts_get_different_versions,
