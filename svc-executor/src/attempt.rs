@@ -13,6 +13,7 @@ mod stage_in;
 mod stage_out;
 mod stop;
 mod time_limit;
+mod trace;
 mod watch;
 
 use std::path::PathBuf;
@@ -32,8 +33,9 @@ use crate::journal::{Entry, JournalError, Marks};
 use crate::metrics;
 use crate::outcome;
 use crate::runtime::Seen;
+use crate::secrets::HandedSecrets;
 use crate::store::Store;
-pub(crate) use claim::Desk;
+pub(crate) use claim::{Desk, NotGranted};
 pub(crate) use pass::Pass;
 use prepare::Prepared;
 use resume::{Resume, resume};
@@ -59,6 +61,10 @@ pub(crate) struct Attempt {
     orders: tokio::sync::watch::Receiver<Orders>,
     journaled: Option<Journaled>,
     store: Arc<Store>,
+    /// When its inputs were there; not known of one that an earlier process has begun.
+    staged_at: Option<Timestamp>,
+    /// The values of its secrets, once they are known here.
+    secrets: HandedSecrets,
     /// Held while a container is created and started: that is never broken off half-way.
     launching: Arc<Mutex<()>>,
 }
@@ -89,8 +95,25 @@ impl Attempt {
             &start,
         );
         let store = Arc::new(Store::new(executor.storage.clone(), desk, executor.storage_patience));
-        let (id, launching) = (start.attempt.clone(), Arc::default());
-        Self { executor, id, start, marks, orders, journaled: None, store, launching }
+        let (id, secrets, launching) = (start.attempt.clone(), HandedSecrets::default(), Arc::default());
+        Self {
+            executor,
+            id,
+            start,
+            marks,
+            orders,
+            journaled: None,
+            store,
+            staged_at: None,
+            secrets,
+            launching,
+        }
+    }
+
+    /// What every line of the log says while it is in hand.
+    pub(crate) fn log_span(&self) -> tracing::Span {
+        let (id, trace_id) = (&self.id, &self.start.trace_id);
+        tracing::info_span!("attempt", run = %id.run, task = %id.task, attempt = %id, trace_id)
     }
 
     /// Carries it out, reports its end until the scheduler has it, and leaves nothing behind.
@@ -148,6 +171,7 @@ impl Attempt {
         let end = Box::new(self.finish(result).await);
         self.executor.journal.append(&self.id, Entry::Ended { end: end.clone() });
         metrics::attempt_ended(&end);
+        trace::tell(&self.executor.tracer, &self.start, &end.times, self.staged_at);
         Life::Ended(end)
     }
 
@@ -181,7 +205,10 @@ impl Attempt {
         if let Ok(Err(error)) = tokio::task::spawn_blocking(move || discard(&folder)).await {
             tracing::warn!(attempt = %self.id, %error, "the attempt's folder could not be removed");
         }
-        self.executor.journal.append(&self.id, Entry::Released);
+        if !self.start.spec.secrets.is_empty() {
+            self.executor.secrets.forget(&self.id);
+        }
+        self.executor.journal.append(&self.id, Entry::Released { fence: self.start.fence });
         self.executor.held.forget(&self.id);
     }
 

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// The executor's configuration.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(default)]
 pub struct Config {
     /// Journal, workspaces and spooled logs; only one executor may use it at a time. Default `./executor`.
@@ -40,14 +41,19 @@ pub struct Config {
     /// Milliseconds that an attempt which is over waits for a storage that is away, before it counts as failed by
     /// infrastructure. Default one hour.
     pub storage_patience_ms: u64,
+    /// Where the secrets of attempts are while they last: a folder of a tmpfs that the container engine finds under the
+    /// same path. Default `/dev/shm/emboflow-<executor>`.
+    pub secrets_dir: Option<PathBuf>,
     /// Stops the containers when the executor stops, instead of leaving them to its next start. Default false.
     pub stop_containers_on_exit: bool,
     /// Where `/health`, `/ready` and `/metrics` are served, as a process of its own. Default `127.0.0.1:4083`.
     pub health_listen: SocketAddr,
+    /// Where traces go; nowhere by default.
+    pub telemetry: emboflow_service::telemetry::Config,
 }
 
 /// What carries out attempts.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RuntimeChoice {
     /// A Docker engine.
@@ -57,7 +63,7 @@ pub enum RuntimeChoice {
 }
 
 /// Which Docker engine.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default)]
 pub struct DockerChoice {
     /// Address such as `unix:///var/run/docker.sock`; that one is the default.
@@ -65,7 +71,7 @@ pub struct DockerChoice {
 }
 
 /// Amounts to offer instead of what the machine has.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default)]
 pub struct Capacity {
     /// Thousandths of a core. Default: all cores of the engine.
@@ -93,8 +99,10 @@ impl Default for Config {
             disk_reserve_bytes: None,
             disk_limit_bytes: 10 << 30,
             storage_patience_ms: 60 * 60 * 1_000,
+            secrets_dir: None,
             stop_containers_on_exit: false,
             health_listen: ([127, 0, 0, 1], 4083).into(),
+            telemetry: Default::default(),
         }
     }
 }

@@ -10,10 +10,12 @@ use emboflow_model::transition::AttemptEnd;
 use emboflow_model::{AttemptId, PoolName, Reason};
 use emboflow_protocol::command::{Command, Start};
 use emboflow_protocol::report::{Phase, Report};
+use emboflow_service::Tracer;
 use emboflow_storage::Client;
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
+use tracing::Instrument;
 
 use crate::attempt::Attempt;
 use crate::held::{Held, Taken};
@@ -23,6 +25,7 @@ use crate::outbox::Outbox;
 use crate::outcome::{self, Verdict};
 use crate::removals::Removals;
 use crate::runtime::Runtime;
+use crate::secrets::SecretsDir;
 use crate::survey::Survey;
 
 /// Tells whether a command is in the journal.
@@ -43,8 +46,10 @@ pub(crate) struct Executor {
     pub(crate) disk_limit_bytes: u64,
     pub(crate) survey: Survey,
     pub(crate) removals: Removals,
+    pub(crate) secrets: SecretsDir,
     /// How long an end waits for a storage that is away.
     pub(crate) storage_patience: Duration,
+    pub(crate) tracer: Tracer,
     /// Set while it takes no new work, such as when its disk is full.
     pub(crate) closed: AtomicBool,
     /// Ends all attempts' tasks, and leaves their containers as they are.
@@ -93,7 +98,8 @@ impl Executor {
                 None
             }
             Taken::New(orders) => {
-                tracing::info!(%attempt, fence, trace_id = start.trace_id, "an attempt begins");
+                let (run, task, trace_id) = (&attempt.run, &attempt.task, &start.trace_id);
+                tracing::info!(%run, %task, %attempt, trace_id, fence, "an attempt begins");
                 let (journaled, journaling) = oneshot::channel();
                 self.clone().run(Attempt::new(self.clone(), start, orders, journaled));
                 Some(journaling)
@@ -112,14 +118,16 @@ impl Executor {
     fn run(self: Arc<Self>, attempt: Attempt) {
         let stop = self.stop.clone();
         let token: TaskTrackerToken = self.tasks.token();
-        tokio::spawn(async move {
+        let span = attempt.log_span();
+        let life = async move {
             let _tracked = token;
             tokio::select! {
                 biased;
                 () = stop.cancelled() => {}
                 () = attempt.carry_out() => {}
             }
-        });
+        };
+        tokio::spawn(life.instrument(span));
     }
 
     /// Reports the end of an attempt that this executor does not hold, so that the scheduler can go on.

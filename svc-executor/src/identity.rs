@@ -19,6 +19,14 @@ pub(crate) struct Identity {
     pub(crate) incarnation: String,
 }
 
+/// The id that an executor without a configured one has, or is going to have, on a data directory.
+///
+/// # Errors
+/// The directory cannot be used.
+pub fn id_of(data_dir: &Path) -> anyhow::Result<ExecutorId> {
+    Ok(open(data_dir, None)?.executor)
+}
+
 /// Opens the data directory, which is made where it is missing, and reads or makes the names in it.
 ///
 /// # Errors

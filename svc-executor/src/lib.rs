@@ -19,9 +19,11 @@ mod outcome;
 mod reconcile;
 mod removals;
 pub mod runtime;
+mod secrets;
 mod service;
 mod store;
 mod survey;
 
 pub use config::{Capacity, Config, DockerChoice, RuntimeChoice};
+pub use identity::id_of;
 pub use service::{Started, run, start, start_on};

@@ -122,6 +122,17 @@ fn in_mib(bytes: u64) -> String {
     if bytes == 0 { String::new() } else { format!(" of {} MiB", bytes >> 20) }
 }
 
+/// An attempt that the scheduler gives no secret.
+pub(crate) fn denied(cause: Cause, reason: Reason, message: String) -> Verdict {
+    Verdict::failed(cause, reason, message)
+}
+
+/// An attempt whose secrets cannot be kept on this machine.
+pub(crate) fn no_place_for_secrets(why: &str) -> Verdict {
+    let message = format!("The executor cannot take in the task's secrets: {why}.");
+    Verdict::failed(Cause::Infra, Reason::SecretUnavailable, message)
+}
+
 /// An attempt that was asked to end. `ran`: its container had been started.
 pub(crate) fn asked(reason: Reason, ran: bool) -> Verdict {
     let place = if ran { "" } else { " before its container was started" };

@@ -27,10 +27,11 @@ pub(crate) async fn reconcile(executor: &Arc<Executor>, replay: Replay) {
     let own = inventory(executor).await;
     let orphans: Vec<_> = own.iter().filter(|attempt| !open.contains_key(*attempt)).cloned().collect();
     let folders = folders_without_owner(executor, &open);
+    executor.secrets.keep_only(&open.keys().cloned().collect());
     executor.held.remember(released);
     let (whole, broken): (Vec<_>, Vec<_>) = open.into_iter().partition(|(_, marks)| marks.start.is_some());
     for (attempt, _) in broken {
-        executor.journal.append(&attempt, Entry::Released);
+        executor.journal.append(&attempt, Entry::Released { fence: 0 });
     }
     if !whole.is_empty() {
         tracing::info!(

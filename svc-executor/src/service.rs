@@ -8,7 +8,9 @@ use anyhow::Context;
 use emboflow_bus::Bus;
 use emboflow_model::executor::ExecutorState;
 use emboflow_model::{ExecutorId, PoolName, Reason};
-use emboflow_service::{Health, Shutdown};
+use emboflow_protocol::health::AskHealth;
+use emboflow_service::health::Report;
+use emboflow_service::{Health, Shutdown, Tracer, vitals};
 use emboflow_storage::Client;
 use tokio_util::task::TaskTracker;
 
@@ -20,6 +22,7 @@ use crate::outbox::{Carrier, Outbox};
 use crate::runtime::docker::DockerRuntime;
 use crate::runtime::simulated::Simulated;
 use crate::runtime::{Engine, Owner, Runtime};
+use crate::secrets::SecretsDir;
 use crate::{commands, identity, machine, reconcile};
 
 const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -81,6 +84,10 @@ pub async fn start_on(
     let storage = Client::new(&config.storage_url, "").context("setting up the storage client")?;
     let (outbox, carrier) = Outbox::new(bus.clone(), pool.clone(), identity.executor.clone());
     let started = Started { executor: identity.executor.clone() };
+    let tracer = Tracer::start(&config.telemetry, "executor", identity.executor.as_str(), shutdown)?;
+    let secrets_dir = config.secrets_dir.clone();
+    let secrets_dir =
+        secrets_dir.unwrap_or_else(|| format!("/dev/shm/emboflow-{}", identity.executor).into());
     let executor = Arc::new(Executor {
         identity,
         pool,
@@ -94,12 +101,15 @@ pub async fn start_on(
         disk_limit_bytes: config.disk_limit_bytes,
         survey: Default::default(),
         removals: Default::default(),
+        secrets: SecretsDir::new(secrets_dir),
         storage_patience: Duration::from_millis(config.storage_patience_ms),
+        tracer,
         closed: AtomicBool::new(false),
         stop: Default::default(),
         tasks: TaskTracker::new(),
     });
     watch(health, &executor);
+    answer_health(executor.clone(), health.clone(), shutdown);
     let stop = shutdown.clone();
     shutdown.spawn_vital("executor", async move { live(executor, config, replay, carrier, stop).await });
     Ok(started)
@@ -152,6 +162,19 @@ fn watch(health: &Health, executor: &Arc<Executor>) {
             (machine::disk(&disk.data_dir).free_bytes >> 20, disk.closed.load(Ordering::Relaxed));
         let said = format!("{free} MiB free");
         std::future::ready(if closed { Err(format!("{said}: too full to take work")) } else { Ok(said) })
+    });
+}
+
+/// Tells those who ask how this executor is.
+fn answer_health(executor: Arc<Executor>, health: Health, shutdown: &Shutdown) {
+    vitals::disk(&health, "workspaces", &executor.data_dir);
+    let (bus, stop) = (executor.bus.clone(), shutdown.token());
+    shutdown.spawn("health answers", async move {
+        let answer = move |_: AskHealth| {
+            let (health, instance) = (health.clone(), executor.identity.executor.to_string());
+            async move { Report { instance, ..health.report("executor").await } }
+        };
+        bus.serve_each(AskHealth::filter(), stop, answer).await;
     });
 }
 

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use emboflow_protocol::ErrorCode;
+use emboflow_protocol::call::GivenSecret;
 use emboflow_storage::{Client, Error, StoredObject};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::time::Instant;
 
-use crate::attempt::{Desk, Pass};
+use crate::attempt::{Desk, NotGranted, Pass};
 
 const PAUSE: Duration = Duration::from_secs(2);
 
@@ -55,9 +56,9 @@ impl Store {
         Self { client, pass: Pass::new(desk), patience, waits_without_end: AtomicBool::new(false) }
     }
 
-    /// Claims the attempt. Errors: why it is refused.
-    pub(crate) async fn claim(&self) -> Result<(), String> {
-        self.pass.claim().await
+    /// Claims the attempt; gives the values of its secrets, if `with_secrets`. Errors: why it is not granted.
+    pub(crate) async fn claim(&self, with_secrets: bool) -> Result<Vec<GivenSecret>, NotGranted> {
+        self.pass.claim(with_secrets).await
     }
 
     /// Whether a gateway that is away is waited for as long as it takes: while the container runs, nobody needs what is

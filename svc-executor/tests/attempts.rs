@@ -34,6 +34,8 @@ macro_rules! on_both {
 mod disk;
 #[path = "attempts/engine.rs"]
 mod engine;
+#[path = "attempts/secrets.rs"]
+mod secrets;
 #[path = "attempts/storage.rs"]
 mod storage;
 

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use emboflow_bus::{Bus, BusError};
 use emboflow_model::{ExecutorId, PoolName};
-use emboflow_protocol::call::{Claim, ClaimAnswer};
+use emboflow_protocol::call::{Claim, ClaimAnswer, GivenSecret};
 use emboflow_protocol::command::Start;
+
+use crate::outcome::{self, Verdict};
 
 const ANSWER: Duration = Duration::from_secs(3);
 const PAUSE_MIN: Duration = Duration::from_millis(100);
@@ -24,16 +26,33 @@ pub(crate) struct Grant {
     pub(crate) token: String,
     /// How long it is good for, from the answer on.
     pub(crate) life: Duration,
+    /// The values of its secrets, if they were asked for.
+    pub(crate) secrets: Vec<GivenSecret>,
+}
+
+/// Why a claim brings nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum NotGranted {
+    /// The attempt is to be forgotten.
+    Refused(String),
+    /// The attempt is over before it began.
+    Denied(Verdict),
 }
 
 impl Desk {
     pub(crate) fn new(bus: Bus, pool: PoolName, executor: ExecutorId, start: &Start) -> Self {
-        let claim = Claim { pool, executor, attempt: start.attempt.clone(), fence: start.fence };
+        let claim =
+            Claim { pool, executor, attempt: start.attempt.clone(), fence: start.fence, secrets: false };
         Self { bus, claim }
     }
 
-    /// Asks until there is an answer: the grant, or why the attempt is to be forgotten.
-    pub(crate) async fn ask(&self) -> Result<Grant, String> {
+    /// The same, for the values of its secrets too.
+    pub(crate) fn with_secrets(&self) -> Self {
+        Self { bus: self.bus.clone(), claim: Claim { secrets: true, ..self.claim.clone() } }
+    }
+
+    /// Asks until there is an answer: the grant, or why there is none.
+    pub(crate) async fn ask(&self) -> Result<Grant, NotGranted> {
         let mut pause = PAUSE_MIN;
         loop {
             match self.ask_once().await {
@@ -48,12 +67,15 @@ impl Desk {
     }
 
     /// Asks once, for three seconds at most.
-    pub(crate) async fn ask_once(&self) -> Result<Result<Grant, String>, BusError> {
+    pub(crate) async fn ask_once(&self) -> Result<Result<Grant, NotGranted>, BusError> {
         Ok(match self.bus.call(&self.claim, ANSWER).await? {
-            ClaimAnswer::Granted { storage_token: token, storage_token_ms } => {
-                Ok(Grant { token, life: Duration::from_millis(storage_token_ms) })
+            ClaimAnswer::Granted { storage_token: token, storage_token_ms, secrets } => {
+                Ok(Grant { token, life: Duration::from_millis(storage_token_ms), secrets })
             }
-            ClaimAnswer::Refused { reason } => Err(reason),
+            ClaimAnswer::Refused { reason } => Err(NotGranted::Refused(reason)),
+            ClaimAnswer::Denied { cause, reason, message } => {
+                Err(NotGranted::Denied(outcome::denied(cause, reason, message)))
+            }
         })
     }
 }

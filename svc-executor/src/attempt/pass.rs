@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use emboflow_protocol::call::GivenSecret;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::claim::{Desk, Grant};
+use super::claim::{Desk, Grant, NotGranted};
 
 /// How long a renewal that had no answer is left alone, while the old token is still good.
 const AGAIN_MIN: Duration = Duration::from_secs(1);
@@ -56,11 +57,17 @@ impl Pass {
         Self { desk, held: Mutex::default(), fenced: CancellationToken::new() }
     }
 
-    /// Claims the attempt, however long the answer takes. Errors: why it is refused.
-    pub(crate) async fn claim(&self) -> Result<(), String> {
+    /// Claims the attempt, however long the answer takes; gives the values of its secrets, if `with_secrets`. Errors: why
+    /// it is not granted.
+    pub(crate) async fn claim(&self, with_secrets: bool) -> Result<Vec<GivenSecret>, NotGranted> {
         let mut held = self.held.lock().await;
-        *held = Some(Held::of(self.desk.ask().await?));
-        Ok(())
+        let mut grant = match with_secrets {
+            true => self.desk.with_secrets().ask().await?,
+            false => self.desk.ask().await?,
+        };
+        let secrets = std::mem::take(&mut grant.secrets);
+        *held = Some(Held::of(grant));
+        Ok(secrets)
     }
 
     /// A token that is good now. An attempt that was adopted claims again, and so does one whose token is near its end;
@@ -83,7 +90,13 @@ impl Pass {
             },
             Some((Use::Expired, _)) | None => self.desk.ask().await,
         };
-        let grant = answer.inspect_err(|_| self.fenced.cancel())?;
+        let grant = answer.map_err(|not_granted| {
+            self.fenced.cancel();
+            match not_granted {
+                NotGranted::Refused(reason) => reason,
+                NotGranted::Denied(verdict) => verdict.message.unwrap_or_default(),
+            }
+        })?;
         Ok(held.insert(Held::of(grant)).token.clone())
     }
 
@@ -108,7 +121,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_token_is_renewed_in_its_last_third_and_never_used_after_its_end() {
         let life = Duration::from_secs(90);
-        let mut held = Held::of(Grant { token: "t".into(), life });
+        let mut held = Held::of(Grant { token: "t".into(), life, secrets: Vec::new() });
         let began = Instant::now();
         let at = |seconds| began + Duration::from_secs(seconds);
         for (seconds, expected) in [(0, Use::AsItIs), (59, Use::AsItIs), (60, Use::Renew), (89, Use::Renew)] {

@@ -7,7 +7,7 @@ use emboflow_protocol::report::Phase;
 use tokio::sync::watch;
 
 use super::launch::{NotLaunched, launch};
-use super::{Attempt, ENGINE_PAUSE, now, stage_in};
+use super::{Attempt, ENGINE_PAUSE, NotGranted, now, stage_in};
 use crate::held::stopped;
 use crate::journal::{Entry, JournalError};
 use crate::metrics;
@@ -82,9 +82,17 @@ impl Attempt {
     async fn fetch(&mut self) -> Result<(), Prepared> {
         let store = self.store.clone();
         // The question goes out while the disk works.
-        let (journaled, claimed) = tokio::join!(self.journal_intent(), store.claim());
+        let with_secrets = !self.start.spec.secrets.is_empty();
+        let (journaled, claimed) = tokio::join!(self.journal_intent(), store.claim(with_secrets));
         journaled.map_err(|_| Prepared::NotJournaled)?;
-        claimed.map_err(Prepared::Refused)?;
+        let given = claimed.map_err(|not_granted| match not_granted {
+            NotGranted::Refused(reason) => Prepared::Refused(reason),
+            NotGranted::Denied(verdict) => Prepared::Over(verdict),
+        })?;
+        if with_secrets {
+            let kept = self.executor.secrets.keep(&self.id, &given);
+            self.secrets = kept.map_err(|why| Prepared::Over(outcome::no_place_for_secrets(&why)))?;
+        }
         let at = now();
         self.executor.journal.append(&self.id, Entry::Claimed { at });
         self.marks.times.claimed_at = Some(at);
@@ -109,7 +117,9 @@ impl Attempt {
         self.marks.times.pulled_at = Some(at);
         self.marks.image_digest.clone_from(&digest);
         self.executor.journal.append(&self.id, Entry::ImageReady { digest, at });
-        stage_in::fetch(&self.store, &self.start.spec.inputs, &self.inputs()).await
+        stage_in::fetch(&self.store, &self.start.spec.inputs, &self.inputs()).await?;
+        self.staged_at = Some(now());
+        Ok(())
     }
 
     /// Fetches the image, and shows meanwhile how far it is.
@@ -153,6 +163,7 @@ impl Attempt {
             spec: self.start.spec.clone(),
             workspace: self.workspace(),
             inputs: self.inputs(),
+            secrets: self.secrets.clone(),
         }
     }
 }

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Attempt, ENGINE_PAUSE, SETTLING, now};
 use crate::held::stopped;
 use crate::journal::{Entry, Stopping};
-use crate::log::{Archive, Cut, Pump, Source, Spool};
+use crate::log::{Archive, Cut, Mask, Pump, Source, Spool};
 use crate::outcome::{self, EndOfContainer, Verdict};
 use crate::runtime::{Exit, RuntimeError, Seen};
 use crate::{machine, metrics};
@@ -92,19 +92,39 @@ impl Attempt {
         let opened = folder.clone();
         // What an earlier process left is read to its end: that can be much.
         let spool = tokio::task::spawn_blocking(move || Spool::open(&opened, limit)).await;
-        let spool = spool
+        let mut spool = spool
             .unwrap_or_else(|error| Err(std::io::Error::other(error)))
             .inspect_err(|error| tracing::error!(attempt = %self.id, %error, "the log cannot be spooled"))
             .ok()?;
+        let mask = self.mask().unwrap_or_else(|why| {
+            tracing::error!(attempt = %self.id, why, "the log could show secrets: the rest of it is not kept");
+            spool.give_up(Cut::Lost);
+            Mask::default()
+        });
         let source = Source {
             runtime: self.executor.runtime.clone(),
             bus: self.executor.bus.clone(),
             project: self.start.project.clone(),
             attempt: self.id.clone(),
+            mask,
         };
         let pump = Pump::start(source, spool);
         let archive = Archive::start(self.store.clone(), self.prefix(), folder, pump.length());
         Some((pump, archive))
+    }
+
+    /// What the log must not show. An attempt that an earlier process began has its values in memory still, unless the
+    /// machine was started again. Errors: why they are not known.
+    fn mask(&self) -> Result<Mask, String> {
+        if self.start.spec.secrets.is_empty() {
+            return Ok(Mask::default());
+        }
+        let found = match self.secrets.values() {
+            [] => self.executor.secrets.find(&self.id).map_err(|error| error.to_string())?,
+            _ => Some(self.secrets.clone()),
+        };
+        let secrets = found.ok_or("the values of its secrets are gone from memory")?;
+        Mask::new(secrets.values())
     }
 
     async fn until_ended(&mut self, disk_full: CancellationToken) -> Ending {

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Cut, Spool};
+use super::{Cut, Mask, Spool};
 use crate::metrics;
 use crate::runtime::{Runtime, RuntimeError, Seen};
 
@@ -37,6 +37,8 @@ pub(crate) struct Source {
     pub(crate) bus: Bus,
     pub(crate) project: ProjectName,
     pub(crate) attempt: AttemptId,
+    /// What its log must not show.
+    pub(crate) mask: Mask,
 }
 
 /// A running pump. It stops when it is dropped.
@@ -151,16 +153,11 @@ impl Work {
         let source = self.source.clone();
         // A piece is about a line; what has already arrived is written, shown and sent together.
         let mut pieces = source.runtime.logs(&source.attempt, follow).ready_chunks(PIECES_AT_ONCE);
-        let mut offset = 0;
+        // Offsets are those of the log as it is shown: the mask gives the same bytes at each reading.
+        let (mut offset, mut masking) = (0, source.mask.begin());
         while let Some(arrived) = pieces.next().await {
             let (bytes, broken) = join(arrived);
-            let taken = self.take(&mut offset, &bytes).await;
-            if let Err(error) = taken {
-                tracing::error!(attempt = %source.attempt, %error, "a log cannot be written to the disk");
-                if is_full(&error) {
-                    self.spool.give_up(Cut::DiskFull);
-                    self.disk_full.cancel();
-                }
+            if !self.keep(&mut offset, masking.push(bytes)).await {
                 return Reading::Broken;
             }
             if let Some(error) = broken {
@@ -169,10 +166,25 @@ impl Work {
                 return if away { Reading::EngineAway } else { Reading::Broken };
             }
             if self.spool.is_full() {
-                break;
+                return Reading::Whole;
             }
         }
+        // What is held back may still become a secret, unless nothing follows.
+        if !follow && !self.keep(&mut offset, masking.finish()).await {
+            return Reading::Broken;
+        }
         Reading::Whole
+    }
+
+    /// Takes bytes in; false when the disk does not.
+    async fn keep(&mut self, offset: &mut u64, bytes: Bytes) -> bool {
+        let Err(error) = self.take(offset, &bytes).await else { return true };
+        tracing::error!(attempt = %self.source.attempt, %error, "a log cannot be written to the disk");
+        if is_full(&error) {
+            self.spool.give_up(Cut::DiskFull);
+            self.disk_full.cancel();
+        }
+        false
     }
 
     async fn take(&mut self, offset: &mut u64, bytes: &Bytes) -> std::io::Result<()> {
@@ -182,7 +194,7 @@ impl Work {
         if fresh.is_empty() {
             return Ok(());
         }
-        metrics::log_taken(fresh.len());
+        metrics::log_taken(&fresh);
         self.shown.send_replace(self.spool.length());
         if self.live.grants(fresh.len() as u64) {
             let Source { bus, project, attempt, .. } = &self.source;

@@ -78,6 +78,7 @@ impl Bench {
             inputs: Vec::new(),
             outputs: Vec::new(),
             log_limit_bytes: 16 << 20,
+            secrets: Vec::new(),
         }
     }
 
@@ -92,6 +93,7 @@ impl Bench {
             spec,
             workspace: folder.join("workspace"),
             inputs: folder.join("inputs"),
+            secrets: Default::default(),
         }
     }
 

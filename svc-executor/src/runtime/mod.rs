@@ -13,6 +13,8 @@ use emboflow_model::{AttemptId, ExecutorId, ImagePull, ProjectName, RuntimeSpec,
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 
+pub use crate::secrets::HandedSecrets;
+
 /// What a call to the engine comes to.
 pub type Answer<'a, T> = BoxFuture<'a, Result<T, RuntimeError>>;
 
@@ -97,6 +99,8 @@ pub struct ContainerPlan {
     pub workspace: PathBuf,
     /// Folder of this machine whose entries become `/inputs/<name>`.
     pub inputs: PathBuf,
+    /// The values of its secrets.
+    pub secrets: HandedSecrets,
 }
 
 /// Whose containers an engine's are: the marks by which an executor knows its own.

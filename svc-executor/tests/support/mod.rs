@@ -12,7 +12,7 @@ use emboflow_model::executor::Heartbeat;
 use emboflow_model::runtime_spec::{Network, Stop, Timeouts};
 use emboflow_model::transition::AttemptEnd;
 use emboflow_model::{AttemptId, ExecutorId, Reason, Resources, RunId, RuntimeSpec, object_key};
-use emboflow_protocol::call::{Claim, ClaimAnswer};
+use emboflow_protocol::call::{Claim, ClaimAnswer, GivenSecret};
 use emboflow_protocol::command::{Command, Commands, Start};
 use emboflow_protocol::report::{Phase, Report, Reports};
 use emboflow_protocol::storage_token::{StorageClaims, TokenKey, mint};
@@ -40,6 +40,8 @@ pub(crate) struct World {
     pub(crate) nats: TestServer,
     pub(crate) bus: Bus,
     pub(crate) folder: tempfile::TempDir,
+    /// On a tmpfs.
+    pub(crate) memory: tempfile::TempDir,
     pub(crate) kind: Kind,
     storage: Gateway,
     pub(crate) settings: Settings,
@@ -57,6 +59,7 @@ pub(crate) struct Settings {
     pub(crate) docker_host: Option<String>,
     pub(crate) disk_limit_bytes: u64,
     pub(crate) storage_patience: Duration,
+    pub(crate) secrets_dir: Option<PathBuf>,
 }
 
 /// The storage gateway, which can go away and come back.
@@ -69,6 +72,7 @@ struct Gateway {
 /// How the test answers claims.
 struct Scheduler {
     refused: HashMap<AttemptId, String>,
+    secrets: Vec<GivenSecret>,
     claims: Vec<AttemptId>,
     token_life: Duration,
 }
@@ -86,9 +90,11 @@ impl World {
         let (nats, background) = (TestServer::start().await, Shutdown::new());
         let bus = nats.bus("scheduler").await;
         let folder = tempfile::tempdir().unwrap();
+        let memory = tempfile::tempdir_in("/dev/shm").unwrap();
         let storage = Gateway::start(([127, 0, 0, 1], 0).into(), &folder.path().join("objects")).await;
         let token_life = Duration::from_secs(3_600);
-        let scheduler = Scheduler { refused: HashMap::new(), claims: Vec::new(), token_life };
+        let scheduler =
+            Scheduler { refused: HashMap::new(), secrets: Vec::new(), claims: Vec::new(), token_life };
         let scheduler = Arc::new(Mutex::new(scheduler));
         answer_claims(&bus, &background, scheduler.clone());
         let reports = gather_reports(&bus, &background).await;
@@ -97,12 +103,14 @@ impl World {
             nats,
             bus,
             folder,
+            memory,
             kind,
             storage,
             settings: Settings {
                 docker_host: None,
                 disk_limit_bytes: 10 << 30,
                 storage_patience: Duration::from_secs(3_600),
+                secrets_dir: None,
             },
             simulated: Simulated::default(),
             instance,
@@ -116,6 +124,10 @@ impl World {
 
     pub(crate) fn data_dir(&self) -> PathBuf {
         self.folder.path().join("executor")
+    }
+
+    pub(crate) fn secrets_dir(&self) -> PathBuf {
+        self.settings.secrets_dir.clone().unwrap_or_else(|| self.memory.path().join("secrets"))
     }
 
     /// Starts the executor, and waits for its first heartbeat of this start.
@@ -136,6 +148,7 @@ impl World {
                 Kind::Simulated => RuntimeChoice::Simulated,
             },
             heartbeat_ms: 100,
+            secrets_dir: Some(self.secrets_dir()),
             ..Config::default()
         };
         let before = self.heartbeat().await.map(|heartbeat| heartbeat.incarnation);
@@ -177,6 +190,7 @@ impl World {
             inputs: Vec::new(),
             outputs: Vec::new(),
             log_limit_bytes: 1 << 20,
+            secrets: Vec::new(),
         }
     }
 
@@ -211,6 +225,11 @@ impl World {
 
     pub(crate) fn refuse(&self, attempt: &AttemptId) {
         self.scheduler.lock().unwrap().refused.insert(attempt.clone(), "fenced".to_owned());
+    }
+
+    /// The values that are given to whoever claims with its secrets from now on.
+    pub(crate) fn give_secrets(&self, secrets: Vec<GivenSecret>) {
+        self.scheduler.lock().unwrap().secrets = secrets;
     }
 
     /// How long tokens of claims that are answered from now on are good for.
@@ -353,10 +372,11 @@ fn answer_claims(bus: &Bus, background: &Shutdown, scheduler: Arc<Mutex<Schedule
     let project = "lab".parse().unwrap();
     background.spawn("claims", async move {
         let answer = move |claim: Claim| {
-            let (refused, life) = {
+            let (refused, secrets, life) = {
                 let mut scheduler = scheduler.lock().unwrap();
                 scheduler.claims.push(claim.attempt.clone());
-                (scheduler.refused.get(&claim.attempt).cloned(), scheduler.token_life)
+                let secrets = if claim.secrets { scheduler.secrets.clone() } else { Vec::new() };
+                (scheduler.refused.get(&claim.attempt).cloned(), secrets, scheduler.token_life)
             };
             let ends = SystemTime::now() + life;
             let claims = StorageClaims {
@@ -367,7 +387,8 @@ fn answer_claims(bus: &Bus, background: &Shutdown, scheduler: Arc<Mutex<Schedule
                 delete: false,
             };
             let storage_token = mint(&key, &claims).unwrap();
-            let granted = ClaimAnswer::Granted { storage_token, storage_token_ms: life.as_millis() as u64 };
+            let storage_token_ms = life.as_millis() as u64;
+            let granted = ClaimAnswer::Granted { storage_token, storage_token_ms, secrets };
             let answer = refused.map_or(granted, |reason| ClaimAnswer::Refused { reason });
             async move { Ok(answer) }
         };

@@ -16,6 +16,7 @@ use crate::runtime::{ContainerPlan, Owner, RuntimeError};
 const DEFAULT_UID: u32 = 65_532;
 const DEFAULT_PIDS: u32 = 512;
 const WORKSPACE: &str = "/workspace";
+const SECRETS: &str = "/run/secrets";
 const MIB: u64 = 1 << 20;
 // Docker refuses less.
 const MEMORY_MIN: u64 = 6 * MIB;
@@ -117,7 +118,8 @@ fn mounts(plan: &ContainerPlan) -> Vec<Mount> {
         let target = format!("/inputs/{}", input.name);
         bind(&plan.inputs.join(&input.name), target, true)
     });
-    std::iter::once(bind(&plan.workspace, WORKSPACE.to_owned(), false)).chain(inputs).collect()
+    let secrets = plan.secrets.files.iter().map(|(folder, _)| bind(folder, SECRETS.to_owned(), true));
+    std::iter::once(bind(&plan.workspace, WORKSPACE.to_owned(), false)).chain(inputs).chain(secrets).collect()
 }
 
 fn bind(source: &Path, target: String, read_only: bool) -> Mount {
@@ -190,6 +192,10 @@ fn environment(plan: &ContainerPlan) -> Result<Vec<String>, RuntimeError> {
         values.insert(input_variable(&input.name), format!("/inputs/{}", input.name));
     }
     values.extend(spec.env.iter().map(|(name, value)| (name.clone(), value.clone())));
+    values.extend(plan.secrets.env.iter().map(|(name, value)| (name.clone(), value.reveal().to_owned())));
+    for name in plan.secrets.files.iter().flat_map(|(_, names)| names) {
+        values.insert(format!("{name}_FILE"), format!("{SECRETS}/{name}"));
+    }
     for (name, value) in &values {
         if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
             let detail = format!("'{}' cannot be an environment variable", name.escape_debug());

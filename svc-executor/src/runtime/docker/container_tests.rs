@@ -1,5 +1,5 @@
 use super::*;
-use emboflow_model::runtime_spec::{StageIn, Stop, Timeouts};
+use emboflow_model::runtime_spec::{SecretForm, StageIn, Stop, Timeouts};
 use emboflow_model::{Resources, RunId};
 use serde_json::Value;
 
@@ -22,6 +22,7 @@ fn spec() -> RuntimeSpec {
         inputs: vec![StageIn { name: "raw-data".into(), sources: Vec::new() }],
         outputs: Vec::new(),
         log_limit_bytes: 10 * MIB,
+        secrets: Vec::new(),
     }
 }
 
@@ -35,6 +36,7 @@ fn plan(spec: RuntimeSpec) -> ContainerPlan {
         spec,
         workspace: "/data/attempts/a/workspace".into(),
         inputs: "/data/attempts/a/inputs".into(),
+        secrets: Default::default(),
     }
 }
 
@@ -246,4 +248,29 @@ fn a_user_by_name_and_a_working_directory_of_the_kernel_are_refused() {
         assert!(matches!(refused, Err(RuntimeError::BadSpec { .. })), "{dir}");
     }
     assert_eq!(emitted(RuntimeSpec { workdir: Some("/app".into()), ..spec() })["WorkingDir"], "/app");
+}
+
+#[test]
+fn a_secret_in_a_file_is_in_nothing_that_the_engine_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let secrets = crate::secrets::SecretsDir::new(folder.path().to_owned());
+    let given = |form| emboflow_protocol::call::GivenSecret {
+        variable: "TOKEN".into(),
+        form,
+        value: emboflow_protocol::SecretValue::new("canary-4711"),
+    };
+    let mut plan = plan(spec());
+    plan.secrets = secrets.on_any_disk().keep(&plan.attempt, &[given(SecretForm::File)]).unwrap();
+    let body = serde_json::to_value(create_body(&plan, &owner(), 2_000).unwrap()).unwrap();
+    assert!(!body.to_string().contains("canary"), "{body}");
+    let env = body["Env"].as_array().unwrap();
+    assert!(env.contains(&"TOKEN_FILE=/run/secrets/TOKEN".into()), "{env:?}");
+    let mounts = body["HostConfig"]["Mounts"].as_array().unwrap();
+    let mount = mounts.iter().find(|mount| mount["Target"] == "/run/secrets").unwrap();
+    assert_eq!(mount["ReadOnly"], true);
+
+    plan.secrets = secrets.on_any_disk().keep(&plan.attempt, &[given(SecretForm::Env)]).unwrap();
+    let body = serde_json::to_value(create_body(&plan, &owner(), 2_000).unwrap()).unwrap();
+    assert!(body["Env"].as_array().unwrap().contains(&"TOKEN=canary-4711".into()));
+    assert!(!format!("{plan:?}").contains("canary"), "a plan may be logged");
 }

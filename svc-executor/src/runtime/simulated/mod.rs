@@ -98,6 +98,7 @@ impl SimulatedRuntime {
             return Ok(());
         }
         container.say(&container.script.head);
+        container.say_secrets();
         if container.script.duration.is_zero() {
             container.say_lines(0..container.script.lines);
             container.finish();
@@ -136,6 +137,19 @@ impl Container {
     fn say(&self, bytes: &[u8]) {
         if !bytes.is_empty() {
             self.life.send_modify(|life| life.log.extend_from_slice(bytes));
+        }
+    }
+
+    fn say_secrets(&self) {
+        for name in &self.script.says {
+            let secrets = &self.plan.secrets;
+            let in_file = || {
+                let (folder, _) = secrets.files.as_ref()?;
+                std::fs::read_to_string(folder.join(name)).ok()
+            };
+            let variable = secrets.env.iter().find(|(variable, _)| variable == name);
+            let value = variable.map(|(_, value)| value.reveal().to_owned()).or_else(in_file);
+            self.say(format!("{}\n", value.unwrap_or_else(|| format!("no secret {name}"))).as_bytes());
         }
     }
 

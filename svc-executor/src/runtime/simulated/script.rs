@@ -9,7 +9,7 @@ pub const VARIABLE: &str = "SIMULATE";
 
 /// What a simulated container does. Words: `ms=200` (how long it runs), `pull=200` (ms its image is pulled), `exit=3`, `line=text`, `lines=100` (numbered,
 /// spread over its time), `bytes=1000000` (one long line), `noise=4096` (bytes of all values), `write=path:text` (a
-/// file in the workspace), `ignore_term`, `oom`, `bad_command`.
+/// file in the workspace), `ignore_term`, `oom`, `bad_command`, `say=TOKEN` (the value of a secret as a line).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Script {
     pub(super) pull: Duration,
@@ -17,6 +17,7 @@ pub struct Script {
     pub(super) exit: i64,
     pub(super) head: Vec<u8>,
     pub(super) lines: u64,
+    pub(super) says: Vec<String>,
     pub(super) writes: Vec<(String, String)>,
     pub(super) ignores_term: bool,
     pub(super) oom: bool,
@@ -41,6 +42,7 @@ impl Script {
             "ms" => self.duration = Duration::from_millis(number()?),
             "exit" => self.exit = i64::try_from(number()?).unwrap_or(255),
             "line" => self.head.extend_from_slice(format!("{value}\n").as_bytes()),
+            "say" => self.says.push(value.to_owned()),
             "lines" => self.lines = number()?,
             "bytes" => {
                 self.head.extend(std::iter::repeat_n(b'x', usize::try_from(number()?).unwrap_or(0)));
