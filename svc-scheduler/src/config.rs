@@ -2,8 +2,9 @@
 
 use std::net::SocketAddr;
 
-use emboflow_service::Secret;
-use serde::Deserialize;
+use emboflow_service::{Keys, Secret, telemetry};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::planner::Policy;
 
@@ -11,7 +12,7 @@ use crate::planner::Policy;
 pub const STORAGE_TOKEN_MS: u64 = 60 * 60 * 1_000;
 
 /// The scheduler's configuration.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// How to reach NATS.
@@ -26,6 +27,9 @@ pub struct Config {
     /// Default one hour.
     #[serde(default = "default_token_ms")]
     pub storage_token_ms: u64,
+    /// The keys that open the secrets of projects; the API has the same. Without them no task gets a secret.
+    #[serde(default)]
+    pub secrets: Option<Keys>,
     /// Where `/health`, `/ready` and `/metrics` are served; port 0 picks a free one. Default `127.0.0.1:4083`.
     #[serde(default = "default_listen")]
     pub listen: SocketAddr,
@@ -35,13 +39,16 @@ pub struct Config {
     /// How long what is over is kept.
     #[serde(default)]
     pub retention: Retention,
+    /// Where traces go; nowhere by default.
+    #[serde(default)]
+    pub telemetry: telemetry::Config,
     /// For tests: die at the N-th visit of a place, as `before-commit:3`.
     #[serde(default)]
     pub fail_at: Option<String>,
 }
 
 /// How long what is over is kept.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Retention {
     /// Days that a run is kept after its end, with its logs and artifacts; none = for ever (default). A run is kept as

@@ -13,6 +13,7 @@ use emboflow_model::{LogEntry, ProjectName, Rejection, RunId, Timestamp};
 use emboflow_protocol::call::{Claim, ClaimAnswer};
 use emboflow_protocol::event::Event;
 use emboflow_protocol::message::Message;
+use emboflow_protocol::notice::Notice;
 use emboflow_protocol::request::Verb;
 use emboflow_protocol::stream::EVENTS;
 use emboflow_records::{RequestOutcome, RequestRecord, SharedRecords};
@@ -82,6 +83,7 @@ impl World {
             executor: "one".parse().unwrap(),
             attempt: format!("{}.a.1", RunId::from_bits(7)).parse().unwrap(),
             fence: 1,
+            secrets: false,
         };
         self.bus.call(&claim, Duration::from_secs(5)).await
     }
@@ -180,5 +182,35 @@ async fn an_emptied_nats_is_told_again_what_each_open_run_is() {
         "an event that is told again has its old id"
     );
     assert_eq!(event.subject().as_str(), format!("emboflow.event.lab.{run}"));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_quota_binds_as_soon_as_the_project_has_it_and_its_refusals_are_kept() {
+    let world = World::start().await;
+    world.ask(Verb::Submit, "before", json!({ "source": WORKFLOW })).await;
+    assert!(matches!(world.outcome("before").await, RequestOutcome::Accepted(_)));
+    let document = json!({ "name": "lab", "quotas": { "open_runs": 1 }, "created_at": 1 });
+    world.records.keep("project", "", "lab", None, document.to_string()).await.unwrap().unwrap();
+    let notice = Notice::new("project", "", "lab");
+    let mut number = 0;
+    let errors = loop {
+        // Lossy: it is said again until it was heard.
+        world.bus.publish_live(&notice).await;
+        number += 1;
+        assert!(number < 300, "the quota never binds");
+        let key = format!("after-{number}");
+        world.ask(Verb::Submit, &key, json!({ "source": WORKFLOW })).await;
+        if let RequestOutcome::Rejected(errors) = world.outcome(&key).await {
+            break errors;
+        }
+    };
+    assert_eq!(errors[0]["code"], "quota.open_runs");
+    assert!(errors[0]["message"].as_str().unwrap().contains("its quota is 1"), "{errors:?}");
+    let last = format!("after-{number}");
+    world.ask(Verb::Submit, &last, json!({ "source": WORKFLOW })).await;
+    world.ask(Verb::Submit, "later", json!({ "source": WORKFLOW })).await;
+    assert!(matches!(world.outcome("later").await, RequestOutcome::Rejected(_)));
+    assert_eq!(world.outcome(&last).await, RequestOutcome::Rejected(errors), "the same key, the same answer");
     world.end().await;
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use emboflow_model::object_key;
+use emboflow_model::runtime_spec::SecretUse;
+use emboflow_model::{ProjectName, object_key};
 use emboflow_protocol::call::{Claim, ClaimAnswer, Explain, Explanation};
 use emboflow_protocol::storage_token::{StorageClaims, TokenError, TokenKey, mint};
 
@@ -13,6 +14,19 @@ use crate::planner::Planner;
 const PREFIXES_MAX: usize = 32;
 const ATTEMPTS: &str = "/attempts/";
 
+/// What the planner's memory says to a claim.
+pub(super) enum Answered {
+    /// Granted, with the secrets still to be opened.
+    Granted {
+        answer: ClaimAnswer,
+        project: ProjectName,
+        secrets: Vec<SecretUse>,
+    },
+    Refused {
+        reason: String,
+    },
+}
+
 /// Grants or refuses a claim. A repeated one is granted as the first was, as long as the attempt is open: that is how an
 /// executor renews its token, which is good for `life`. Errors: there is no token; the attempt is not refused for that.
 pub(super) fn answer_claim(
@@ -20,10 +34,10 @@ pub(super) fn answer_claim(
     key: &TokenKey,
     life: Duration,
     claim: &Claim,
-) -> Result<ClaimAnswer, TokenError> {
+) -> Result<Answered, TokenError> {
     let grant = match planner.claim(claim) {
         Ok(grant) => grant,
-        Err(reason) => return Ok(ClaimAnswer::Refused { reason }),
+        Err(reason) => return Ok(Answered::Refused { reason }),
     };
     let expires = SystemTime::now() + life;
     let claims = StorageClaims {
@@ -34,7 +48,13 @@ pub(super) fn answer_claim(
         delete: false,
     };
     let storage_token = mint(key, &claims)?;
-    Ok(ClaimAnswer::Granted { storage_token, storage_token_ms: life.as_millis() as u64 })
+    let answer = ClaimAnswer::Granted {
+        storage_token,
+        storage_token_ms: life.as_millis() as u64,
+        secrets: Vec::new(),
+    };
+    let secrets = if claim.secrets { grant.secrets } else { Vec::new() };
+    Ok(Answered::Granted { answer, project: grant.project, secrets })
 }
 
 /// What a token lets its holder read: the declared inputs, as long as they fit into a token. A task that gathers the
@@ -58,7 +78,7 @@ pub(super) fn explain(planner: &Planner, question: &Explain, now: emboflow_model
 #[cfg(test)]
 mod tests {
     use super::*;
-    use emboflow_model::{AttemptId, ProjectName, RunId, TaskKey};
+    use emboflow_model::{AttemptId, RunId, TaskKey};
 
     fn prefixes(count: u32) -> Vec<String> {
         let project = ProjectName::new("lab").unwrap();

@@ -13,6 +13,8 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::planner::Input;
+
 /// Messages taken from a stream at once at most.
 const BATCH: usize = 256;
 /// A heartbeat that NATS has kept for longer says nothing of its executor.
@@ -36,6 +38,8 @@ pub(super) enum Signal {
     Removed(Vec<RunId>),
     /// What an executor was to be told can never be sent: this is how its attempt ends.
     Refused(Box<(ExecutorId, Report)>),
+    /// Something for the planner that nobody waits for.
+    Input(Box<Input>),
     /// NATS has forgotten the events.
     Emptied,
     /// It is time to count what waits.

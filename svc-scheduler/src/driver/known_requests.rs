@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use emboflow_model::{LogEntry, ProjectName, RunId, run};
 use emboflow_protocol::FieldError;
+use emboflow_records::RequestOutcome;
 
 /// What a key was used for.
 #[derive(Clone, Debug)]
@@ -42,8 +43,11 @@ impl KnownRequests {
                 LogEntry::Transition(transition) => run::accepted(transition)
                     .map(|accepted| (transition.project.clone(), accepted.key.clone())),
             };
-            if let Some((_, seq)) = place.and_then(|place| self.0.get_mut(&place)) {
-                *seq = entry.seq();
+            let Some((known, seq)) = place.and_then(|place| self.0.get_mut(&place)) else { continue };
+            *seq = entry.seq();
+            // The planner may refuse what could be read.
+            if let LogEntry::Rejection(rejection) = entry {
+                known.outcome = RequestOutcome::Rejected(rejection.errors.clone()).into();
             }
         }
     }

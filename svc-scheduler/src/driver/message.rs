@@ -10,6 +10,7 @@ use emboflow_protocol::request::{
     Verb, bad_idempotency_key, body_sha256, is_idempotency_key, is_reply_subject, parse_request_subject,
 };
 use emboflow_protocol::stream::MAX_REQUEST_BYTES;
+use emboflow_protocol::trace::Caller;
 use emboflow_protocol::{ErrorCode, FieldError};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
@@ -25,6 +26,8 @@ pub(super) struct Request {
     pub(super) body: Bytes,
     pub(super) body_sha256: String,
     pub(super) trace_id: String,
+    /// The span that asks; zero where the caller names none.
+    pub(super) caller_span: u64,
     /// What is wrong with it whatever its body says.
     pub(super) refusal: Refusal,
 }
@@ -110,6 +113,7 @@ fn one(project: ProjectName, verb: Verb, delivery: &Delivery, mut refusal: Refus
         body: delivery.payload.clone(),
         body_sha256: body_sha256(&delivery.payload),
         trace_id: trace_id(delivery.traceparent()),
+        caller_span: caller_span(delivery.traceparent()),
         refusal,
     }
 }
@@ -137,13 +141,15 @@ fn batch(project: &ProjectName, delivery: &Delivery, refusal: &Refusal) -> Asked
                 format!("nats-{}-{}-{index}", delivery.published_at.0, delivery.sequence)
             };
             let body = Bytes::from(Box::<str>::from(body).into_boxed_bytes());
+            let traceparent = traceparent.as_deref().or(delivery.traceparent());
             Request {
                 project: project.clone(),
                 verb: Verb::Submit,
                 key,
                 body_sha256: body_sha256(&body),
                 body,
-                trace_id: trace_id(traceparent.as_deref().or(delivery.traceparent())),
+                trace_id: trace_id(traceparent),
+                caller_span: caller_span(traceparent),
                 refusal,
             }
         });
@@ -156,6 +162,10 @@ fn unreadable(code: ErrorCode, why: String) -> Asked {
 
 fn trace_id(traceparent: Option<&str>) -> String {
     traceparent.and_then(trace_id_of).unwrap_or_else(|| Uuid::new_v4().simple().to_string())
+}
+
+fn caller_span(traceparent: Option<&str>) -> u64 {
+    traceparent.and_then(Caller::parse).map_or(0, |caller| caller.span)
 }
 
 fn bad_key() -> FieldError {

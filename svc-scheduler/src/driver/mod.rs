@@ -13,12 +13,15 @@ mod liveness;
 mod message;
 mod outbox;
 mod project;
+mod quotas;
 mod recovery;
 mod requests;
 mod retention;
 #[cfg(test)]
 mod tests;
 mod tick;
+mod trace;
+mod vault;
 mod workflows;
 
 use std::sync::Arc;
@@ -28,14 +31,16 @@ use anyhow::Context;
 use emboflow_bus::Bus;
 use emboflow_protocol::storage_token::TokenKey;
 use emboflow_records::SharedRecords;
-use emboflow_service::{Health, Shutdown};
+use emboflow_service::{Health, Shutdown, Tracer, telemetry};
 
 use crate::config::Config;
+use crate::measure;
 
 pub use fail_point::fail_points;
 
 use fail_point::FailPoints;
 use liveness::Liveness;
+use vault::Vault;
 
 /// The one shard there is today.
 const SHARD: u32 = 0;
@@ -52,6 +57,8 @@ pub(crate) struct Surroundings {
     pub(crate) records: SharedRecords,
     pub(crate) bus: Bus,
     pub(crate) storage_key: TokenKey,
+    pub(crate) vault: Vault,
+    pub(crate) tracer: Tracer,
     fail_points: Arc<FailPoints>,
     liveness: Liveness,
 }
@@ -68,8 +75,12 @@ pub(crate) fn start(
     config.retention.check()?;
     let fail_points = Arc::new(FailPoints::parse(config.fail_at.as_deref())?);
     let storage_key = TokenKey::new(config.storage_key.reveal().as_bytes()).context("reading storage_key")?;
+    let vault = Vault::new(config.secrets.as_ref())?;
     let liveness = Liveness::new();
-    let surroundings = Arc::new(Surroundings { config, records, bus, storage_key, fail_points, liveness });
+    let tracer = Tracer::start(&config.telemetry, "scheduler", telemetry::instance(), shutdown)?;
+    measure::announce();
+    let surroundings =
+        Arc::new(Surroundings { config, records, bus, storage_key, vault, tracer, fail_points, liveness });
     let checked = surroundings.clone();
     health.check("driver", CHECK_TIMEOUT, move || std::future::ready(checked.liveness.check()));
     let stop = shutdown.token();

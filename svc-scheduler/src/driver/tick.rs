@@ -7,9 +7,10 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use emboflow_bus::Delivery;
-use emboflow_model::{LogEntry, RunId, RunSummary};
+use emboflow_model::runtime_spec::SecretUse;
+use emboflow_model::{LogEntry, ProjectName, RunId, RunSummary};
 use emboflow_protocol::batch::BatchAnswer;
 use emboflow_protocol::call::{Claim, ClaimAnswer, ForgetAnswer};
 use emboflow_protocol::event::Event;
@@ -20,6 +21,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::calls::Answered;
 use super::clock::Clock;
 use super::fail_point::FailPoint;
 use super::feeds::{self, Signal};
@@ -29,7 +31,7 @@ use super::outbox::{self, Outbox, Parcel, Told};
 use super::project::{self, Changed};
 use super::requests::{Reader, Reply, Settled};
 use super::workflows::Workflows;
-use super::{SHARD, Surroundings, WAITING_SIGNALS, calls, commit, recovery, retention};
+use super::{SHARD, Surroundings, WAITING_SIGNALS, calls, commit, quotas, recovery, retention, trace, vault};
 use crate::measure;
 use crate::planner::{Decisions, Effect, Input, Planner};
 
@@ -92,7 +94,9 @@ pub(super) async fn live(surroundings: Arc<Surroundings>, stop: CancellationToke
         told,
     };
     tasks.spawn(outbox.send_parcels(sent));
+    let quotas = quotas::read(&*records).await.context("reading the quotas of projects")?;
     feeds::open(bus, &liveness.pulse, signals.clone(), stop.clone(), &tasks).await?;
+    tasks.spawn(quotas::follow(records.clone(), bus.clone(), signals.clone(), stop.clone()));
     tasks.spawn(retention::keep(surroundings.clone(), signals, written.clone(), stop.clone()));
     let mut driver = Driver {
         surroundings,
@@ -106,6 +110,7 @@ pub(super) async fn live(surroundings: Arc<Surroundings>, stop: CancellationToke
         written,
     };
     driver.hand_over(recovered.parcel);
+    driver.decide(Batch { inputs: vec![quotas], ..Batch::default() }).await?;
     let ended = driver.tick_until(&stop, &mut inbox).await;
     stop.cancel();
     // What was committed is still told and written before the process goes.
@@ -157,9 +162,7 @@ impl Driver {
             }
             Signal::Heartbeat(beat) => batch.inputs.push(Input::Heartbeat(beat)),
             Signal::Claim(claim, answer) => {
-                let answered = self.answer_claim(&claim).await?;
-                // Nobody waits for it any more when this fails.
-                let _ = answer.send(answered);
+                self.answer_claim(&claim, answer).await?;
             }
             Signal::Explain(question, answer) => {
                 let _ = answer.send(calls::explain(&self.planner, &question, self.clock.now()));
@@ -176,27 +179,57 @@ impl Driver {
                 let (executor, report) = *refused;
                 batch.inputs.push(Input::Report { executor, report });
             }
+            Signal::Input(input) => batch.inputs.push(*input),
             Signal::Emptied => self.tell_open_runs().await,
+            Signal::Measure => measure::waiting(self.planner.waiting(self.clock.now())),
         }
         Ok(())
     }
 
     /// An attempt that this planner does not know may be another scheduler's. Errors: it is, the shard is lost.
-    async fn answer_claim(&self, claim: &Claim) -> anyhow::Result<Result<ClaimAnswer, String>> {
+    async fn answer_claim(
+        &self,
+        claim: &Claim,
+        asker: oneshot::Sender<Result<ClaimAnswer, String>>,
+    ) -> anyhow::Result<()> {
         let Surroundings { config, records, storage_key, .. } = &*self.surroundings;
         let life = Duration::from_millis(config.storage_token_ms);
         let answer = match calls::answer_claim(&self.planner, storage_key, life, claim) {
-            Ok(refused @ ClaimAnswer::Refused { .. }) => refused,
-            granted => return Ok(granted.map_err(|error| error.to_string())),
-        };
-        let decided = self.planner.last_seq();
-        match records.last_seq(SHARD).await {
-            Ok(stored) if stored == decided => Ok(Ok(answer)),
-            Ok(stored) => {
-                bail!("the log ends at {stored} instead of {decided}: this scheduler has lost the shard")
+            Err(error) => Err(error.to_string()),
+            Ok(Answered::Granted { answer, project, secrets }) if !secrets.is_empty() => {
+                self.open_secrets(answer, project, secrets, asker);
+                return Ok(());
             }
-            Err(error) => Ok(Err(format!("the records do not answer: {error}"))),
-        }
+            Ok(Answered::Granted { answer, .. }) => Ok(answer),
+            Ok(Answered::Refused { reason }) => {
+                let decided = self.planner.last_seq();
+                match records.last_seq(SHARD).await {
+                    Ok(stored) if stored == decided => Ok(ClaimAnswer::Refused { reason }),
+                    Ok(stored) => bail!(
+                        "the log ends at {stored} instead of {decided}: this scheduler has lost the shard"
+                    ),
+                    Err(error) => Err(format!("the records do not answer: {error}")),
+                }
+            }
+        };
+        // Nobody waits for it any more when this fails.
+        let _ = asker.send(answer);
+        Ok(())
+    }
+
+    /// Beside the ticks: no decision waits for what one task needs.
+    fn open_secrets(
+        &self,
+        answer: ClaimAnswer,
+        project: ProjectName,
+        secrets: Vec<SecretUse>,
+        asker: oneshot::Sender<Result<ClaimAnswer, String>>,
+    ) {
+        let surroundings = self.surroundings.clone();
+        tokio::spawn(async move {
+            let opened = surroundings.vault.open(&*surroundings.records, &project, &secrets).await;
+            let _ = asker.send(vault::with_secrets(answer, opened));
+        });
     }
 
     /// Says of each open run what it is now: whoever reads the events from their beginning has lost the earlier ones.
@@ -242,8 +275,11 @@ impl Driver {
             }
         };
         for (message, delivery) in messages.into_iter().zip(deliveries) {
+            let asked = trace::Asked::of(&self.surroundings.tracer, &message, &delivery);
+            let taken = batch.inputs.len();
             match reader.read(message, &earlier, &mut batch.inputs).await {
                 Ok(read) => {
+                    asked.tell(&self.surroundings.tracer, &batch.inputs[taken..], self.clock.now());
                     batch.replies.extend(read.reply);
                     match read.unreadable {
                         None => batch.settle.push(delivery),
@@ -267,12 +303,14 @@ impl Driver {
         timing.observe_duration();
         self.commit(&decisions.entries).await?;
         measure::observe(&decisions.runs, &decisions.tasks, now);
+        measure::observe_begun(&decisions.entries, &decisions.tasks, now);
+        trace::tell(&self.surroundings.tracer, &decisions.runs, &decisions.tasks, now);
         self.known.place(&decisions.entries);
         self.known.forget_through(*self.written.borrow());
         measure::OPEN_RUNS.set(self.planner.open_runs() as i64);
         measure::QUEUED_TASKS.set(self.planner.queued_tasks() as i64);
         let replies = self.answers(replies, &decisions);
-        let Decisions { entries, effects, unlogged, runs, tasks, forgotten } = decisions;
+        let Decisions { entries, effects, unlogged, runs, tasks, forgotten, refused: _ } = decisions;
         let through_seq = self.planner.last_seq();
         if !entries.is_empty() {
             let requests = entries.iter().filter_map(RequestRecord::of).collect();
@@ -310,12 +348,19 @@ impl Driver {
 
     fn answers(&self, replies: Vec<(String, Reply)>, decisions: &Decisions) -> Vec<(String, Told)> {
         let changed: HashMap<RunId, &RunSummary> = decisions.runs.iter().map(|run| (run.id, run)).collect();
-        let answer = |settled| match settled {
+        let accepted = |settled| match settled {
             Settled::Now(answer) => answer,
             Settled::Run(run_id) => {
                 let run = changed.get(&run_id).map(|run| Box::new((*run).clone()));
                 Answer::Accepted { run_id, repeated: false, run }
             }
+        };
+        // Also where the same request came twice in one tick.
+        let answer = |settled| match accepted(settled) {
+            Answer::Accepted { run_id, .. } if decisions.refused.contains_key(&run_id) => {
+                Answer::Rejected { errors: decisions.refused[&run_id].clone() }
+            }
+            answer => answer,
         };
         let told = |reply| match reply {
             Reply::One(settled) => Told::One(answer(settled)),

@@ -85,6 +85,7 @@ pub(super) fn runtime_spec(run: &Run, task: RenderedTask) -> RuntimeSpec {
         timeouts: task.timeouts,
         stop: task.stop,
         outputs: task.stage_out,
+        secrets: task.secrets,
         log_limit_bytes: task.log_limit_bytes.unwrap_or(DEFAULT_LOG_LIMIT_BYTES),
     }
 }

@@ -1,13 +1,16 @@
 //! What the planner decides on.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use emboflow_model::executor::Heartbeat;
 use emboflow_model::transition::Accepted;
 use emboflow_model::workflow::Workflow;
-use emboflow_model::{ExecutorId, ProjectName, Reason, Run, RunId, TaskKey};
+use emboflow_model::{ExecutorId, ProjectName, Reason, Run, RunId, TaskKey, Timestamp};
 use emboflow_protocol::FieldError;
 use emboflow_protocol::report::Report;
+
+use super::quota::ProjectQuotas;
 
 /// One thing that happened. The driver has read and checked it; nothing here can fail to parse.
 pub(crate) enum Input {
@@ -25,6 +28,8 @@ pub(crate) enum Input {
     Heartbeat(Box<Heartbeat>),
     /// An operator says that an executor will never come back.
     Forget(ExecutorId),
+    /// What projects may use from now on, and when the newest runs of those with a limited rate were accepted.
+    Quotas { quotas: ProjectQuotas, history: HashMap<ProjectName, Vec<Timestamp>> },
 }
 
 /// A run to be made: the id and the trace are made at the edge.

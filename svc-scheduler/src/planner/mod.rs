@@ -8,12 +8,14 @@ mod backoff;
 mod cancel;
 mod dispatch;
 mod effect;
+mod epoch;
 mod executors;
 mod forget;
 mod input;
 mod open_run;
 mod placement;
 mod policy;
+mod quota;
 mod ready;
 mod recover;
 mod report;
@@ -30,6 +32,7 @@ mod tests;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use emboflow_model::runtime_spec::SecretUse;
 use emboflow_model::state::AttemptState;
 use emboflow_model::{AttemptId, ExecutorId, ProjectName, RunId, Task, Timestamp};
 use emboflow_protocol::call::{Claim, TaskWait};
@@ -38,11 +41,14 @@ pub(crate) use dispatch::planned_specs;
 pub(crate) use effect::{Effect, EffectKind, effects_of};
 pub(crate) use input::{Input, RunCommand, Submission};
 pub(crate) use open_run::OpenRun;
+pub(crate) use placement::WaitKind;
 pub use policy::Policy;
+pub(crate) use quota::ProjectQuotas;
 pub(crate) use recover::ended_badly;
 pub(crate) use step::Decisions;
 
 use executors::KnownExecutor;
+use quota::QuotaBook;
 use ready::{ReadyQueue, Shape};
 use step::Step;
 use timers::Timers;
@@ -60,12 +66,16 @@ pub(crate) struct Planner {
     last_step: Timestamp,
     /// Finished runs that are being removed.
     removing: HashSet<RunId>,
+    quotas: QuotaBook,
+    /// Attempts from before a restore, until the first step ends them.
+    left_behind: Vec<AttemptId>,
 }
 
 /// What a granted claim may reach.
 pub(crate) struct Grant {
     pub(crate) project: ProjectName,
     pub(crate) read_prefixes: Vec<String>,
+    pub(crate) secrets: Vec<SecretUse>,
 }
 
 impl Planner {
@@ -81,12 +91,20 @@ impl Planner {
             timers: Timers::default(),
             last_step: Timestamp(0),
             removing: HashSet::new(),
+            quotas: QuotaBook::default(),
+            left_behind: Vec::new(),
         }
     }
 
     /// Takes a run back that was open when the log ended.
     pub(crate) fn restore(&mut self, run: OpenRun, now: Timestamp) {
         let id = run.id();
+        let left_behind = epoch::left_behind(&run, self.seq);
+        if !left_behind.is_empty() {
+            self.left_behind.extend(left_behind);
+            // They are ended at once, whoever is heard of first.
+            self.timers.set(now, timers::Timer::Place);
+        }
         self.runs.insert(id, run);
         let mut step = Step::begin(self, now);
         step.resume_run(id);
@@ -96,6 +114,7 @@ impl Planner {
     pub(crate) fn step(&mut self, inputs: Vec<Input>, now: Timestamp) -> Decisions {
         self.excuse_own_absence(now);
         let mut step = Step::begin(self, now);
+        step.lose_what_was_left_behind();
         for input in inputs {
             step.take(input);
         }
@@ -142,7 +161,11 @@ impl Planner {
         if attempt.stopping.is_some() && attempt.state == AttemptState::Dispatched {
             return Err("the attempt is to be stopped".to_owned());
         }
-        Ok(Grant { project: open.run.summary.project.clone(), read_prefixes: open.input_prefixes(task) })
+        Ok(Grant {
+            project: open.run.summary.project.clone(),
+            read_prefixes: open.input_prefixes(task),
+            secrets: open.workflow.secrets(task.name.as_str()),
+        })
     }
 
     /// Why the waiting tasks of a run wait, now; 1,000 entries at most.
@@ -164,6 +187,13 @@ impl Planner {
     }
 
     fn explain_shape(&self, shape: &Shape, now: Timestamp) -> String {
-        placement::explain(shape, &self.executors, now, self.policy.suspect_after_ms)
+        placement::explain(shape, &self.executors, now, self.policy.suspect_after_ms).1
+    }
+
+    /// How many ready tasks wait for what.
+    pub(crate) fn waiting(&self, now: Timestamp) -> impl Iterator<Item = (WaitKind, usize)> {
+        self.ready.lengths().map(move |(shape, tasks)| {
+            (placement::explain(shape, &self.executors, now, self.policy.suspect_after_ms).0, tasks)
+        })
     }
 }

@@ -1,7 +1,7 @@
 //! The scheduler's rules that an operator can set.
 
 /// Rules for retries and silence. Times in milliseconds.
-#[derive(Clone, Debug, serde::Deserialize)]
+#[derive(Clone, Debug, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Policy {
     /// An executor that has been silent for this long is not given work (default 15 s).

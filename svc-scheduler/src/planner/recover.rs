@@ -15,7 +15,7 @@ impl Step<'_> {
     pub(super) fn recover(&mut self, old: &Run, tasks: &[TaskKey], submission: Submission) {
         let run = submission.run;
         let old_id = old.summary.id;
-        if !self.open(submission) {
+        if !self.has_room(&submission) || !self.open(submission) {
             return;
         }
         for kept in kept_tasks(old, tasks) {

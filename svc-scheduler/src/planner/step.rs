@@ -4,9 +4,10 @@ use std::collections::{HashMap, VecDeque};
 
 use emboflow_model::transition::Change;
 use emboflow_model::{
-    AttemptId, ExecutorId, LogEntry, Rejection, RunId, RunSummary, RuntimeSpec, Task, TaskKey, Timestamp,
-    Transition,
+    AttemptId, ExecutorId, LogEntry, ProjectName, Rejection, RunId, RunSummary, RuntimeSpec, Task, TaskKey,
+    Timestamp, Transition, epoch,
 };
+use emboflow_protocol::FieldError;
 use emboflow_protocol::call::ForgetAnswer;
 use indexmap::{IndexMap, IndexSet};
 
@@ -14,6 +15,7 @@ use super::Planner;
 use super::effect::{Effect, effects_of};
 use super::executors;
 use super::input::Input;
+use super::quota::Use;
 use super::timers::Timer;
 
 /// What a step decided.
@@ -31,6 +33,8 @@ pub(crate) struct Decisions {
     pub(crate) tasks: Vec<Task>,
     /// What became of the executors that were to be forgotten, in the order of the inputs.
     pub(crate) forgotten: Vec<(ExecutorId, ForgetAnswer)>,
+    /// The runs that were to be made and are not, and why.
+    pub(crate) refused: HashMap<RunId, Vec<FieldError>>,
 }
 
 /// A step that is being taken.
@@ -46,6 +50,9 @@ pub(super) struct Step<'p> {
     pub(super) newly_queued: Vec<(RunId, TaskKey)>,
     pub(super) rejections: Vec<Rejection>,
     pub(super) forgotten: Vec<(ExecutorId, ForgetAnswer)>,
+    pub(super) refused: HashMap<RunId, Vec<FieldError>>,
+    /// What projects with a quota use.
+    pub(super) used: HashMap<ProjectName, Use>,
     /// What the attempts opened in this step are to do; evaluated once.
     pub(super) specs: HashMap<AttemptId, RuntimeSpec>,
     changes: IndexMap<RunId, Vec<Change>>,
@@ -63,6 +70,8 @@ impl<'p> Step<'p> {
             newly_queued: Vec::new(),
             rejections: Vec::new(),
             forgotten: Vec::new(),
+            refused: HashMap::new(),
+            used: HashMap::new(),
             specs: HashMap::new(),
             changes: IndexMap::new(),
             fences: 0,
@@ -81,6 +90,7 @@ impl<'p> Step<'p> {
             Input::Report { executor, report } => self.report(&executor, report),
             Input::Heartbeat(beat) => self.hear(*beat),
             Input::Forget(executor) => self.forget_executor(executor),
+            Input::Quotas { quotas, history } => self.planner.quotas.replace(quotas, history),
         }
         self.settle();
     }
@@ -108,7 +118,7 @@ impl<'p> Step<'p> {
     /// A fence greater than every one before: the log's place leads, and the log only grows.
     pub(super) fn next_fence(&mut self) -> u64 {
         self.fences += 1;
-        ((self.planner.seq + 1) << 20) + self.fences
+        ((self.planner.seq + 1) << epoch::FENCE_BITS) + self.fences
     }
 
     /// Seals what was decided into log entries, and lets go of the runs that are over.
@@ -117,6 +127,7 @@ impl<'p> Step<'p> {
         let mut decisions = Decisions {
             unlogged: std::mem::take(&mut self.effects),
             forgotten: std::mem::take(&mut self.forgotten),
+            refused: std::mem::take(&mut self.refused),
             ..Decisions::default()
         };
         for mut rejection in std::mem::take(&mut self.rejections) {

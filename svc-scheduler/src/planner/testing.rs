@@ -24,6 +24,8 @@ pub(super) struct Paper {
     pub(super) now: Timestamp,
     pub(super) commands: Vec<Command>,
     next_run: u128,
+    /// Places of the log come after this one.
+    first_place: u64,
     finished: BTreeMap<RunId, Run>,
 }
 
@@ -35,6 +37,7 @@ impl Paper {
             now: Timestamp(1_000_000),
             commands: Vec::new(),
             next_run: 1,
+            first_place: 0,
             finished: BTreeMap::new(),
         }
     }
@@ -77,12 +80,16 @@ impl Paper {
     }
 
     pub(super) fn take(&mut self, input: Input) -> Decisions {
-        let decisions = self.planner.step(vec![input], self.now);
+        self.take_all(vec![input])
+    }
+
+    pub(super) fn take_all(&mut self, inputs: Vec<Input>) -> Decisions {
+        let decisions = self.planner.step(inputs, self.now);
         self.keep(decisions)
     }
 
     fn keep(&mut self, decisions: Decisions) -> Decisions {
-        for (before, entry) in (self.log.len() as u64..).zip(&decisions.entries) {
+        for (before, entry) in (self.last_place()..).zip(&decisions.entries) {
             assert_eq!(entry.seq(), before + 1, "the log has no gaps");
         }
         self.log.extend(decisions.entries.iter().cloned());
@@ -205,7 +212,32 @@ impl Paper {
 
     /// The planner dies; a new one is built from the log alone.
     pub(super) fn restart(&mut self) {
-        let mut planner = Planner::new(Policy::default(), 0, self.log.len() as u64);
+        self.restart_after(self.last_place());
+    }
+
+    /// Everything is lost; what the log holds comes back from a backup.
+    pub(super) fn restore_from_backup(&mut self) {
+        self.first_place = emboflow_model::epoch::restored_after(self.last_place());
+        self.restart_after(self.first_place);
+    }
+
+    /// The end of the log is not in the backup.
+    pub(super) fn forget_entries_from(&mut self, index: usize) {
+        self.log.truncate(index);
+        self.finished.clear();
+        let runs: std::collections::BTreeSet<RunId> = self.log.iter().filter_map(run_of).collect();
+        for run in runs {
+            let folded = Run::fold(self.history(run)).unwrap().unwrap();
+            self.finished.insert(run, folded);
+        }
+    }
+
+    fn last_place(&self) -> u64 {
+        self.log.last().map_or(0, LogEntry::seq).max(self.first_place)
+    }
+
+    fn restart_after(&mut self, seq: u64) {
+        let mut planner = Planner::new(Policy::default(), 0, seq);
         for run in self.finished.values().filter(|run| !run.summary.state.is_terminal()) {
             let source = self.history(run.summary.id)[0];
             let source = &emboflow_model::run::accepted(source).unwrap().source;
@@ -214,6 +246,13 @@ impl Paper {
         }
         self.planner = planner;
         self.commands.clear();
+    }
+}
+
+fn run_of(entry: &LogEntry) -> Option<RunId> {
+    match entry {
+        LogEntry::Transition(transition) => Some(transition.run),
+        LogEntry::Rejection(_) => None,
     }
 }
 

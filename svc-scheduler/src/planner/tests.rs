@@ -266,7 +266,7 @@ fn a_claim_is_granted_only_for_the_open_attempt_with_its_fence() {
     let mut paper = Paper::with_executor();
     let run = paper.submit(&workflow("  a: {}\n"));
     let (attempt, fence, executor) = paper.open_attempt(run, "a");
-    let claim = Claim { pool: "default".parse().unwrap(), executor, attempt, fence };
+    let claim = Claim { pool: "default".parse().unwrap(), executor, attempt, fence, secrets: false };
     assert!(paper.planner.claim(&claim).is_ok());
     assert!(paper.planner.claim(&claim).is_ok(), "a repeated claim is granted as the first was");
     assert!(paper.planner.claim(&Claim { fence: fence + 1, ..claim.clone() }).is_err());
