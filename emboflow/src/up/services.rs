@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 use emboflow_bus::Bus;
 use emboflow_objects::{Backend, DirectoryBackend};
-use emboflow_service::{Health, Keys, Secret, Shutdown, metrics};
+use emboflow_service::{Health, Keys, Secret, Shutdown, metrics, telemetry};
 use futures::future::{FutureExt, select_all};
 use svc_executor::{DockerChoice, RuntimeChoice};
 
@@ -103,6 +103,7 @@ impl Plan<'_> {
                 finished_runs_days: self.options.keep_runs,
                 ..svc_scheduler::Retention::default()
             },
+            telemetry: self.telemetry(),
             fail_at: None,
         }
     }
@@ -120,6 +121,7 @@ impl Plan<'_> {
             nats: self.bus("emboflow-executor"),
             storage_url,
             runtime,
+            telemetry: self.telemetry(),
             ..svc_executor::Config::default()
         })
     }
@@ -131,20 +133,34 @@ impl Plan<'_> {
             token: Secret::new(self.secrets.api_token.clone()),
             page_code: Some(Secret::new(self.page_code.clone())),
             projects: Vec::new(),
+            public_url: None,
+            trusted_proxies: Vec::new(),
+            audit_days: svc_api::AUDIT_DAYS,
             waiting_bytes: svc_api::WAITING_BYTES,
             storage: svc_api::Storage { url: storage_url, signing_key: self.storage_key() },
             secrets: self.secrets_keys(),
             records: None,
             nats: self.bus("emboflow-api"),
+            watch: self.watch(),
+            telemetry: self.telemetry(),
         }
+    }
+
+    fn telemetry(&self) -> telemetry::Config {
+        telemetry::Config { otlp_endpoint: self.options.otlp_endpoint.clone() }
+    }
+
+    /// All of it lies below one folder, and need not lie on one disk.
+    fn watch(&self) -> svc_api::Watch {
+        let disks = ["records", "nats", "logs"].map(|name| (name.to_owned(), self.data.path().join(name)));
+        svc_api::Watch { disks: disks.into(), ..svc_api::Watch::default() }
     }
 
     fn bus(&self, name: &str) -> emboflow_bus::Config {
         emboflow_bus::Config {
             url: self.nats_url.clone(),
             name: name.to_owned(),
-            user: Some(nats::USER.to_owned()),
-            password: Some(self.secrets.nats_password.clone()),
+            nkey_file: Some(nats::key_file(&self.data.path().join("nats"), name)),
             ..emboflow_bus::Config::default()
         }
     }
