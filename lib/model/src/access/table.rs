@@ -134,6 +134,18 @@ pub const ROUTES: &[Line] = &[
     post("/api/v1/projects/{project}/workflows/validate", InProject(Viewer)),
     get("/api/v1/projects/{project}/workflows/validate", InProject(Viewer)),
     put("/api/v1/projects/{project}/workflows/validate", InProject(Developer)),
+    // Triggers. Who sends to a webhook is known by the signature.
+    get("/api/v1/projects/{project}/triggers", InProject(Viewer)),
+    get("/api/v1/projects/{project}/triggers/{trigger}", InProject(Viewer)),
+    put("/api/v1/projects/{project}/triggers/{trigger}", InProject(Developer)),
+    delete("/api/v1/projects/{project}/triggers/{trigger}", InProject(Developer)),
+    get("/api/v1/projects/{project}/triggers/{trigger}/times", InProject(Viewer)),
+    get("/api/v1/projects/{project}/triggers/{trigger}/history", InProject(Viewer)),
+    post("/api/v1/projects/{project}/triggers/{trigger}/pause", InProject(Developer)),
+    post("/api/v1/projects/{project}/triggers/{trigger}/resume", InProject(Developer)),
+    post("/api/v1/projects/{project}/triggers/{trigger}/fire", InProject(Developer)),
+    post("/api/v1/projects/{project}/triggers/{trigger}/backfill", InProject(Developer)),
+    post("/hooks/{project}/{trigger}", Public),
     // Secrets.
     get("/api/v1/projects/{project}/secrets", InProject(Developer)),
     get("/api/v1/projects/{project}/secrets/{secret}", InProject(Developer)),

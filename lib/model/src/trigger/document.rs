@@ -32,9 +32,6 @@ pub struct TriggerDocument {
     /// Why nothing is started, if somebody paused it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused: Option<Pause>,
-    /// What signs the requests of a webhook, sealed or as it is; never shown.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub secret: Option<String>,
     /// When it was made: what happened before it starts no run.
     pub created_at: Timestamp,
     /// When it was last changed.

@@ -95,7 +95,12 @@ fn location(project: &ProjectName, run: RunId) -> String {
 }
 
 fn pending(project: &ProjectName, key: &str) -> Response {
-    taken(format!("/api/v1/projects/{project}/requests/{}", url_segment(key)))
+    taken(request_address(project, key))
+}
+
+/// Where a request tells what became of it.
+pub(crate) fn request_address(project: &ProjectName, key: &str) -> String {
+    format!("/api/v1/projects/{project}/requests/{}", url_segment(key))
 }
 
 /// Safely taken, not decided yet.

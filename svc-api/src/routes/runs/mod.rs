@@ -13,3 +13,5 @@ pub(crate) mod show;
 pub(crate) mod source;
 mod steer;
 pub(crate) mod submit;
+
+pub(crate) use answer::request_address;

@@ -14,6 +14,7 @@ use crate::extract::{Body, Params};
 use crate::openapi::{self, Doc, IN_PROJECT, WITH_BODY, WRITES};
 use crate::problem::{Failure, Outcome};
 use crate::routes::place::OfWorkflow;
+use crate::triggers::Declared;
 
 /// Keeps the file as the newest version; one that is the newest version already stays what it is.
 pub(crate) async fn apply(
@@ -36,10 +37,19 @@ pub(crate) async fn apply(
     let now_kept = app.records.workflow(&project, &workflow, None).await?.map(view::full);
     let tag = now_kept.map(|kept| view::tag(&kept));
     wanted.check(&format!("workflow '{workflow}'"), tag.as_ref())?;
+    let declared = Declared::of(&app, &project, &checked).await?;
     let description = checked.file.description.clone();
-    let version =
-        WorkflowVersion::to_put(project, workflow, checked.digest, checked.source, description, now());
-    Ok(Json(view::full(app.records.put_workflow(version).await?)))
+    let version = WorkflowVersion::to_put(
+        project.clone(),
+        workflow,
+        checked.digest,
+        checked.source,
+        description,
+        now(),
+    );
+    let kept = app.records.put_workflow(version).await?;
+    declared.apply(&app, &project).await?;
+    Ok(Json(view::full(kept)))
 }
 
 /// Its documentation.
@@ -48,7 +58,12 @@ pub(crate) fn document(operation: TransformOperation<'_>) -> TransformOperation<
         id: "applyWorkflow",
         tag: "workflows",
         summary: "Keep a workflow file under its name",
-        errors: &[ErrorCode::WorkflowInvalid, ErrorCode::WorkflowNotFound, ErrorCode::RequestPrecondition],
+        errors: &[
+            ErrorCode::WorkflowInvalid,
+            ErrorCode::WorkflowNotFound,
+            ErrorCode::RequestPrecondition,
+            ErrorCode::TriggerConflict,
+        ],
     };
     openapi::describe(operation, &doc, &[IN_PROJECT, WRITES, WITH_BODY])
 }

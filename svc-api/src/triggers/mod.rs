@@ -1,0 +1,128 @@
+//! The triggers that are kept: read, changed from the version that was read, and told to who starts their runs.
+
+mod declared;
+mod view;
+
+pub(crate) use declared::{Declared, changed, check_declared};
+pub(crate) use view::{full, row, times};
+
+use axum::http::HeaderValue;
+use emboflow_model::trigger::{TRIGGER_STATES, TRIGGERS, TriggerDocument, TriggerState};
+use emboflow_model::{ProjectName, TriggerName};
+use emboflow_protocol::ErrorCode;
+use emboflow_protocol::notice::Notice;
+use emboflow_records::Kept;
+
+use crate::app::App;
+use crate::conditional::tag_of;
+use crate::problem::{Failure, Outcome};
+
+/// A trigger and the version of its document.
+pub(crate) struct KeptTrigger {
+    pub(crate) name: TriggerName,
+    pub(crate) version: u64,
+    pub(crate) document: TriggerDocument,
+}
+
+impl KeptTrigger {
+    fn read(kept: &Kept) -> Outcome<Self> {
+        let unreadable = |why: String| {
+            Failure::behind(ErrorCode::Internal, format!("trigger {} of {}: {why}", kept.name, kept.scope))
+        };
+        Ok(Self {
+            name: TriggerName::new(&kept.name).map_err(|error| unreadable(error.to_string()))?,
+            version: kept.version,
+            document: serde_json::from_str(&kept.body).map_err(|error| unreadable(error.to_string()))?,
+        })
+    }
+}
+
+/// A trigger of a project, if there is one.
+pub(crate) async fn find(
+    app: &App,
+    project: &ProjectName,
+    name: &TriggerName,
+) -> Outcome<Option<KeptTrigger>> {
+    let kept = app.records.kept(TRIGGERS, project.as_str(), name.as_str()).await?;
+    kept.as_ref().map(KeptTrigger::read).transpose()
+}
+
+/// A trigger of a project. Errors: there is none.
+pub(crate) async fn get(app: &App, project: &ProjectName, name: &TriggerName) -> Outcome<KeptTrigger> {
+    find(app, project, name).await?.ok_or_else(|| no_trigger(project, name))
+}
+
+/// The triggers of a project by name, after one of them, at most `limit`.
+pub(crate) async fn page(
+    app: &App,
+    project: &ProjectName,
+    after: Option<&TriggerName>,
+    limit: u32,
+) -> Outcome<Vec<KeptTrigger>> {
+    let after = after.map(|after| (project.as_str(), after.as_str()));
+    let found = app.records.kept_page(TRIGGERS, Some(project.as_str()), after, limit).await?;
+    found.iter().map(KeptTrigger::read).collect()
+}
+
+/// Keeps a trigger over the version that was read; none = it must be a new one. Gives the new version. Errors: somebody
+/// else was first.
+pub(crate) async fn keep(
+    app: &App,
+    project: &ProjectName,
+    expected: Option<u64>,
+    document: &TriggerDocument,
+) -> Outcome<u64> {
+    let body =
+        serde_json::to_string(document).map_err(|error| Failure::behind(ErrorCode::Internal, error))?;
+    let name = &document.spec.name;
+    let version = app.records.keep(TRIGGERS, project.as_str(), name.as_str(), expected, body).await?;
+    let version = version.ok_or_else(|| changed_meanwhile(name))?;
+    tell(app, project, name).await;
+    Ok(version)
+}
+
+/// Removes a trigger from the version that was read. Errors: somebody else was first.
+pub(crate) async fn remove(app: &App, project: &ProjectName, trigger: &KeptTrigger) -> Outcome<()> {
+    let (scope, name) = (project.as_str(), trigger.name.as_str());
+    if !app.records.drop_kept(TRIGGERS, scope, name, trigger.version).await? {
+        return Err(changed_meanwhile(&trigger.name));
+    }
+    tell(app, project, &trigger.name).await;
+    Ok(())
+}
+
+/// What became of a trigger so far.
+pub(crate) async fn state(app: &App, project: &ProjectName, trigger: &KeptTrigger) -> Outcome<TriggerState> {
+    let kept = app.records.kept(TRIGGER_STATES, project.as_str(), trigger.name.as_str()).await?;
+    let state = kept.and_then(|kept| serde_json::from_str::<TriggerState>(&kept.body).ok());
+    let own = state.filter(|state| state.id == trigger.document.id);
+    Ok(own.unwrap_or_else(|| TriggerState::new(&trigger.document.id)))
+}
+
+/// The `ETag` of a version.
+pub(crate) fn tag(version: u64) -> HeaderValue {
+    tag_of(&version.to_be_bytes())
+}
+
+/// Refuses to change one that stands in the file of a workflow.
+pub(crate) fn check_own(trigger: &KeptTrigger) -> Outcome<()> {
+    let Some(workflow) = &trigger.document.declared_by else { return Ok(()) };
+    let detail = format!("trigger '{}' stands in the file of workflow '{workflow}'", trigger.name);
+    Err(Failure::new(ErrorCode::TriggerConflict, detail)
+        .with_hint("change the section `on` of the file, and apply it; to pause and to fire it works here"))
+}
+
+async fn tell(app: &App, project: &ProjectName, name: &TriggerName) {
+    let notice = Notice::new(TRIGGERS, project.as_str(), name.as_str());
+    // Readers also look by themselves.
+    let _lossy = app.bus.publish_live(&notice).await;
+}
+
+fn no_trigger(project: &ProjectName, name: &TriggerName) -> Failure {
+    Failure::new(ErrorCode::TriggerNotFound, format!("project '{project}' has no trigger '{name}'"))
+}
+
+fn changed_meanwhile(name: &TriggerName) -> Failure {
+    let detail = format!("trigger '{name}' has been changed by somebody else meanwhile");
+    Failure::new(ErrorCode::RequestPrecondition, detail).with_hint("read it again, and send the change again")
+}

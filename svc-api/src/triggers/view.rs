@@ -1,0 +1,85 @@
+//! A trigger as the API shows it.
+
+use emboflow_model::trigger::{Schedule, TriggerKind, TriggerState};
+use emboflow_model::workflow::triggers::ScheduleSpec;
+use emboflow_model::{ProjectName, Timestamp};
+use emboflow_protocol::ErrorCode;
+use emboflow_protocol::http::trigger::{TriggerTime, TriggerTimes, TriggerView};
+
+use super::KeptTrigger;
+use crate::app::now;
+use crate::problem::{Failure, Outcome};
+
+/// With the text of its file.
+pub(crate) fn full(project: &ProjectName, trigger: &KeptTrigger, state: &TriggerState) -> TriggerView {
+    TriggerView { source: trigger.document.source.clone(), ..row(project, trigger, state) }
+}
+
+/// Without it.
+pub(crate) fn row(project: &ProjectName, trigger: &KeptTrigger, state: &TriggerState) -> TriggerView {
+    let document = &trigger.document;
+    let spec = &document.spec;
+    let next = match &spec.on {
+        TriggerKind::Schedule(table) if document.paused.is_none() => next_time(table, &document.id, state),
+        _ => None,
+    };
+    let hook =
+        matches!(spec.on, TriggerKind::Webhook(_)).then(|| format!("/hooks/{project}/{}", trigger.name));
+    TriggerView {
+        name: trigger.name.clone(),
+        workflow: spec.workflow.clone(),
+        kind: spec.on.word().to_owned(),
+        summary: summary(&spec.on),
+        spec: spec.clone(),
+        declared_by: document.declared_by.clone(),
+        source: None,
+        paused: document.paused.clone(),
+        next,
+        last: state.history.front().cloned(),
+        hook,
+        created_at: document.created_at,
+        changed_at: document.changed_at,
+    }
+}
+
+/// The next times of a table. Errors: the table is one that this version cannot read.
+pub(crate) fn times(spec: &ScheduleSpec, id: &str, count: usize) -> Outcome<TriggerTimes> {
+    let table =
+        Schedule::new(spec).map_err(|error| Failure::new(ErrorCode::WorkflowInvalid, error.to_string()))?;
+    let times = table.next(now(), count).into_iter().map(|at| time(&table, id, at)).collect();
+    Ok(TriggerTimes { sentence: table.sentence(), timezone: table.zone().to_owned(), times })
+}
+
+/// The first time that is neither past nor dealt with.
+fn next_time(spec: &ScheduleSpec, id: &str, state: &TriggerState) -> Option<TriggerTime> {
+    let table = Schedule::new(spec).ok()?;
+    let after = state.watermark.map_or_else(now, |known| known.max(now()));
+    Some(time(&table, id, table.after(after)?))
+}
+
+fn time(table: &Schedule, id: &str, at: Timestamp) -> TriggerTime {
+    TriggerTime {
+        at,
+        local: table.local_text(at),
+        due_at: table.due_at(id, at),
+        clock_change: table.clock_change(at),
+    }
+}
+
+fn summary(on: &TriggerKind) -> String {
+    match on {
+        TriggerKind::Schedule(spec) => {
+            Schedule::new(spec).map_or_else(|error| error.to_string(), |table| table.sentence())
+        }
+        TriggerKind::Nats(spec) => match (&spec.stream, &spec.subject) {
+            (Some(stream), Some(filter)) => format!("Each message of stream {stream} on {filter}"),
+            (Some(stream), None) => format!("Each message of stream {stream}"),
+            (None, subject) => format!("Each message on {}", subject.as_deref().unwrap_or("nothing")),
+        },
+        TriggerKind::Webhook(spec) => format!("Each request signed with the secret {}", spec.secret),
+        TriggerKind::RunFinished(spec) => {
+            let states: Vec<_> = spec.states.iter().map(|state| state.word()).collect();
+            format!("Each run of {} that ends as {}", spec.workflow, states.join(" or "))
+        }
+    }
+}
