@@ -8,10 +8,8 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{Headers, Request, RequestInit, Response};
 
 use crate::browser;
+use crate::place;
 use crate::route::encode;
-
-/// The project of a fresh install.
-pub(crate) const PROJECT: &str = "default";
 
 /// Why a request brought nothing.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,12 +25,24 @@ pub(crate) enum ApiError {
 impl ApiError {
     /// Sign-in is required.
     pub(crate) fn wants_sign_in(&self) -> bool {
-        matches!(self, Self::Refused(problem) if problem.status == 401)
+        self.status() == Some(401)
+    }
+
+    /// Somebody else was first: what the change was made from is no longer what is there.
+    pub(crate) fn is_outdated(&self) -> bool {
+        self.status() == Some(412)
+    }
+
+    fn status(&self) -> Option<u16> {
+        match self {
+            Self::Refused(problem) => Some(problem.status),
+            Self::Unreachable(_) | Self::Strange(_) => None,
+        }
     }
 
     /// The server wants a rest.
     pub(crate) fn is_too_often(&self) -> bool {
-        matches!(self, Self::Refused(problem) if problem.status == 429)
+        self.status() == Some(429)
     }
 
     /// In one line.
@@ -46,7 +56,7 @@ impl ApiError {
 
     /// There is no such thing.
     pub(crate) fn is_missing(&self) -> bool {
-        matches!(self, Self::Refused(problem) if problem.status == 404)
+        self.status() == Some(404)
     }
 }
 
@@ -57,7 +67,13 @@ pub(crate) fn global(path: &str) -> String {
 
 /// The address of something in the project, such as `runs`.
 pub(crate) fn in_project(path: &str) -> String {
-    global(&format!("projects/{PROJECT}/{path}"))
+    of_project(&place::project(), path)
+}
+
+/// The address of something in a project; of the project itself when `path` is empty.
+pub(crate) fn of_project(project: &str, path: &str) -> String {
+    let slash = if path.is_empty() { "" } else { "/" };
+    global(&format!("projects/{}{slash}{path}", encode(project)))
 }
 
 /// The address of something of a run, such as `tasks`; of the run itself when `path` is empty.
@@ -111,11 +127,52 @@ pub(crate) async fn put<T: DeserializeOwned>(address: &str, body: &impl Serializ
     parse(&send("PUT", address, Some(&body), &[("content-type", "application/json")]).await?).await
 }
 
-/// Exchanges the installation's token for a cookie, which the browser keeps and no script can read.
-pub(crate) async fn sign_in(token: &str) -> Result<(), ApiError> {
-    let body = serde_json::json!({ "token": token }).to_string();
-    let address = format!("{}session", browser::root());
-    send("POST", &address, Some(&body), &[("content-type", "application/json")]).await.map(|_| ())
+/// Reads JSON together with the version that a change of it has to name.
+pub(crate) async fn get_versioned<T: DeserializeOwned>(
+    address: &str,
+) -> Result<(T, Option<String>), ApiError> {
+    let response = send("GET", address, None, &[]).await?;
+    let version = response.headers().get("etag").ok().flatten();
+    Ok((parse(&response).await?, version))
+}
+
+/// Changes a part of what is under an address, if it is still the version that was read.
+pub(crate) async fn patch<T: DeserializeOwned>(
+    address: &str,
+    version: Option<&str>,
+    body: &impl Serialize,
+) -> Result<T, ApiError> {
+    let body = serde_json::to_string(body).map_err(|error| ApiError::Strange(error.to_string()))?;
+    let mut headers = vec![("content-type", "application/json")];
+    headers.extend(version.map(|version| ("if-match", version)));
+    parse(&send("PATCH", address, Some(&body), &headers).await?).await
+}
+
+/// Stores JSON under an address, or acts on it; the answer has no body that matters.
+pub(crate) async fn tell(method: &str, address: &str, body: &impl Serialize) -> Result<(), ApiError> {
+    let body = serde_json::to_string(body).map_err(|error| ApiError::Strange(error.to_string()))?;
+    send(method, address, Some(&body), &[("content-type", "application/json")]).await.map(|_| ())
+}
+
+/// Removes what is under an address.
+pub(crate) async fn delete(address: &str) -> Result<(), ApiError> {
+    send("DELETE", address, None, &[]).await.map(|_| ())
+}
+
+/// The address of something outside the API, such as `session`.
+pub(crate) fn of_site(path: &str) -> String {
+    format!("{}{path}", browser::root())
+}
+
+/// Signs in: the browser keeps a cookie that no script can read. When the server wants no more tries for now, the error
+/// comes with the seconds to wait.
+pub(crate) async fn sign_in(body: &impl Serialize) -> Result<(), (ApiError, Option<u32>)> {
+    let body = serde_json::to_string(body).map_err(|error| (ApiError::Strange(error.to_string()), None))?;
+    let headers = [("content-type", "application/json")];
+    let response = answered("POST", &of_site("session"), Some(&body), &headers).await;
+    let response = response.map_err(|error| (error, None))?;
+    let wait = response.headers().get("retry-after").ok().flatten().and_then(|wait| wait.parse().ok());
+    accepted(response, "session").await.map(|_| ()).map_err(|error| (error, wait))
 }
 
 /// The bytes of the answer, and one of its headers.
@@ -138,10 +195,24 @@ async fn send(
     body: Option<&str>,
     headers: &[(&str, &str)],
 ) -> Result<Response, ApiError> {
-    let response = request(method, address, body, headers).await.map_err(|error| {
+    accepted(answered(method, address, body, headers).await?, address).await
+}
+
+/// Whatever the server answers.
+async fn answered(
+    method: &str,
+    address: &str,
+    body: Option<&str>,
+    headers: &[(&str, &str)],
+) -> Result<Response, ApiError> {
+    request(method, address, body, headers).await.map_err(|error| {
         let words = error.dyn_ref::<js_sys::Error>().map(|error| String::from(error.message()));
         ApiError::Unreachable(words.unwrap_or_else(|| "the request failed".to_owned()))
-    })?;
+    })
+}
+
+/// The answer, unless it is a refusal.
+async fn accepted(response: Response, address: &str) -> Result<Response, ApiError> {
     if response.ok() {
         return Ok(response);
     }

@@ -3,9 +3,13 @@
 use dioxus::prelude::*;
 
 use crate::browser;
+use crate::live;
+use crate::me::{self, ME, Me};
 use crate::pages;
+use crate::parts::banner::{Loading, Problem};
+use crate::parts::sign_in::SignInPage;
 use crate::place::{PLACE, use_history};
-use crate::route::Route;
+use crate::route::{Place, Route};
 use crate::shell::Shell;
 
 /// Unix milliseconds, once a second while somebody looks; what shows an age reads it.
@@ -14,8 +18,9 @@ pub(crate) static CLOCK: GlobalSignal<i64> = Signal::global(browser::now_ms);
 #[component]
 pub(crate) fn App() -> Element {
     use_history();
-    crate::live::use_stream();
+    live::use_stream();
     use_hook(|| {
+        spawn(me::ask_again());
         spawn(async {
             loop {
                 browser::sleep_ms(1_000).await;
@@ -25,32 +30,80 @@ pub(crate) fn App() -> Element {
             }
         });
     });
-    let route = use_memo(|| PLACE.read().route.clone());
-    use_effect(move || browser::set_title(&title(&route.read())));
-    let page = match route() {
+    let place = use_memo(|| PLACE.read().clone());
+    let project = use_memo(move || place.read().project().to_owned());
+    let open_project = use_memo(move || me::role_in(&project.read()).map(|_| project()));
+    use_effect(move || live::follow(open_project()));
+    use_effect(move || browser::set_title(&title(&place.read())));
+    let me = ME.read().clone();
+    match me {
+        Me::SignedOut { ended } => rsx! { SignInPage { ended } },
+        Me::Asking => rsx! { Shell { Loading { rows: 6 } } },
+        Me::Unknown(error) => rsx! {
+            Shell {
+                h1 { class: "visually-hidden", "EmboFlow" }
+                Problem { error, retry: move |()| { spawn(me::ask_again()); } }
+            }
+        },
+        Me::Known(_) => {
+            let route = place.read().route.clone();
+            let hidden = route.is_in_project() && open_project.read().is_none();
+            rsx! {
+                Shell {
+                    if hidden {
+                        pages::no_project::NoProject { project: project() }
+                    } else {
+                        // A key, so that another project starts with nothing of the one before.
+                        Page { key: "{project}", route }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[component]
+fn Page(route: Route) -> Element {
+    match route {
         Route::Runs => rsx! { pages::runs::Runs {} },
         // A key, so that another run starts with nothing of the one before.
         Route::Run { id, tab } => rsx! { pages::run::RunPage { key: "{id}", id, tab } },
         Route::Workflows => rsx! { pages::workflows::Workflows {} },
         Route::Workflow { name } => rsx! { pages::workflow::WorkflowPage { key: "{name}", name } },
         Route::New => rsx! { pages::new_run::NewRun {} },
+        Route::Secrets => rsx! { pages::secrets::Secrets {} },
         Route::Executors => rsx! { pages::executors::Executors {} },
         Route::System => rsx! { pages::system::System {} },
+        Route::Account => rsx! { pages::account::Account {} },
+        Route::Users => rsx! { pages::users::Users {} },
+        Route::Projects => rsx! { pages::projects::Projects {} },
+        Route::Project { name } => rsx! { pages::project::ProjectPage { key: "{name}", name } },
+        Route::Keys => rsx! { pages::keys::Keys {} },
+        Route::Audit => rsx! { pages::audit::Audit {} },
         Route::Unknown => rsx! { pages::Unknown {} },
-    };
-    rsx! { Shell { {page} } }
+    }
 }
 
-fn title(route: &Route) -> String {
-    let what = match route {
+fn title(place: &Place) -> String {
+    let what = match &place.route {
         Route::Runs => "Runs".to_owned(),
         Route::Run { id, tab } => format!("{} · {}", tab.title(), crate::format::short_id(id)),
         Route::Workflows => "Workflows".to_owned(),
         Route::Workflow { name } => name.clone(),
         Route::New => "New run".to_owned(),
+        Route::Secrets => "Secrets".to_owned(),
         Route::Executors => "Executors".to_owned(),
         Route::System => "System".to_owned(),
+        Route::Account => "Account".to_owned(),
+        Route::Users => "Users".to_owned(),
+        Route::Projects => "Projects".to_owned(),
+        Route::Project { name } => format!("Project {name}"),
+        Route::Keys => "Keys".to_owned(),
+        Route::Audit => "Audit".to_owned(),
         Route::Unknown => "Not found".to_owned(),
     };
-    format!("{what} · EmboFlow")
+    match (place.project(), place.route.is_in_project()) {
+        (crate::route::DEFAULT_PROJECT, _) | (_, false) => format!("{what} · EmboFlow"),
+        (project, true) => format!("{what} · {project} · EmboFlow"),
+    }
 }

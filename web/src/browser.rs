@@ -7,7 +7,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Document, HtmlElement, Window};
 
-use crate::route::Place;
+use crate::route::{DEFAULT_PROJECT, Place};
 
 pub(crate) fn window() -> Option<Window> {
     web_sys::window()
@@ -23,6 +23,11 @@ pub(crate) fn root() -> String {
         .and_then(|document| document.document_element())
         .and_then(|html| html.get_attribute("data-root"));
     root.unwrap_or_else(|| "/".to_owned())
+}
+
+/// Scheme, host and port of the site, such as `https://flow.example`.
+pub(crate) fn origin() -> String {
+    window().and_then(|window| window.location().origin().ok()).unwrap_or_default()
 }
 
 /// Unix milliseconds by the browser's clock.
@@ -56,11 +61,14 @@ pub(crate) fn zone(ms: i64) -> String {
 
 /// Where the address bar is.
 pub(crate) fn read_place() -> Place {
-    let Some(location) = window().map(|window| window.location()) else { return Place::parse("", "") };
+    let last = remembered("project").unwrap_or_else(|| DEFAULT_PROJECT.to_owned());
+    let Some(location) = window().map(|window| window.location()) else {
+        return Place::parse("", "").settled(&last);
+    };
     let path = location.pathname().unwrap_or_default();
     let query = location.search().unwrap_or_default();
     let below = path.strip_prefix(&root()).unwrap_or_default();
-    Place::parse(below, query.trim_start_matches('?'))
+    Place::parse(below, query.trim_start_matches('?')).settled(&last)
 }
 
 /// Writes the place into the address bar; as a new entry of the history, or in place of the last one.
@@ -111,10 +119,18 @@ pub(crate) fn remember(name: &str, value: Option<&str>) {
     }
 }
 
-/// Puts text on the clipboard.
-pub(crate) fn copy(text: &str) {
-    if let Some(window) = window() {
-        let _ = window.navigator().clipboard().write_text(text);
+/// Puts text on the clipboard; false when the browser did not do it. There is no clipboard over plain HTTP.
+pub(crate) async fn copy(text: &str) -> bool {
+    let Some(window) = window().filter(Window::is_secure_context) else { return false };
+    JsFuture::from(window.navigator().clipboard().write_text(text)).await.is_ok()
+}
+
+/// Selects all that an element shows, so that the keyboard can copy it.
+pub(crate) fn select_all(id: &str) {
+    let selection = window().and_then(|window| window.get_selection().ok()).flatten();
+    if let (Some(selection), Some(element)) = (selection, element(id)) {
+        // It refuses only for what is no longer there.
+        let _ = selection.select_all_children(&element);
     }
 }
 

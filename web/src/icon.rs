@@ -7,6 +7,7 @@ use dioxus::prelude::*;
 pub(crate) enum Icon {
     Alarm,
     Alert,
+    Book,
     Broken,
     Check,
     Clock,
@@ -18,12 +19,17 @@ pub(crate) enum Icon {
     Executor,
     File,
     Filter,
+    Folder,
     Info,
+    Key,
     Keys,
     Left,
+    Lock,
     Minus,
     Moon,
     Pause,
+    People,
+    Person,
     Play,
     Plus,
     Reset,
@@ -50,6 +56,7 @@ impl Icon {
             Icon::Broken => {
                 "M6 10 10 6M6.8 4.6 8 3.4a3.2 3.2 0 0 1 4.6 4.6l-1.2 1.2M9.2 11.4 8 12.6A3.2 3.2 0 0 1 3.4 8l1.2-1.2M3 3l2 1M13 13l-2-1"
             }
+            Icon::Book => "M3 2.5h9.5v11H4.5A1.5 1.5 0 0 1 3 12ZM3 12a1.5 1.5 0 0 1 1.5-1.5h8M6 5.5h4M6 8h3",
             Icon::Check => "M8 14.2A6.2 6.2 0 1 0 8 1.8a6.2 6.2 0 0 0 0 12.4ZM5.2 8.2l2 2 3.6-4.2",
             Icon::Clock => "M8 14.2A6.2 6.2 0 1 0 8 1.8a6.2 6.2 0 0 0 0 12.4ZM8 4.8V8l2.2 1.4",
             Icon::Close => "M4 4l8 8M12 4l-8 8",
@@ -60,6 +67,13 @@ impl Icon {
             Icon::Executor => "M2.5 3.5h11v4h-11ZM2.5 8.5h11v4h-11ZM5 5.5h.1M5 10.5h.1M8 5.5h3M8 10.5h3",
             Icon::File => "M4 2h5l3 3v9H4ZM9 2v3h3",
             Icon::Filter => "M2 3.5h12L9.5 8.8v4.2l-3-1.6V8.8Z",
+            Icon::Folder => "M1.8 3.5h4.4l1.5 2h6.5v7.5H1.8Z",
+            Icon::Key => "M5.5 13.2a2.8 2.8 0 1 0 0-5.6 2.8 2.8 0 0 0 0 5.6ZM7.5 8.4 13.5 2.4M11 5l2 2",
+            Icon::Lock => "M3.5 7.2h9v6.3h-9ZM5.3 7.2V5a2.7 2.7 0 0 1 5.4 0v2.2M8 9.6v1.6",
+            Icon::People => {
+                "M6 7.6a2.4 2.4 0 1 0 0-4.8 2.4 2.4 0 0 0 0 4.8ZM1.6 13.4a4.4 4.4 0 0 1 8.8 0M10.4 3a2.4 2.4 0 0 1 0 4.4M11.6 9.4a4.4 4.4 0 0 1 2.9 4"
+            }
+            Icon::Person => "M8 8a2.8 2.8 0 1 0 0-5.6A2.8 2.8 0 0 0 8 8ZM2.8 14a5.2 5.2 0 0 1 10.4 0",
             Icon::Info => "M8 14.2A6.2 6.2 0 1 0 8 1.8a6.2 6.2 0 0 0 0 12.4ZM8 7.4v3.6M8 5v.1",
             Icon::Keys => "M1.5 4h13v8.5h-13ZM4 6.6h.1M6.7 6.6h.1M9.3 6.6h.1M12 6.6h.1M5 9.8h6",
             Icon::Minus => "M3 8h10",

@@ -14,7 +14,7 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
 use web_sys::{EventSource, MessageEvent};
 
-use crate::{api, browser};
+use crate::{api, browser, me};
 
 /// How long events are gathered before the page is drawn again.
 const GATHER_MS: i32 = 100;
@@ -60,6 +60,8 @@ enum Notice {
     Resync,
     Came(Arrival),
     Wanted(Option<String>),
+    /// This project is shown, and open to whoever looks; or there is nothing to follow.
+    Follow(Option<String>),
     Shown,
     Hidden,
     StillHidden,
@@ -113,6 +115,11 @@ pub(crate) fn want_log(attempt: Option<String>) {
     tell(Notice::Wanted(attempt));
 }
 
+/// Follows a project's events from now on; `None` follows nothing.
+pub(crate) fn follow(project: Option<String>) {
+    tell(Notice::Follow(project));
+}
+
 /// Keeps the stream; called once, by the application.
 pub(crate) fn use_stream() {
     use_hook(|| {
@@ -151,9 +158,6 @@ async fn watch_age() {
 async fn keep(mut signals: UnboundedReceiver<Notice>) {
     // A tab that was opened in the background takes no connection before somebody looks at it.
     let mut stream = Stream { sleeps: browser::is_hidden(), ..Stream::default() };
-    if !stream.sleeps {
-        stream.open();
-    }
     while let Some(first) = signals.next().await {
         let mut batch = vec![first];
         // A single sign of life is acted on at once; a flood is gathered.
@@ -181,6 +185,7 @@ struct Stream {
     source: Option<EventSource>,
     /// It has never been open: what was read has grown old by the time it is.
     sleeps: bool,
+    project: Option<String>,
     log: Option<String>,
     failures: i32,
     after: Rc<Cell<Option<u64>>>,
@@ -206,18 +211,24 @@ impl Stream {
                 }
                 if for_good {
                     self.reopen_later();
+                    // Perhaps the session has ended: a stream does not tell.
+                    spawn(me::ask_again());
                 }
             }
             Notice::Resync => *RESYNC.write() += 1,
             Notice::Wanted(log) if log != self.log => {
                 self.log = log;
-                if browser::is_hidden() {
-                    self.close();
-                } else {
-                    self.open();
-                }
+                self.open_if_seen();
             }
             Notice::Wanted(_) => {}
+            Notice::Follow(project) if project != self.project => {
+                // What was read of the other project says nothing of this one.
+                self.after.set(None);
+                self.project = project;
+                *CONNECTION.write() = Connection::Opening;
+                self.open_if_seen();
+            }
+            Notice::Follow(_) => {}
             Notice::Shown if self.source.is_none() => {
                 self.open();
                 if std::mem::take(&mut self.sleeps) {
@@ -259,14 +270,19 @@ impl Stream {
         self.closures.clear();
     }
 
+    fn open_if_seen(&mut self) {
+        if browser::is_hidden() {
+            self.close();
+        } else {
+            self.open();
+        }
+    }
+
     fn open(&mut self) {
         self.close();
-        let query = EventQuery {
-            project: Some(api::PROJECT.to_owned()),
-            run: None,
-            log: self.log.clone(),
-            after: self.after.get(),
-        };
+        let Some(project) = self.project.clone() else { return };
+        let query =
+            EventQuery { project: Some(project), run: None, log: self.log.clone(), after: self.after.get() };
         let address = format!("{}{}", api::global("events"), api::query(&query));
         let Ok(source) = EventSource::new(&address) else {
             tell(Notice::Lost { for_good: true });

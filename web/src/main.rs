@@ -10,6 +10,7 @@ mod graph;
 mod icon;
 mod live;
 mod look;
+mod me;
 mod pages;
 mod parts;
 mod place;

@@ -1,10 +1,19 @@
 //! One module a page.
 
+pub(crate) mod account;
+pub(crate) mod audit;
 pub(crate) mod executors;
+pub(crate) mod keys;
 pub(crate) mod new_run;
+pub(crate) mod no_project;
+pub(crate) mod project;
+pub(crate) mod projects;
+pub(crate) mod refused;
 pub(crate) mod run;
 pub(crate) mod runs;
+pub(crate) mod secrets;
 pub(crate) mod system;
+pub(crate) mod users;
 pub(crate) mod workflow;
 pub(crate) mod workflows;
 

@@ -1,14 +1,18 @@
 //! Small parts that the pages are made of.
 
+pub(crate) mod act;
 pub(crate) mod banner;
 pub(crate) mod definition;
 pub(crate) mod dialog;
 pub(crate) mod editor;
 pub(crate) mod inputs_form;
 pub(crate) mod keys;
+pub(crate) mod list;
 pub(crate) mod meter;
+pub(crate) mod once;
 pub(crate) mod palette;
 pub(crate) mod pill;
+pub(crate) mod powers;
 pub(crate) mod sign_in;
 pub(crate) mod source;
 pub(crate) mod text;

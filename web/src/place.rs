@@ -13,13 +13,23 @@ pub(crate) fn here() -> Place {
     PLACE.peek().clone()
 }
 
-/// Goes there; `Back` comes back.
+/// The project that is shown.
+pub(crate) fn project() -> String {
+    PLACE.peek().project().to_owned()
+}
+
+/// Goes there; `Back` comes back. A place that names no project is in the one that is shown.
 pub(crate) fn go(place: Place) {
     let before = here();
+    let place = place.settled(before.project());
     if before == place {
         return;
     }
-    let another_page = !before.route.is_same_page(&place.route);
+    let another_project = before.project() != place.project();
+    let another_page = another_project || !before.route.is_same_page(&place.route);
+    if another_project {
+        browser::remember("project", Some(place.project()));
+    }
     browser::write_place(&place, false);
     *PLACE.write() = place;
     if another_page && let Some(window) = browser::window() {
@@ -31,6 +41,7 @@ pub(crate) fn go(place: Place) {
 
 /// Changes filters without a new entry in the history.
 pub(crate) fn adjust(place: Place) {
+    let place = place.settled(here().project());
     if here() != place {
         browser::write_place(&place, true);
         *PLACE.write() = place;
@@ -68,7 +79,8 @@ pub(crate) fn Link(
     described_by: Option<String>,
     children: Element,
 ) -> Element {
-    let address = format!("{}{}", browser::root(), to.address());
+    let project = use_memo(|| PLACE.read().project().to_owned());
+    let address = format!("{}{}", browser::root(), to.clone().settled(&project.read()).address());
     rsx! {
         a {
             class,

@@ -23,8 +23,25 @@ pub(crate) enum Route {
     New,
     /// The executors.
     Executors,
+    /// The secrets of the project.
+    Secrets,
     /// The health of the installation.
     System,
+    /// Oneself: password, sessions, keys.
+    Account,
+    /// The users.
+    Users,
+    /// The projects.
+    Projects,
+    /// One project: what it may use, who belongs to it.
+    Project {
+        /// Its name, as written in the address.
+        name: String,
+    },
+    /// Everybody's API keys.
+    Keys,
+    /// Who did what.
+    Audit,
     /// No such address.
     Unknown,
 }
@@ -35,6 +52,27 @@ impl Route {
         match (self, other) {
             (Self::Run { id, .. }, Self::Run { id: other, .. }) => id == other,
             _ => self == other,
+        }
+    }
+
+    /// Whether it shows something of one project, which is then part of the address.
+    pub(crate) fn is_in_project(&self) -> bool {
+        match self {
+            Self::Runs
+            | Self::Run { .. }
+            | Self::Workflows
+            | Self::Workflow { .. }
+            | Self::New
+            | Self::Secrets => true,
+            Self::Executors
+            | Self::System
+            | Self::Account
+            | Self::Users
+            | Self::Projects
+            | Self::Project { .. }
+            | Self::Keys
+            | Self::Audit
+            | Self::Unknown => false,
         }
     }
 }
@@ -82,16 +120,38 @@ impl Tab {
     }
 }
 
+/// The project of addresses that name none.
+pub(crate) const DEFAULT_PROJECT: &str = "default";
+
 /// A route with its filters: one address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
+    /// The project; none = the one that is shown.
+    project: Option<String>,
     pub(crate) route: Route,
     query: Vec<(String, String)>,
 }
 
 impl Place {
     pub(crate) fn new(route: Route) -> Self {
-        Self { route, query: Vec::new() }
+        Self { project: None, route, query: Vec::new() }
+    }
+
+    /// The same in a project.
+    #[must_use]
+    pub(crate) fn of_project(self, project: &str) -> Self {
+        Self { project: Some(project.to_owned()), ..self }
+    }
+
+    /// The same in this project, unless it is in one already.
+    #[must_use]
+    pub(crate) fn settled(self, shown: &str) -> Self {
+        Self { project: self.project.or_else(|| Some(shown.to_owned())), ..self }
+    }
+
+    /// The project that it is in.
+    pub(crate) fn project(&self) -> &str {
+        self.project.as_deref().unwrap_or(DEFAULT_PROJECT)
     }
 
     /// The default view of a run.
@@ -103,22 +163,20 @@ impl Place {
     pub(crate) fn parse(path: &str, query: &str) -> Self {
         let parts: Vec<String> = path.split('/').filter(|part| !part.is_empty()).map(decode).collect();
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-        let route = match parts.as_slice() {
-            [] | ["runs"] => Route::Runs,
-            ["runs", id] => Route::Run { id: (*id).to_owned(), tab: Tab::Timeline },
-            ["runs", id, word] => match Tab::ALL.into_iter().find(|tab| tab.word() == *word) {
-                Some(tab) => Route::Run { id: (*id).to_owned(), tab },
-                None => Route::Unknown,
-            },
-            ["workflows"] => Route::Workflows,
-            ["workflows", name] => Route::Workflow { name: (*name).to_owned() },
-            ["new"] => Route::New,
-            ["executors"] => Route::Executors,
-            ["system"] => Route::System,
-            _ => Route::Unknown,
-        };
         let query = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-        Self { route, query }
+        match parts.as_slice() {
+            // Nothing is said of a project: the one that was shown last.
+            [] => Self { project: None, route: Route::Runs, query },
+            ["projects", project, rest @ ..] if !rest.is_empty() => {
+                let route = Some(route(rest)).filter(Route::is_in_project).unwrap_or(Route::Unknown);
+                Self { project: Some((*project).to_owned()), route, query }
+            }
+            rest => {
+                let route = route(rest);
+                let project = route.is_in_project().then(|| DEFAULT_PROJECT.to_owned());
+                Self { project, route, query }
+            }
+        }
     }
 
     /// The address relative to the site's root.
@@ -130,8 +188,20 @@ impl Place {
             Route::Workflows => "workflows".to_owned(),
             Route::Workflow { name } => format!("workflows/{}", encode(name)),
             Route::New => "new".to_owned(),
+            Route::Secrets => "secrets".to_owned(),
             Route::Executors => "executors".to_owned(),
             Route::System => "system".to_owned(),
+            Route::Account => "account".to_owned(),
+            Route::Users => "users".to_owned(),
+            Route::Projects => "projects".to_owned(),
+            Route::Project { name } => format!("projects/{}", encode(name)),
+            Route::Keys => "keys".to_owned(),
+            Route::Audit => "audit".to_owned(),
+        };
+        let path = match self.project() {
+            DEFAULT_PROJECT => path,
+            project if self.route.is_in_project() => format!("projects/{}/{path}", encode(project)),
+            _ => path,
         };
         if self.query.is_empty() {
             return path;
@@ -157,7 +227,7 @@ impl Place {
         if !value.is_empty() {
             query.push((name.to_owned(), value.to_owned()));
         }
-        Self { route: self.route.clone(), query }
+        Self { project: self.project.clone(), route: self.route.clone(), query }
     }
 
     /// Another tab of the same run, with the same selection.
@@ -165,7 +235,8 @@ impl Place {
     pub(crate) fn with_tab(&self, tab: Tab) -> Self {
         match &self.route {
             Route::Run { id, .. } => {
-                let mut place = Self::new(Route::Run { id: id.clone(), tab });
+                let mut place =
+                    Self { project: self.project.clone(), ..Self::new(Route::Run { id: id.clone(), tab }) };
                 for kept in ["task", "attempt", "zoom"] {
                     place = place.with(kept, self.get(kept).unwrap_or_default());
                 }
@@ -173,6 +244,31 @@ impl Place {
             }
             _ => self.clone(),
         }
+    }
+}
+
+/// The route of a path, the project apart.
+fn route(parts: &[&str]) -> Route {
+    match parts {
+        ["runs"] => Route::Runs,
+        ["runs", id] => Route::Run { id: (*id).to_owned(), tab: Tab::Timeline },
+        ["runs", id, word] => match Tab::ALL.into_iter().find(|tab| tab.word() == *word) {
+            Some(tab) => Route::Run { id: (*id).to_owned(), tab },
+            None => Route::Unknown,
+        },
+        ["workflows"] => Route::Workflows,
+        ["workflows", name] => Route::Workflow { name: (*name).to_owned() },
+        ["new"] => Route::New,
+        ["secrets"] => Route::Secrets,
+        ["executors"] => Route::Executors,
+        ["system"] => Route::System,
+        ["account"] => Route::Account,
+        ["users"] => Route::Users,
+        ["projects"] => Route::Projects,
+        ["projects", name] => Route::Project { name: (*name).to_owned() },
+        ["keys"] => Route::Keys,
+        ["audit"] => Route::Audit,
+        _ => Route::Unknown,
     }
 }
 
@@ -199,8 +295,12 @@ mod tests {
             Place::new(Route::Run { id: "run-01".to_owned(), tab: Tab::Logs }).with("task", "train[3]"),
             Place::new(Route::Workflow { name: "digits".to_owned() }),
             Place::new(Route::System),
+            Place::new(Route::Project { name: "lab".to_owned() }),
+            Place::run("run-01").of_project("lab").with("task", "a"),
+            Place::new(Route::Secrets).of_project("lab"),
         ];
         for place in places {
+            let place = if place.route.is_in_project() { place.settled(DEFAULT_PROJECT) } else { place };
             let address = place.address();
             let (path, query) = address.split_once('?').unwrap_or((&address, ""));
             assert_eq!(Place::parse(path, query), place, "{address}");
@@ -215,9 +315,19 @@ mod tests {
 
     #[test]
     fn a_strange_address_is_unknown_and_not_an_error() {
-        for path in ["nothing", "runs/a/b/c", "runs/a/nothing", "system/x"] {
+        for path in
+            ["nothing", "runs/a/b/c", "runs/a/nothing", "system/x", "projects/lab/users", "projects/lab/x"]
+        {
             assert_eq!(Place::parse(path, "").route, Route::Unknown, "{path}");
         }
+    }
+
+    #[test]
+    fn an_address_without_a_project_is_of_the_default_one_and_the_root_of_the_last() {
+        assert_eq!(Place::parse("runs", "").project, Some(DEFAULT_PROJECT.to_owned()));
+        assert_eq!(Place::parse("", "").settled("lab").address(), "projects/lab/runs");
+        assert_eq!(Place::parse("projects/default/runs", "").address(), "runs");
+        assert_eq!(Place::new(Route::System).of_project("lab").address(), "system");
     }
 
     #[test]

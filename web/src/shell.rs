@@ -1,24 +1,46 @@
 //! What is around every page: navigation, project, live badge, theme, palette.
 
 use dioxus::prelude::*;
+use emboflow_model::access::Role;
 
 use crate::app::CLOCK;
 use crate::browser;
 use crate::format;
 use crate::icon::{Drawn, Icon};
 use crate::live::{CONNECTION, Connection, SERVER_VERSION};
+use crate::me;
 use crate::parts::keys::{self, KeySheet};
 use crate::parts::palette::{OPEN, Palette};
 use crate::parts::toast::Toasts;
-use crate::place::{Link, PLACE};
+use crate::place::{Link, PLACE, go, here};
 use crate::route::{Place, Route};
 
-const SECTIONS: [(&str, Icon, Route); 4] = [
-    ("Runs", Icon::Runs, Route::Runs),
-    ("Workflows", Icon::Workflow, Route::Workflows),
-    ("Executors", Icon::Executor, Route::Executors),
-    ("System", Icon::System, Route::System),
-];
+/// What is for everybody, and what only some may see.
+fn sections() -> (Vec<Section>, Vec<Section>) {
+    let mut work = vec![("Runs", Icon::Runs, Route::Runs), ("Workflows", Icon::Workflow, Route::Workflows)];
+    if me::may_in_project(Role::Developer) {
+        work.push(("Secrets", Icon::Lock, Route::Secrets));
+    }
+    work.extend([("Executors", Icon::Executor, Route::Executors), ("System", Icon::System, Route::System)]);
+    let mut administration = Vec::new();
+    let of_platform = me::is_platform_admin();
+    if of_platform {
+        administration.push(("Users", Icon::People, Route::Users));
+    }
+    if of_platform || me::may_in_project(Role::Admin) {
+        administration.push(("Projects", Icon::Folder, Route::Projects));
+    }
+    if of_platform {
+        administration.push(("Keys", Icon::Key, Route::Keys));
+    }
+    if of_platform || me::may_in_project(Role::Admin) {
+        administration.push(("Audit", Icon::Book, Route::Audit));
+    }
+    (work, administration)
+}
+
+/// A name, its picture, and where it leads.
+type Section = (&'static str, Icon, Route);
 
 /// The section of the navigation that a route belongs to.
 fn section(route: &Route) -> &'static str {
@@ -26,7 +48,13 @@ fn section(route: &Route) -> &'static str {
         Route::Runs | Route::Run { .. } => "Runs",
         Route::Workflows | Route::Workflow { .. } | Route::New => "Workflows",
         Route::Executors => "Executors",
+        Route::Secrets => "Secrets",
         Route::System => "System",
+        Route::Account => "Account",
+        Route::Users => "Users",
+        Route::Projects | Route::Project { .. } => "Projects",
+        Route::Keys => "Keys",
+        Route::Audit => "Audit",
         Route::Unknown => "",
     }
 }
@@ -36,6 +64,7 @@ pub(crate) fn Shell(children: Element) -> Element {
     let route = PLACE.read().route.clone();
     let here = section(&route);
     let version = SERVER_VERSION.read().clone();
+    let (work, administration) = sections();
     keys::use_keys();
     rsx! {
         a { class: "skip", href: "#content", "Skip to content" }
@@ -45,16 +74,11 @@ pub(crate) fn Shell(children: Element) -> Element {
                     span { class: "brand-mark", "aria-hidden": "true" }
                     span { class: "brand-name", "EmboFlow" }
                 }
-                div { class: "nav-items",
-                    for (name , icon , to) in SECTIONS {
-                        Link {
-                            key: "{name}",
-                            to: Place::new(to),
-                            class: "nav-item",
-                            current: (name == here).then(|| "page".to_owned()),
-                            Drawn { icon }
-                            "{name}"
-                        }
+                NavItems { items: work, here }
+                if !administration.is_empty() {
+                    div { class: "nav-group",
+                        p { class: "nav-title", "Administration" }
+                        NavItems { items: administration, here }
                     }
                 }
                 div { class: "nav-foot",
@@ -87,9 +111,12 @@ pub(crate) fn Shell(children: Element) -> Element {
                     span { class: "grow" }
                     LiveBadge {}
                     ThemeSwitch {}
-                    Link { to: Place::new(Route::New), class: "button primary", label: "New run",
-                        Drawn { icon: Icon::Plus }
-                        span { class: "hide-s", "New run" }
+                    Whoever { here }
+                    if me::may_in_project(Role::Developer) {
+                        Link { to: Place::new(Route::New), class: "button primary", label: "New run",
+                            Drawn { icon: Icon::Plus }
+                            span { class: "hide-s", "New run" }
+                        }
                     }
                 }
                 main { class: "page", id: "content", tabindex: "-1", {children} }
@@ -102,16 +129,87 @@ pub(crate) fn Shell(children: Element) -> Element {
 }
 
 #[component]
+fn NavItems(items: Vec<Section>, here: &'static str) -> Element {
+    rsx! {
+        div { class: "nav-items",
+            for (name , icon , to) in items {
+                Link {
+                    key: "{name}",
+                    to: Place::new(to),
+                    class: "nav-item",
+                    current: (name == here).then(|| "page".to_owned()),
+                    Drawn { icon }
+                    "{name}"
+                }
+            }
+        }
+    }
+}
+
+/// Who is signed in.
+#[component]
+fn Whoever(here: &'static str) -> Element {
+    let Some(me) = me::view() else { return rsx! {} };
+    let name = me.display.or(me.name).unwrap_or_else(|| "Local".to_owned());
+    rsx! {
+        Link {
+            to: Place::new(Route::Account),
+            class: "button ghost",
+            label: "Account: {name}",
+            current: (here == "Account").then(|| "page".to_owned()),
+            Drawn { icon: Icon::Person }
+            span { class: "cut hide-s whoever", "{name}" }
+        }
+    }
+}
+
+/// The project that is shown, and the others that are open.
+#[component]
+fn ProjectSwitch() -> Element {
+    let shown = PLACE.read().project().to_owned();
+    let open: Vec<String> = me::view()
+        .map(|me| me.projects.iter().map(|at| at.project.to_string()).collect())
+        .unwrap_or_default();
+    let is_open = open.contains(&shown);
+    rsx! {
+        select {
+            class: "project-switch mono",
+            "aria-label": "Project",
+            title: "Project",
+            onchange: move |event| switch(&event.value()),
+            if !is_open {
+                option { value: "{shown}", selected: true, "{shown}" }
+            }
+            for project in open {
+                option { key: "{project}", value: "{project}", selected: project == shown, "{project}" }
+            }
+        }
+    }
+}
+
+/// Goes to the same section of another project.
+fn switch(project: &str) {
+    let here = here();
+    let route = match here.route {
+        Route::Run { .. } => Route::Runs,
+        Route::Workflow { .. } => Route::Workflows,
+        route => route,
+    };
+    go(Place::new(route).of_project(project));
+}
+
+#[component]
 fn Crumbs(route: Route) -> Element {
     let here = section(&route);
     let deeper = match &route {
         Route::Run { id, .. } => Some((Route::Runs, format::short_id(id))),
         Route::Workflow { name } => Some((Route::Workflows, name.clone())),
         Route::New => Some((Route::Workflows, "New run".to_owned())),
+        Route::Project { name } => Some((Route::Projects, name.clone())),
         _ => None,
     };
     rsx! {
-        span { class: "tag hide-s", title: "Project", {crate::api::PROJECT} }
+        ProjectSwitch {}
         span { class: "hide-s", "aria-hidden": "true", "/" }
         if let Some((up, name)) = deeper {
             Link { to: Place::new(up), "{here}" }

@@ -15,7 +15,13 @@ use sha2::{Digest, Sha256};
 const BUDGET_BYTES: usize = 900 * 1024;
 
 /// `index.html` for pages this many folders below the root of the site; the page has no deeper address.
-const DEPTHS: [(&str, &str); 3] = [("index.html", "./"), ("index.1.html", "../"), ("index.2.html", "../../")];
+const DEPTHS: [(&str, &str); 5] = [
+    ("index.html", "./"),
+    ("index.1.html", "../"),
+    ("index.2.html", "../../"),
+    ("index.3.html", "../../../"),
+    ("index.4.html", "../../../../"),
+];
 
 /// Files by their path below the folder they are written to.
 type Files = BTreeMap<String, Vec<u8>>;

@@ -6,7 +6,7 @@ use emboflow_protocol::FieldError;
 use crate::api::ApiError;
 use crate::browser;
 use crate::icon::{Drawn, Icon};
-use crate::parts::sign_in::SignIn;
+use crate::parts::sign_in::SignedOut;
 use crate::parts::text::Copy;
 
 /// An error as people read it.
@@ -74,7 +74,7 @@ pub(crate) fn Problem(
     whom: Option<String>,
 ) -> Element {
     if error.wants_sign_in() {
-        return rsx! { SignIn {} };
+        return rsx! { SignedOut {} };
     }
     let anatomy = Anatomy::of(&error);
     let text = anatomy.text();

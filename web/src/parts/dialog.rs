@@ -20,6 +20,9 @@ pub(crate) fn Dialog(
     /// It asks for a decision.
     #[props(default)]
     alert: bool,
+    /// Neither Escape nor a click beside it closes it.
+    #[props(default)]
+    stays: bool,
     onclose: Callback<()>,
     children: Element,
 ) -> Element {
@@ -32,9 +35,26 @@ pub(crate) fn Dialog(
             role: if alert { "alertdialog" } else { "dialog" },
             "aria-modal": "true",
             "aria-label": label,
+            "closedby": if stays { "none" },
             // What is around it counts as the dialog itself; its content stops the click.
-            onclick: move |_| onclose.call(()),
-            oncancel: move |_| onclose.call(()),
+            onclick: move |_| {
+                if !stays {
+                    onclose.call(());
+                }
+            },
+            // A browser closes it on a second Escape without asking: it must not see the key at all.
+            onkeydown: move |event| {
+                if stays && event.key() == Key::Escape {
+                    event.prevent_default();
+                }
+            },
+            oncancel: move |event| {
+                if stays {
+                    event.prevent_default();
+                } else {
+                    onclose.call(());
+                }
+            },
             div { onclick: move |event| event.stop_propagation(), {children} }
         }
     }

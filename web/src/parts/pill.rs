@@ -1,6 +1,7 @@
 //! A state: icon, word and colour.
 
 use dioxus::prelude::*;
+use emboflow_model::access::Role;
 use emboflow_model::{AttemptState, Outcome, RunState, TaskState};
 
 use crate::icon::Drawn;
@@ -19,6 +20,12 @@ pub(crate) fn TaskPill(state: TaskState) -> Element {
 #[component]
 pub(crate) fn AttemptPill(state: AttemptState, outcome: Option<Outcome>) -> Element {
     pill(look::of_attempt(state, outcome))
+}
+
+/// What somebody is in a project.
+#[component]
+pub(crate) fn RolePill(role: Role) -> Element {
+    rsx! { span { class: "tag", {role.word()} } }
 }
 
 fn pill(look: Look) -> Element {

@@ -35,24 +35,35 @@ pub(crate) fn Took(from: Option<Timestamp>, to: Option<Timestamp>) -> Element {
 /// A button that copies.
 #[component]
 pub(crate) fn Copy(text: String, what: String) -> Element {
-    let mut done = use_signal(|| false);
-    let icon = if done() { Icon::Check } else { Icon::Copy };
+    let mut outcome = use_signal(|| None::<bool>);
+    let (icon, title) = match outcome() {
+        None => (Icon::Copy, format!("Copy {what}")),
+        Some(true) => (Icon::Check, "Copied".to_owned()),
+        Some(false) => (Icon::Cross, "The browser does not copy here: select it and copy by hand".to_owned()),
+    };
     rsx! {
         button {
             class: "button ghost small square copy",
             r#type: "button",
-            title: "Copy {what}",
+            title,
             "aria-label": "Copy {what}",
             onclick: move |event| {
                 event.stop_propagation();
-                browser::copy(&text);
-                done.set(true);
+                let text = text.clone();
                 spawn(async move {
-                    browser::sleep_ms(1_500).await;
-                    done.set(false);
+                    outcome.set(Some(browser::copy(&text).await));
+                    browser::sleep_ms(3_000).await;
+                    outcome.set(None);
                 });
             },
             Drawn { icon }
+            span { class: "visually-hidden", role: "status",
+                match outcome() {
+                    Some(true) => "Copied",
+                    Some(false) => "Not copied: the browser does not allow it here",
+                    None => "",
+                }
+            }
         }
     }
 }

@@ -35,6 +35,7 @@ pub(super) fn in_words(reason: Reason) -> &'static str {
         Reason::Preempted => "more urgent work took its place",
         Reason::StageInFailed => "an input could not be fetched",
         Reason::StageOutFailed => "an output is missing or could not be stored",
+        Reason::SecretUnavailable => "a secret that it names is not there, or cannot be opened",
         Reason::SpecInvalid => "an expression or a limit failed when it was used",
         Reason::Upstream => "a task that it needs did not end well",
         Reason::Cancelled => "the run was cancelled",

@@ -1,0 +1,118 @@
+//! A list of the API on the page: read page by page, read again when something was missed or changed.
+
+use dioxus::prelude::*;
+use emboflow_protocol::http::Page;
+use serde::de::DeserializeOwned;
+
+use crate::api::{self, ApiError};
+use crate::live::{self, RESYNC};
+use crate::parts::banner::{Loading, Problem};
+
+/// Rows of one answer.
+const PAGE_ROWS: u32 = 100;
+
+/// What has been read of a list.
+pub(crate) struct List<T: 'static> {
+    /// The rows so far.
+    pub(crate) rows: Signal<Vec<T>>,
+    address: Memo<String>,
+    next: Signal<Option<String>>,
+    loaded: Signal<bool>,
+    error: Signal<Option<ApiError>>,
+}
+
+impl<T> Clone for List<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for List<T> {}
+
+impl<T> PartialEq for List<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.rows == other.rows
+    }
+}
+
+/// Reads a list, and reads another one when its address changes.
+pub(crate) fn use_list<T: DeserializeOwned + 'static>(address: impl FnMut() -> String + 'static) -> List<T> {
+    let list = List {
+        rows: use_signal(Vec::new),
+        address: use_memo(address),
+        next: use_signal(|| None),
+        loaded: use_signal(|| false),
+        error: use_signal(|| None),
+    };
+    use_effect(move || {
+        let _ = (RESYNC.read(), list.address.read());
+        list.reload();
+    });
+    list
+}
+
+impl<T: DeserializeOwned + 'static> List<T> {
+    /// Reads it from the start; what is shown stays until the answer is there.
+    pub(crate) fn reload(self) {
+        spawn(self.read(None));
+    }
+
+    async fn read(mut self, cursor: Option<String>) {
+        live::settled().await;
+        let address = self.address.peek().clone();
+        let mark = if address.contains('?') { '&' } else { '?' };
+        let cursor_of = |cursor: &String| format!("&cursor={}", crate::route::encode(cursor));
+        let rest = cursor.as_ref().map(cursor_of).unwrap_or_default();
+        let answer = api::get::<Page<T>>(&format!("{address}{mark}limit={PAGE_ROWS}{rest}")).await;
+        if *self.address.peek() != address {
+            // Another list is wanted meanwhile, and its answer is on its way.
+            return;
+        }
+        match answer {
+            Ok(page) => {
+                if cursor.is_none() {
+                    self.rows.write().clear();
+                }
+                self.rows.write().extend(page.items);
+                self.next.set(page.next);
+                self.error.set(None);
+                self.loaded.set(true);
+            }
+            Err(error) => self.error.set(Some(error)),
+        }
+    }
+
+    /// The list, or what is to be said instead of it. What was last read stays in sight below an error.
+    pub(crate) fn shown(self, empty: Element, filled: Element) -> Element {
+        let error = self.error.read().clone();
+        let loaded = (self.loaded)();
+        let is_empty = self.rows.read().is_empty();
+        let next = self.next.read().clone();
+        rsx! {
+            if let Some(error) = error.clone() {
+                Problem { error, retry: move |()| self.reload() }
+            }
+            if !loaded {
+                if error.is_none() {
+                    Loading { rows: 4 }
+                }
+            } else if is_empty {
+                {empty}
+            } else {
+                {filled}
+                if let Some(cursor) = next {
+                    div { class: "more",
+                        button {
+                            class: "button",
+                            r#type: "button",
+                            onclick: move |_| {
+                                spawn(self.read(Some(cursor.clone())));
+                            },
+                            "Load more"
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
