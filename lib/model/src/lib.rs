@@ -7,6 +7,7 @@ pub mod access;
 pub mod artifact;
 pub mod epoch;
 pub mod executor;
+pub mod hold;
 pub mod id;
 pub mod image_pull;
 pub mod name;

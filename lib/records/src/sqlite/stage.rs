@@ -44,8 +44,8 @@ impl SqliteStage {
         if !self.place.exists() {
             return Ok(Former::Nothing);
         }
-        let second = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let former = beside(&self.place, &format!("before-restore-{second}"));
+        let moment = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+        let former = beside(&self.place, &format!("before-restore-{moment}"));
         match make_one_file(&self.place).await {
             Ok(()) => {
                 fs::hard_link(&self.place, &former)

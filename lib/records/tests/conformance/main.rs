@@ -10,6 +10,7 @@ mod place;
 mod projection;
 mod retention;
 mod sample;
+mod transfer;
 mod workflows;
 
 /// Makes a test of each case for each implementation.
@@ -78,6 +79,13 @@ conformance! {
         every_filter_of_the_audit_keeps_only_what_it_names,
         a_line_of_the_audit_is_written_once_and_never_changed,
         old_lines_are_dropped_and_no_other;
+    transfer:
+        what_is_read_out_and_put_in_is_the_same,
+        items_may_be_put_in_again,
+        lines_of_the_audit_are_read_out,
+        a_copied_log_may_have_gaps_and_goes_on_after_its_end,
+        staged_records_take_the_place_of_the_others_in_one_step,
+        staged_records_that_are_given_up_change_nothing;
     workflows:
         a_new_text_is_a_new_version_and_the_same_text_is_not,
         racing_texts_get_different_versions,

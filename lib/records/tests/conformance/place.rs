@@ -47,6 +47,10 @@ impl Place {
         }
     }
 
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
     /// Each call is as another process would do it.
     pub(crate) async fn open(&self) -> SharedRecords {
         open(&self.config).await.unwrap()
