@@ -142,6 +142,12 @@ catalogue! {
     /// The host is not this installation's.
     HostUnknown = "request.host_unknown", 421, "The request is for another host",
         "Open the address that `public_url` names, or set it to the address that people use.";
+    /// No such notification.
+    NotificationNotFound = "notification.not_found", 404, "There is no such notification",
+        "The page Notifications and `emboflow notification list` show the names.";
+    /// The notification could never be sent.
+    NotificationInvalid = "notification.invalid", 422, "The notification is not valid",
+        "Each of the `errors` says which field and what it may be.";
     /// No such run.
     RunNotFound = "run.not_found", 404, "There is no such run",
         "`emboflow run list` shows the runs of the project; one that has ended long ago may have been removed.";

@@ -1,0 +1,119 @@
+//! Files of the installation: configuration, keys and credentials, as they are.
+
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::create::{file_name, written};
+use crate::error::BackupError;
+use crate::manifest::{FilePart, Manifest};
+use crate::part::PartReader;
+use crate::repository::Repository;
+
+/// A configuration file is not larger.
+const LARGEST_BYTES: u64 = 16 << 20;
+
+pub(crate) async fn take(
+    paths: &[PathBuf],
+    repository: &Repository,
+    id: &str,
+) -> Result<Vec<FilePart>, BackupError> {
+    let mut found = Vec::new();
+    for path in paths {
+        collect(path, &mut found).map_err(|error| reading(path, &error))?;
+    }
+    found.sort();
+    found.dedup();
+    let mut taken = Vec::new();
+    for (number, path) in found.iter().enumerate() {
+        let about = fs::metadata(path).map_err(|error| reading(path, &error))?;
+        if about.len() > LARGEST_BYTES {
+            let text = format!("it has {} bytes; `files` are for configuration", about.len());
+            return Err(BackupError::unavailable(format!("reading {}", path.display()), text));
+        }
+        let content = fs::read(path).map_err(|error| reading(path, &error))?;
+        let mut part = repository.part(&file_name(id, number))?;
+        part.write(&content).await?;
+        let part = part.finish().await?;
+        taken.push(FilePart { path: written(path), mode: about.mode() & 0o7777, part });
+    }
+    Ok(taken)
+}
+
+fn collect(path: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    let about = fs::symlink_metadata(path)?;
+    if about.is_dir() {
+        for entry in fs::read_dir(path)? {
+            collect(&entry?.path(), found)?;
+        }
+    } else if about.is_file() || (about.is_symlink() && fs::metadata(path).is_ok_and(|to| to.is_file())) {
+        found.push(path.to_owned());
+    }
+    Ok(())
+}
+
+/// What has to be written where: read and proven, and nothing written yet.
+pub(crate) struct Prepared(Vec<(PathBuf, u32, Vec<u8>)>);
+
+/// Reads the files. With `below`, they go into that folder with their whole paths.
+pub(crate) async fn prepare(
+    manifest: &Manifest,
+    repository: &Repository,
+    below: Option<&Path>,
+) -> Result<Prepared, BackupError> {
+    let mut prepared = Vec::new();
+    for file in &manifest.files {
+        let reader = PartReader::open(&repository.store, &repository.key, &file.part).await?;
+        let content = reader.all().await?.to_vec();
+        let path = match below {
+            Some(below) => below.join(file.path.trim_start_matches('/')),
+            None => PathBuf::from(&file.path),
+        };
+        prepared.push((path, file.mode, content));
+    }
+    Ok(Prepared(prepared))
+}
+
+impl Prepared {
+    /// Files that are there already and have another content.
+    pub(crate) fn others(&self) -> Vec<&Path> {
+        let differs = |path: &Path, content: &[u8]| match fs::read(path) {
+            Ok(there) => there != content,
+            Err(error) => error.kind() != ErrorKind::NotFound,
+        };
+        let others = self.0.iter().filter(|(path, _, content)| differs(path, content));
+        others.map(|(path, ..)| path.as_path()).collect()
+    }
+
+    /// Writes them, each in one step; what differs is kept beside as `.before-<id>`.
+    pub(crate) fn write(&self, id: &str) -> Result<(), BackupError> {
+        let others: Vec<PathBuf> = self.others().into_iter().map(Path::to_owned).collect();
+        for (path, mode, content) in &self.0 {
+            let failed = |error: std::io::Error| {
+                BackupError::unavailable(format!("writing {}", path.display()), error)
+            };
+            if others.contains(path) {
+                fs::hard_link(path, beside(path, &format!("before-{id}"))).map_err(failed)?;
+            }
+            if let Some(folder) = path.parent() {
+                fs::create_dir_all(folder).map_err(failed)?;
+            }
+            let fresh = beside(path, "restoring");
+            let written = OpenOptions::new().write(true).create(true).truncate(true).mode(*mode).open(&fresh);
+            let written = written.and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()));
+            written.and_then(|()| fs::rename(&fresh, path)).map_err(failed)?;
+        }
+        Ok(())
+    }
+}
+
+fn beside(path: &Path, word: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{word}"));
+    name.into()
+}
+
+fn reading(path: &Path, error: &std::io::Error) -> BackupError {
+    BackupError::unavailable(format!("reading {}", path.display()), error)
+}
