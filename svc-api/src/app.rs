@@ -1,25 +1,29 @@
 //! What every handler has at hand, and the reads that several of them share.
 
-use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use emboflow_bus::Bus;
+use emboflow_model::access::Caller;
 use emboflow_model::{ProjectName, RunId, RunSummary, Task, TaskKey, Timestamp};
 use emboflow_protocol::ErrorCode;
 use emboflow_records::{RecordsError, SharedRecords, TaskFilter};
-use emboflow_service::{Health, Shutdown};
+use emboflow_service::{Health, Shutdown, Tracer};
 use tokio::sync::Mutex;
 
+use crate::access::Access;
+use crate::access::projects::no_project;
 use crate::admission::Admission;
 use crate::intake::Intake;
+use crate::limits::Buckets;
 use crate::live::executors::Executors;
 use crate::live::feed::Feed;
 use crate::live::progress::Pulls;
 use crate::objects::Objects;
 use crate::problem::{Failure, Outcome};
-use crate::sign_in::SignIn;
+use crate::secrets::Secrets;
+use crate::watch::Watchman;
 
 /// The running API. Clones share it.
 #[derive(Clone)]
@@ -29,12 +33,15 @@ pub(crate) struct App(Arc<Parts>);
 pub(crate) struct Parts {
     pub(crate) instance: String,
     pub(crate) started_at: Timestamp,
-    pub(crate) projects: BTreeSet<ProjectName>,
-    pub(crate) sign_in: SignIn,
+    pub(crate) access: Access,
     pub(crate) records: SharedRecords,
     pub(crate) bus: Bus,
     pub(crate) objects: Objects,
     pub(crate) admission: Admission,
+    pub(crate) buckets: Buckets,
+    /// Hosts beside the public address's under which this API is asked.
+    pub(crate) other_hosts: Vec<String>,
+    pub(crate) secrets: Secrets,
     pub(crate) intake: Intake,
     /// Held while a workflow is put: what a precondition was held against must still be there then.
     pub(crate) putting_workflows: Mutex<()>,
@@ -42,6 +49,8 @@ pub(crate) struct Parts {
     pub(crate) executors: Executors,
     pub(crate) pulls: Pulls,
     pub(crate) health: Health,
+    pub(crate) watch: Watchman,
+    pub(crate) tracer: Tracer,
     pub(crate) shutdown: Shutdown,
 }
 
@@ -58,15 +67,10 @@ impl App {
         Self(Arc::new(parts))
     }
 
-    /// A project that is known here.
-    pub(crate) fn project(&self, name: &str) -> Outcome<ProjectName> {
-        match self.projects.iter().find(|known| known.as_str() == name) {
-            Some(known) => Ok(known.clone()),
-            None => {
-                let name: String = name.chars().take(80).collect();
-                Err(Failure::new(ErrorCode::ProjectNotFound, format!("there is no project '{name}'")))
-            }
-        }
+    /// A project that the caller may know of.
+    pub(crate) fn project(&self, caller: &Caller, name: &str) -> Outcome<ProjectName> {
+        let known = self.access.projects.find(name).filter(|project| caller.sees(project));
+        known.ok_or_else(|| no_project(name))
     }
 
     /// A run of the project, as it is now.

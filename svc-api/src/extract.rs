@@ -39,8 +39,12 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
                 "project" => ErrorCode::ProjectNotFound,
                 "run" => ErrorCode::RunNotFound,
                 "task" => ErrorCode::TaskNotFound,
+                "secret" => ErrorCode::SecretNotFound,
                 "workflow" => ErrorCode::WorkflowNotFound,
                 "executor" => ErrorCode::ExecutorNotFound,
+                "trigger" => ErrorCode::TriggerNotFound,
+                "user" => ErrorCode::UserNotFound,
+                "service" => ErrorCode::ServiceNotFound,
                 _ => ErrorCode::RequestInvalid,
             };
             Failure::new(code, error.inner().to_string())

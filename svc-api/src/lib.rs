@@ -1,15 +1,19 @@
 //! The HTTP API and the page: one more publisher of requests, and a reader of the records. It never sees a container
 //! engine, and decides nothing.
 
+mod access;
 mod admission;
 mod app;
 mod conditional;
 mod config;
 mod error_page;
 mod extract;
+mod host;
 mod idempotency;
 mod intake;
 mod known_query;
+mod limits;
+mod listener;
 mod live;
 mod log;
 mod measure;
@@ -21,9 +25,12 @@ mod problem;
 mod removal;
 mod router;
 mod routes;
+mod secrets;
 mod service;
-mod sign_in;
+mod triggers;
+mod watch;
 
-pub use config::{Config, Storage, WAITING_BYTES};
+pub use config::{AUDIT_DAYS, Config, Storage, WAITING_BYTES, Watch};
+pub use limits::Limits;
 pub use openapi::openapi;
 pub use service::{Connections, Started, run, start, start_on};

@@ -16,6 +16,10 @@ use crate::problem::{self, Failure};
 /// Names an answer in the logs.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// The same for what handles the request.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestId(pub(crate) String);
+
 static DURATION: LazyLock<HistogramVec> = LazyLock::new(|| {
     let options = histogram_opts!(
         "emboflow_http_request_duration_seconds",
@@ -31,9 +35,10 @@ pub(crate) static SSE_CLIENTS: LazyLock<IntGauge> = LazyLock::new(|| {
 });
 
 /// The outermost layer.
-pub(crate) async fn observe(route: Option<MatchedPath>, request: Request, next: Next) -> Response {
+pub(crate) async fn observe(route: Option<MatchedPath>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = uuid::Uuid::now_v7().simple().to_string();
+    request.extensions_mut().insert(RequestId(id.clone()));
     let route = route.map_or_else(|| "page".to_owned(), |route| route.as_str().to_owned());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
 

@@ -136,7 +136,7 @@ pub(crate) fn frame(api: TransformOpenApi<'_>) -> TransformOpenApi<'_> {
     let bearer = SecurityScheme::Http {
         scheme: "bearer".to_owned(),
         bearer_format: None,
-        description: Some("The token of the installation.".to_owned()),
+        description: Some("An API key, a token of a service, or the token of the installation.".to_owned()),
         extensions: Default::default(),
     };
     let tags = [
@@ -144,10 +144,15 @@ pub(crate) fn frame(api: TransformOpenApi<'_>) -> TransformOpenApi<'_> {
         ("tasks", "Tasks of a run and their logs."),
         ("artifacts", "What tasks made."),
         ("workflows", "Workflow files kept by name."),
+        ("secrets", "Values that only tasks are given."),
         ("executors", "Who carries out attempts."),
         ("events", "One stream of everything that changes."),
         ("system", "The health of the installation."),
         ("session", "Sign-in of the page."),
+        ("users", "People, and where they are signed in."),
+        ("keys", "API keys of people, and services with tokens of their own."),
+        ("projects", "Projects and who belongs to them."),
+        ("audit", "Who did what, from where, with what result."),
     ];
     let mut api = api.security_scheme("token", bearer).security_requirement("token");
     for (name, description) in tags {

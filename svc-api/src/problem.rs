@@ -39,11 +39,12 @@ impl Failure {
         }
     }
 
-    /// A failure of something behind the API; the cause goes to the logs, its text to the caller as well.
+    /// A failure of something behind the API. The cause goes to the logs only: it may name hosts, files and users that
+    /// are none of the caller's business.
     pub(crate) fn behind(code: ErrorCode, cause: impl fmt::Display) -> Self {
         let cause = format!("{cause:#}");
         tracing::warn!(code = code.code(), cause, "a request failed: {}", code.title());
-        Self::new(code, cause)
+        Self::new(code, format!("{}; the logs of the API have the cause", code.title()))
     }
 
     /// A refusal with single errors; code and status are those of the first.

@@ -1,14 +1,15 @@
 //! Every route, and the layers around them.
 
+mod access;
+
 use aide::axum::ApiRouter;
-use aide::axum::routing::{ApiMethodRouter, delete_with, get_with, post_with, put_with};
+use aide::axum::routing::{ApiMethodRouter, get_with, post_with, put_with};
 use aide::openapi::OpenApi;
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::rejection::RawPathParamsRejection;
-use axum::extract::{DefaultBodyLimit, RawPathParams, Request, State};
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{Method, StatusCode, header};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use emboflow_model::WorkflowName;
@@ -16,59 +17,69 @@ use emboflow_protocol::ErrorCode;
 use emboflow_protocol::stream::MAX_REQUEST_BYTES;
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::access::{check_table, guard};
 use crate::app::App;
 use crate::extract::Params;
 use crate::known_query::KnownQueries;
 use crate::problem::Failure;
 use crate::routes::place::{InProject, OfWorkflow};
-use crate::routes::{artifacts, events, executors, logs, requests, runs, session, system, tasks, workflows};
-use crate::{admission, conditional, error_page, known_query, measure, openapi, page, paged, sign_in};
+use crate::routes::{
+    artifacts, events, executors, hooks, logs, requests, runs, secrets, system, tasks, triggers, workflows,
+};
+use crate::{admission, conditional, error_page, host, known_query, limits, measure, openapi, page, paged};
 
 const PROJECT: &str = "/api/v1/projects/{project}";
 const RUN: &str = "/api/v1/projects/{project}/runs/{run}";
 
-/// The routes that need sign-in, and those that do not.
-pub(crate) struct Routes {
-    guarded: Router<App>,
-    open: Router<App>,
-}
-
 /// The routes and the document about them.
-pub(crate) fn documented() -> (Routes, OpenApi) {
+pub(crate) fn documented() -> (Router<App>, OpenApi) {
     let mut document = openapi::blank();
     openapi::prepare();
-    let guarded = global().merge(of_project()).merge(of_runs()).merge(of_results());
+    let guarded = global()
+        .merge(access::of_people())
+        .merge(access::of_platform())
+        .merge(of_project())
+        .merge(of_runs())
+        .merge(of_results())
+        .merge(triggers::routes())
+        .merge(secrets::routes());
     let guarded = guarded.finish_api_with(&mut document, openapi::frame);
     openapi::prepare();
-    let open = of_session().finish_api(&mut document);
+    let open = access::of_session().merge(hooks::routes()).finish_api(&mut document);
     openapi::plain_paths(&mut document);
     openapi::tagged_answers(&mut document);
-    (Routes { guarded, open }, document)
+    (guarded.merge(open), document)
 }
 
 /// The service that answers everything.
-pub(crate) fn serving(app: App) -> Router {
-    let (Routes { guarded, open }, document) = documented();
+///
+/// # Errors
+/// The table of rights and the routes differ.
+pub(crate) fn serving(app: App) -> anyhow::Result<Router> {
+    let (routes, document) = documented();
+    check_table(&document)?;
     let known_queries = KnownQueries::of(&document);
     let document = Bytes::from(serde_json::to_vec(&document).expect("the document is plain data"));
     let document = get(move || async move { ([(header::CONTENT_TYPE, "application/json")], document) });
-    guarded
+    let router = routes
         .route_layer(from_fn_with_state(app.clone(), admission::admit))
         .route_layer(from_fn(paged::link))
         .route_layer(from_fn_with_state(known_queries, known_query::check))
-        .route_layer(from_fn_with_state(app.clone(), known_project))
-        .route_layer(from_fn_with_state(app.clone(), sign_in::require))
-        .merge(open)
         .route("/api/openapi.json", document)
         .route("/docs/errors", get(error_page::show))
         .with_state(app.clone())
         .merge(app.health.router())
+        .route_layer(from_fn_with_state(app.clone(), limits::by_caller))
+        .route_layer(from_fn_with_state(app.clone(), guard))
         .fallback(page::serve)
         .method_not_allowed_fallback(no_method)
+        .layer(from_fn_with_state(app.clone(), limits::by_address))
+        .layer(from_fn_with_state(app, host::check))
         .layer(from_fn(conditional::answer))
         .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
         .layer(CatchPanicLayer::custom(measure::panicked))
-        .layer(from_fn(measure::observe))
+        .layer(from_fn(measure::observe));
+    Ok(router)
 }
 
 fn global() -> ApiRouter<App> {
@@ -79,6 +90,7 @@ fn global() -> ApiRouter<App> {
             "/api/v1/executors/{executor}/forget",
             post_with(executors::forget::forget, executors::forget::document),
         )
+        .api_route("/api/v1/system/health", get_with(system::health::health, system::health::document))
         .api_route("/api/v1/system", get_with(system::show::show, system::show::document))
 }
 
@@ -155,29 +167,6 @@ fn of_results() -> ApiRouter<App> {
             &path("/artifacts/{task}/{name}/{*path}"),
             get_with(artifacts::get::get, artifacts::get::document),
         )
-}
-
-fn of_session() -> ApiRouter<App> {
-    ApiRouter::new().api_route(
-        "/session",
-        get_with(session::exchange::exchange, session::exchange::document)
-            .post_with(session::sign_in::sign_in, session::sign_in::document)
-            .merge(delete_with(session::sign_out::sign_out, session::sign_out::document)),
-    )
-}
-
-/// Refuses a project that is not known, whatever is asked of it.
-async fn known_project(
-    State(app): State<App>,
-    parameters: Result<RawPathParams, RawPathParamsRejection>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let named = parameters.as_ref().ok().and_then(|all| all.iter().find(|(name, _)| *name == "project"));
-    match named.map(|(_, name)| app.project(name)) {
-        Some(Err(failure)) => failure.into_response(),
-        _ => next.run(request).await,
-    }
 }
 
 /// Which methods an address takes is in the `Allow` of either answer.

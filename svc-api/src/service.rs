@@ -4,24 +4,25 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use axum::serve::ListenerExt;
 use emboflow_bus::Bus;
-use emboflow_model::ProjectName;
 use emboflow_records::SharedRecords;
-use emboflow_service::{Health, Shutdown};
+use emboflow_service::{Health, Shutdown, Tracer, served_certificate, telemetry, vitals};
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 
+use crate::access::{Access, invite_first_admin};
 use crate::admission::Admission;
 use crate::app::{App, Parts, now};
-use crate::config::Config;
+use crate::config::{Config, Watch};
 use crate::intake::Intake;
+use crate::limits::Buckets;
 use crate::live::executors::Executors;
 use crate::live::feed::Feed;
 use crate::live::progress::Pulls;
 use crate::objects::Objects;
-use crate::sign_in::SignIn;
-use crate::{removal, router};
+use crate::secrets::Secrets;
+use crate::watch::{self, Watchman};
+use crate::{limits, listener, removal, router, secrets};
 
 const CHECK_TIMEOUT: Duration = Duration::from_secs(3);
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -73,56 +74,73 @@ pub async fn start_on(
     shutdown: &Shutdown,
     health: &Health,
 ) -> Result<Started> {
-    let sign_in = SignIn::new(&config.token, config.page_code.as_ref())?;
     let objects = Objects::new(&config.storage)?;
-    let default = ProjectName::new("default").expect("`default` has the form of a name");
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("listening for HTTP on {}", config.listen))?;
     let address = listener.local_addr().context("reading the listener's address")?;
 
-    watch(health, &bus, &records, &objects);
+    let access = Access::start(&config, &records, shutdown).await?;
+    if config.page_code.is_none() {
+        invite_first_admin(&access, address).await.context("inviting the first administrator")?;
+    }
+    check(health, &bus, &records, &objects);
+    look_around(health, &config.watch);
+    let tracer = Tracer::start(&config.telemetry, "api", telemetry::instance(), shutdown)?;
     let intake = Intake::start(bus.clone(), shutdown).await?;
     let feed = Feed::start(&bus, records.clone(), shutdown).await?;
     let executors = Executors::start(&bus, feed.clone(), shutdown).await?;
     let pulls = Pulls::start(&bus, feed.clone(), shutdown).await?;
     removal::serve(bus.clone(), records.clone(), objects.clone(), shutdown);
     register(bus.clone(), address, shutdown);
+    let secrets = Secrets::new(records.clone(), bus.clone(), config.secrets.as_ref())?;
+    secrets::seal_anew(records.clone(), config.secrets.as_ref(), shutdown)?;
     let app = App::new(Parts {
         instance: config.instance,
         started_at: now(),
-        projects: config.projects.into_iter().chain([default]).collect(),
-        sign_in,
+        access,
         records,
         bus,
         objects,
         admission: Admission::new(config.waiting_bytes),
+        buckets: Buckets::new(&config.limits),
+        other_hosts: config.other_hosts,
+        secrets,
         intake,
         putting_workflows: Mutex::default(),
         feed,
         executors,
         pulls,
         health: health.clone(),
+        watch: Watchman::default(),
+        tracer,
         shutdown: shutdown.clone(),
     });
-    let (router, stop) = (router::serving(app), shutdown.token());
-    // Events are small: the system must not hold one back until the one before is acknowledged.
-    let listener = listener.tap_io(|connection| {
-        if let Err(error) = connection.set_nodelay(true) {
-            tracing::debug!(%error, "a connection stays slow");
-        }
-    });
+    watch::start(app.clone(), shutdown);
+    limits::forget_idle_clients(app.clone(), shutdown);
+    let trusted = config.trusted_proxies;
+    let (router, stop) = (router::serving(app)?, shutdown.token());
     shutdown.spawn_vital("HTTP listener", async move {
-        axum::serve(listener, router)
-            .with_graceful_shutdown(stop.cancelled_owned())
-            .await
-            .context("serving HTTP")
+        listener::serve(listener, router, &config.limits, trusted, stop).await.context("serving HTTP")
     });
     Ok(Started { address })
 }
 
+/// What nobody else looks at.
+fn look_around(health: &Health, wanted: &Watch) {
+    for (used_for, folder) in &wanted.disks {
+        vitals::disk(health, used_for.clone(), folder.clone());
+    }
+    for (name, file) in &wanted.certificates {
+        vitals::certificate(health, name.clone(), file.clone());
+    }
+    if let Some(address) = &wanted.address {
+        served_certificate(health, "public", address);
+    }
+}
+
 /// What has to work for requests to be answered.
-fn watch(health: &Health, bus: &Bus, records: &SharedRecords, objects: &Objects) {
+fn check(health: &Health, bus: &Bus, records: &SharedRecords, objects: &Objects) {
     let bus = bus.clone();
     health.check("nats", CHECK_TIMEOUT, move || {
         let bus = bus.clone();

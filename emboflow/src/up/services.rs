@@ -139,6 +139,12 @@ impl Plan<'_> {
             waiting_bytes: svc_api::WAITING_BYTES,
             storage: svc_api::Storage { url: storage_url, signing_key: self.storage_key() },
             secrets: self.secrets_keys(),
+            limits: if self.options.listen.ip().is_loopback() {
+                svc_api::Limits::alone()
+            } else {
+                svc_api::Limits::default()
+            },
+            other_hosts: Vec::new(),
             records: None,
             nats: self.bus("emboflow-api"),
             watch: self.watch(),

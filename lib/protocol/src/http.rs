@@ -2,8 +2,10 @@
 //! row's [`crate::event::RunRow`].
 
 pub mod access;
+pub mod audit;
 pub mod notification;
 pub mod secret;
+pub mod service;
 pub mod trigger;
 
 use std::collections::BTreeMap;

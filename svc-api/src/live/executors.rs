@@ -69,7 +69,7 @@ impl Executors {
                 None => self.lock().fall_silent(now()),
             };
             for view in views {
-                feed.send(Frame::for_everybody("executor", &view));
+                feed.send(Frame::for_admins_and_others("executor", &view, &without_attempts(view.clone())));
             }
         }
     }
@@ -77,6 +77,12 @@ impl Executors {
     fn lock(&self) -> MutexGuard<'_, Table> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// An executor, without what it does for single projects.
+pub(crate) fn without_attempts(mut view: ExecutorView) -> ExecutorView {
+    view.heartbeat.attempts.clear();
+    view
 }
 
 impl Table {

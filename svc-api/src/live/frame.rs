@@ -15,6 +15,8 @@ pub(crate) struct Frame {
     pub(crate) seq: Option<u64>,
     /// As it goes over the wire.
     pub(crate) bytes: Bytes,
+    /// As it goes to all but administrators of the platform, where it names what belongs to single projects.
+    pub(crate) for_others: Option<Bytes>,
 }
 
 /// Only what the order and the filters need of an event.
@@ -45,6 +47,7 @@ impl Frame {
             about: Some((envelope.data.project, envelope.subject)),
             seq: Some(envelope.data.seq),
             bytes,
+            for_others: None,
         })
     }
 
@@ -54,6 +57,7 @@ impl Frame {
             about: Some((event.data.project.clone(), event.subject)),
             seq: Some(seq),
             bytes: message("run", Some(seq), &json(event)),
+            for_others: None,
         }
     }
 
@@ -63,12 +67,18 @@ impl Frame {
             about: Some((progress.project.clone(), progress.attempt.run)),
             seq: None,
             bytes: message("progress", None, &json(progress)),
+            for_others: None,
         }
     }
 
     /// A frame for everybody.
     pub(crate) fn for_everybody(kind: &str, data: &impl Serialize) -> Self {
-        Self { about: None, seq: None, bytes: message(kind, None, &json(data)) }
+        Self { about: None, seq: None, bytes: message(kind, None, &json(data)), for_others: None }
+    }
+
+    /// A frame for everybody that says less to those who are no administrators of the platform.
+    pub(crate) fn for_admins_and_others(kind: &str, data: &impl Serialize, less: &impl Serialize) -> Self {
+        Self { for_others: Some(message(kind, None, &json(less))), ..Self::for_everybody(kind, data) }
     }
 
     /// Whether a listener with these filters wants it.

@@ -12,6 +12,7 @@ use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::{broadcast, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 
+use super::ears::Ears;
 use super::feed::Resync;
 use super::frame::{Frame, json, message, sign_of_life};
 use super::missed::{Missed, missed};
@@ -46,6 +47,7 @@ struct Gone;
 
 struct Listener {
     app: App,
+    ears: Ears,
     wish: Wish,
     frames: broadcast::Receiver<Arc<Frame>>,
     to: mpsc::Sender<Bytes>,
@@ -56,13 +58,13 @@ struct Listener {
 }
 
 /// The body of an event stream.
-pub(crate) fn open(app: App, wish: Wish) -> Body {
+pub(crate) fn open(app: App, ears: Ears, wish: Wish) -> Body {
     let (to, pieces) = mpsc::channel(PIECES);
     // First listen, then read what was missed: nothing falls in between.
     let frames = app.feed.subscribe();
     let last = wish.after.unwrap_or_else(|| app.feed.position());
     let shutdown = app.shutdown.clone();
-    let listener = Listener { app, wish, frames, to, last, last_id: last };
+    let listener = Listener { app, ears, wish, frames, to, last, last_id: last };
     shutdown.clone().spawn("event stream", async move {
         SSE_CLIENTS.inc();
         tokio::select! { () = shutdown.cancelled() => {}, _gone = listener.speak() => {} }
@@ -103,6 +105,9 @@ impl Listener {
                     _ => log = None,
                 },
                 _ = alive.tick() => {
+                    if !self.ears.may_stay(&self.app).await {
+                        return Ok(());
+                    }
                     let id = (self.last > self.last_id).then_some(self.last);
                     self.last_id = self.last;
                     self.send(sign_of_life(id)).await?;
@@ -113,8 +118,10 @@ impl Listener {
 
     async fn say_missed(&mut self) -> Result<(), Gone> {
         let (project, run) = (self.wish.project.clone(), self.wish.run);
+        let ears = self.ears.clone();
         let wants = move |transition: &Transition| {
-            project.as_ref().is_none_or(|wanted| *wanted == transition.project)
+            ears.hear_of(&transition.project)
+                && project.as_ref().is_none_or(|wanted| *wanted == transition.project)
                 && run.is_none_or(|wanted| wanted == transition.run)
         };
         match missed(self.app.records.as_ref(), self.last, &wants).await {
@@ -162,9 +169,9 @@ impl Listener {
             return;
         }
         self.last = frame.seq.unwrap_or(self.last);
-        if self.wants(frame) {
+        if let Some(bytes) = self.ears.hear(frame).filter(|_| self.wants(frame)) {
             self.last_id = frame.seq.unwrap_or(self.last_id);
-            piece.extend_from_slice(&frame.bytes);
+            piece.extend_from_slice(bytes);
         }
     }
 

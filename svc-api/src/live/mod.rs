@@ -1,5 +1,6 @@
 //! What happens, as it happens: one feed a process, one stream a listener.
 
+pub(crate) mod ears;
 pub(crate) mod executors;
 pub(crate) mod feed;
 pub(crate) mod frame;

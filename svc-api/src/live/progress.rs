@@ -30,7 +30,7 @@ impl Pulls {
     /// Listens to executors, and tells listeners of all that they say.
     pub(crate) async fn start(bus: &Bus, feed: Feed, shutdown: &Shutdown) -> Result<Self> {
         let pulls = Self::default();
-        let messages = bus.subscribe(Progress::filter()).await.context("subscribing to progress")?;
+        let messages = bus.subscribe(Progress::filter(None)).await.context("subscribing to progress")?;
         let (own, bus, stop) = (pulls.clone(), bus.clone(), shutdown.token());
         shutdown.spawn("progress of attempts", async move {
             tokio::select! { () = stop.cancelled() => {}, () = own.listen(messages, &bus, &feed) => {} }
@@ -109,7 +109,7 @@ mod tests {
 
     fn progress(run: u128, pull: Option<ImagePull>) -> Progress {
         let attempt = AttemptId { run: RunId::from_bits(run), task: "a".parse().unwrap(), number: 1 };
-        Progress { project: "lab".parse().unwrap(), attempt, pull }
+        Progress { project: "lab".parse().unwrap(), attempt, executor: "e1".parse().unwrap(), pull }
     }
 
     #[test]

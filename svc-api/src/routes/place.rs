@@ -1,6 +1,10 @@
 //! What the paths of the API name.
 
-use emboflow_model::{ExecutorId, ProjectName, RunId, TaskKey, WorkflowName};
+use emboflow_model::access::UserName;
+use emboflow_model::name::NotificationName;
+use emboflow_model::{
+    ExecutorId, ProjectName, RunId, SecretName, ServiceName, TaskKey, TriggerName, WorkflowName,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -68,6 +72,15 @@ pub(crate) struct OfWorkflow {
     pub(crate) workflow: WorkflowName,
 }
 
+/// `…/secrets/{secret}`
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct OfSecret {
+    /// The project.
+    pub(crate) project: ProjectName,
+    /// The secret's name.
+    pub(crate) secret: SecretName,
+}
+
 /// `…/executors/{executor}`
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct OfExecutor {
@@ -82,4 +95,68 @@ pub(crate) struct OfRequest {
     pub(crate) project: ProjectName,
     /// The idempotency key.
     pub(crate) key: String,
+}
+
+/// `…/notifications/{notification}`
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct OfNotification {
+    /// The project.
+    pub(crate) project: ProjectName,
+    /// The notification's name.
+    pub(crate) notification: NotificationName,
+}
+
+/// `…/users/{user}`
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct OfUser {
+    /// The user.
+    pub(crate) user: UserName,
+}
+
+/// `…/members/{user}`
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct OfMember {
+    /// The project.
+    pub(crate) project: ProjectName,
+    /// The user.
+    pub(crate) user: UserName,
+}
+
+/// `…/sessions/{session}`
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct OfSession {
+    /// The session's public id.
+    pub(crate) session: String,
+}
+
+/// `…/keys/{key}`
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct OfKey {
+    /// The key's public id.
+    pub(crate) key: String,
+}
+
+/// `…/services/{service}`
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct OfService {
+    /// The service.
+    pub(crate) service: ServiceName,
+}
+
+/// `…/triggers/{trigger}`
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct OfTrigger {
+    /// The project.
+    pub(crate) project: ProjectName,
+    /// The trigger's name.
+    pub(crate) trigger: TriggerName,
+}
+
+/// `/hooks/{project}/{trigger}`: whoever sends there learns nothing from the form of a name.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct HookAddress {
+    /// The project.
+    pub(crate) project: String,
+    /// The trigger's name.
+    pub(crate) trigger: String,
 }

@@ -67,6 +67,9 @@ pub struct Session {
     /// A session of the person at the machine ends when the installation's token, of which this is a fingerprint, does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
+    /// A one-time link began it: its user may choose a password without naming the one of until now.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_link: bool,
     /// When it began.
     pub created_at: Timestamp,
     /// When it was last used; written every few minutes only.
@@ -129,13 +132,13 @@ pub struct SigningKey {
     pub created_at: Timestamp,
 }
 
-/// A one-time link to choose a password. Kind `invitation`, named by its user, or `*` for the first administrator.
+/// A link that signs in once. Kind `invitation`, named by its user: a new link takes the place of the one before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Invitation {
     /// SHA-256 of the code in the link.
     pub code: String,
-    /// For whom; none: whoever has it becomes the first administrator, under a name of their choice.
-    pub user: Option<UserName>,
+    /// For whom.
+    pub user: UserName,
     /// When the link ends.
     pub expires_at: Timestamp,
 }
@@ -155,26 +158,17 @@ pub struct Project {
     pub created_at: Timestamp,
 }
 
-/// What a project may use; what is not given is not limited.
+/// What a project may use; what is not given is not limited. A run request above a quota is rejected.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Quotas {
     /// Runs that have not ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub open_runs: Option<u64>,
-    /// Runs accepted in an hour.
+    /// Runs of which nothing has started yet.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub runs_per_hour: Option<u64>,
-    /// CPUs of all attempts at the same time, in thousandths.
+    pub queued_runs: Option<u64>,
+    /// Runs accepted within 60 seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub cpu_millis: Option<u64>,
-    /// Memory of all attempts at the same time, in bytes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub memory_bytes: Option<u64>,
-    /// GPUs of all attempts at the same time.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub gpus: Option<u64>,
-    /// Bytes of all objects.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub storage_bytes: Option<u64>,
+    pub runs_per_minute: Option<u64>,
 }

@@ -12,7 +12,7 @@ mod table;
 mod user_name;
 
 pub use audit::AuditEntry;
-pub use binding::{Binding, Powers, ProjectScope, Standing};
+pub use binding::{Binding, MAX_BINDINGS, Powers, ProjectScope, Standing};
 pub use caller::{Caller, Who};
 pub use documents::{
     Admins, ApiKey, Identity, Invitation, Project, Quotas, ServiceAccount, Session, SigningKey, SigningKeys,

@@ -5,13 +5,16 @@ use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use emboflow_bus::Subscription;
+use emboflow_model::access::Caller;
 use emboflow_model::{AttemptId, RunId};
 use emboflow_protocol::ErrorCode;
 use emboflow_protocol::http::EventQuery;
 use emboflow_protocol::log::live_subject;
 
+use crate::access::{By, Client};
 use crate::app::App;
 use crate::extract::Search;
+use crate::live::ears::Ears;
 use crate::live::listener::{self, Wish};
 use crate::openapi::{self, Doc};
 use crate::problem::{Failure, Outcome};
@@ -19,18 +22,21 @@ use crate::problem::{Failure, Outcome};
 /// Opens the stream.
 pub(crate) async fn stream(
     State(app): State<App>,
+    By(caller): By,
+    client: Client,
     headers: HeaderMap,
     Search(query): Search<EventQuery>,
 ) -> Outcome<Response> {
     let after = last_event_id(&headers).or(query.after);
-    let project = query.project.as_deref().map(|name| app.project(name)).transpose()?;
+    let project = query.project.as_deref().map(|name| app.project(&caller, name)).transpose()?;
     let run = query.run.as_deref().map(str::parse::<RunId>).transpose().map_err(invalid)?;
     let attempt = query.log.as_deref().map(str::parse::<AttemptId>).transpose().map_err(invalid)?;
     let log = match attempt {
-        Some(attempt) => Some(live_log(&app, attempt).await?),
+        Some(attempt) => Some(live_log(&app, &caller, attempt).await?),
         None => None,
     };
-    let body = listener::open(app, Wish { project, run, log, after });
+    let listener = Ears::new(caller, client, &headers);
+    let body = listener::open(app, listener, Wish { project, run, log, after });
     let kind = (header::CONTENT_TYPE, "text/event-stream");
     let keep = (header::CACHE_CONTROL, "no-store");
     // Nginx would hold messages back until its buffer is full.
@@ -38,11 +44,16 @@ pub(crate) async fn stream(
     Ok(([kind, keep, buffering], body).into_response())
 }
 
-async fn live_log(app: &App, attempt: AttemptId) -> Outcome<(AttemptId, Subscription)> {
+async fn live_log(app: &App, caller: &Caller, attempt: AttemptId) -> Outcome<(AttemptId, Subscription)> {
     let summary = emboflow_records::fresh_run(app.records.as_ref(), attempt.run).await?;
     let detail = format!("there is no run {}", attempt.run);
-    let project = summary.ok_or_else(|| Failure::new(ErrorCode::RunNotFound, detail))?.project;
-    let frames = app.bus.subscribe(live_subject(&project, &attempt)).await?;
+    let no_attempt = format!("there is no attempt {attempt}");
+    let project = summary.map(|summary| summary.project).filter(|project| caller.sees(project));
+    let project = project.ok_or_else(|| Failure::new(ErrorCode::RunNotFound, detail))?;
+    let task = app.task(&project, attempt.run, &attempt.task).await?;
+    let known = task.attempts.iter().find(|known| known.number == attempt.number);
+    let executor = &known.ok_or_else(|| Failure::new(ErrorCode::AttemptNotFound, no_attempt))?.executor;
+    let frames = app.bus.subscribe(live_subject(&project, &attempt, executor)).await?;
     // Before the caller reads the stored log: frames from then on are not missed.
     app.bus.flush().await;
     Ok((attempt, frames))
@@ -67,6 +78,8 @@ pub(crate) fn document(operation: TransformOperation<'_>) -> TransformOperation<
         errors: &[
             ErrorCode::ProjectNotFound,
             ErrorCode::RunNotFound,
+            ErrorCode::TaskNotFound,
+            ErrorCode::AttemptNotFound,
             ErrorCode::RecordsUnavailable,
             ErrorCode::BusUnavailable,
         ],

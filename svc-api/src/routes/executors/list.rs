@@ -4,13 +4,21 @@ use aide::transform::TransformOperation;
 use axum::extract::State;
 use emboflow_protocol::http::{ExecutorView, Page};
 
+use crate::access::By;
 use crate::app::App;
+use crate::live::executors::without_attempts;
 use crate::openapi::{self, Doc};
 use crate::paged::Paged;
 
 /// Lists executors by id.
-pub(crate) async fn list(State(app): State<App>) -> Paged<ExecutorView> {
-    Paged(Page { items: app.executors.all(), next: None })
+/// Which attempts they hold is told to administrators of the platform: they are those of every project.
+pub(crate) async fn list(State(app): State<App>, By(caller): By) -> Paged<ExecutorView> {
+    let all = app.executors.all();
+    let items = match caller.is_platform_admin() {
+        true => all,
+        false => all.into_iter().map(without_attempts).collect(),
+    };
+    Paged(Page { items, next: None })
 }
 
 /// Its documentation.

@@ -1,5 +1,7 @@
 //! Sign-in of the page.
 
+pub(crate) mod cookie;
 pub(crate) mod exchange;
 pub(crate) mod sign_in;
 pub(crate) mod sign_out;
+pub(crate) mod ways;

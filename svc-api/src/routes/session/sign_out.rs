@@ -1,21 +1,42 @@
-//! `DELETE /session`: forgets the cookie.
+//! `DELETE /session`: ends the session.
 
 use aide::transform::TransformOperation;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use emboflow_protocol::ErrorCode;
 
+use super::cookie::noted;
+use crate::access::{Client, check_no_foreign_page};
 use crate::app::App;
 use crate::openapi;
+use crate::problem::Outcome;
 
-/// Signs the browser out.
-pub(crate) async fn sign_out(State(app): State<App>, headers: HeaderMap) -> Response {
-    let cookie = app.sign_in.ended_cookie(&headers);
-    (StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response()
+/// Signs the browser out: the cookie is forgotten here and there.
+pub(crate) async fn sign_out(
+    State(app): State<App>,
+    client: Client,
+    headers: HeaderMap,
+) -> Outcome<Response> {
+    check_no_foreign_page(&app, &headers, &client)?;
+    let session = app.access.sessions.of(&client, &headers, false).await?;
+    if let Some(session) = &session {
+        app.access.sessions.end(session).await?;
+    }
+    let cookie = app.access.sessions.forgotten(&client)?;
+    let response = (StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response();
+    let who = match session.map(|session| session.user) {
+        None => "nobody".to_owned(),
+        Some(None) => "local".to_owned(),
+        Some(Some(user)) => format!("user:{user}"),
+    };
+    Ok(noted(response, &who, None))
 }
 
 /// Its documentation.
 pub(crate) fn document(operation: TransformOperation<'_>) -> TransformOperation<'_> {
-    let operation = openapi::open(operation).id("signOut").tag("session").summary("Forget the cookie");
-    openapi::answers(operation, 204, "", "Signed out.")
+    let operation = openapi::open(operation).id("signOut").tag("session").summary("End the session");
+    let operation = openapi::answers(operation, 204, "", "Signed out.");
+    let errors = [ErrorCode::AuthForbidden, ErrorCode::RecordsUnavailable, ErrorCode::Internal];
+    openapi::fails(operation, &errors)
 }

@@ -1,0 +1,162 @@
+//! Guessing passwords takes longer and longer: by account, whoever guesses, and by address, whoever's it is.
+//!
+//! Kept in memory: what is at stake is the number of guesses a day, and a restart gives a handful of them.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+
+use emboflow_model::Timestamp;
+
+/// Wrong guesses of an account without a delay.
+const FREE_FOR_ACCOUNT: u32 = 5;
+/// Wrong guesses of an address without a delay: a whole team may be behind one.
+const FREE_FOR_ADDRESS: u32 = 20;
+/// An account waits no longer than this: nobody shall lock somebody else out for a day.
+const ACCOUNT_WAITS_MS: u64 = 60_000;
+/// An address waits no longer than this.
+const ADDRESS_WAITS_MS: u64 = 15 * 60_000;
+/// Without a wrong guess for so long all is forgotten.
+const FORGOTTEN_AFTER_MS: u64 = 60 * 60_000;
+/// Accounts and addresses that are remembered; what is above replaces the one that is about to be forgotten.
+const REMEMBERED: usize = 10_000;
+
+/// Who has guessed how often.
+#[derive(Default)]
+pub(crate) struct Lockout(Mutex<Guesses>);
+
+#[derive(Default)]
+struct Guesses {
+    accounts: HashMap<String, Wrong>,
+    addresses: HashMap<IpAddr, Wrong>,
+}
+
+#[derive(Clone, Copy)]
+struct Wrong {
+    times: u32,
+    last: Timestamp,
+    until: Timestamp,
+}
+
+impl Lockout {
+    /// Until when this account may not be tried from this address, if so.
+    pub(crate) fn locked_until(&self, account: &str, address: IpAddr, now: Timestamp) -> Option<Timestamp> {
+        let guesses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_account = guesses.accounts.get(account).map(|wrong| wrong.until);
+        let of_address = guesses.addresses.get(&network(address)).map(|wrong| wrong.until);
+        of_account.max(of_address).filter(|until| *until > now)
+    }
+
+    /// Until when nobody may try this account, if so.
+    pub(crate) fn account_locked_until(&self, account: &str, now: Timestamp) -> Option<Timestamp> {
+        let guesses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        guesses.accounts.get(account).map(|wrong| wrong.until).filter(|until| *until > now)
+    }
+
+    /// Counts a guess before it is checked, so that many at the same time are no more than many one after the other.
+    pub(crate) fn count(&self, account: &str, address: IpAddr, now: Timestamp) {
+        let mut guesses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let account = account.to_owned();
+        count(&mut guesses.accounts, account, FREE_FOR_ACCOUNT, ACCOUNT_WAITS_MS, now);
+        count(&mut guesses.addresses, network(address), FREE_FOR_ADDRESS, ADDRESS_WAITS_MS, now);
+    }
+
+    /// The guess was right: the account starts anew. The address only gets this guess back, or whoever has one account
+    /// could guess at the others for ever.
+    pub(crate) fn right(&self, account: &str, address: IpAddr) {
+        let mut guesses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        guesses.accounts.remove(account);
+        if let Some(wrong) = guesses.addresses.get_mut(&network(address)) {
+            wrong.times = wrong.times.saturating_sub(1);
+            wrong.until = wrong.last;
+        }
+    }
+}
+
+fn count<K: Eq + Hash + Clone>(all: &mut HashMap<K, Wrong>, key: K, free: u32, most_ms: u64, now: Timestamp) {
+    if all.len() >= REMEMBERED && !all.contains_key(&key) {
+        all.retain(|_, wrong| now.ms_since(wrong.last) < FORGOTTEN_AFTER_MS);
+        let oldest = all.iter().min_by_key(|(_, wrong)| wrong.last).map(|(key, _)| key.clone());
+        if let Some(oldest) = oldest.filter(|_| all.len() >= REMEMBERED) {
+            all.remove(&oldest);
+        }
+    }
+    let before = all.get(&key).filter(|wrong| now.ms_since(wrong.last) < FORGOTTEN_AFTER_MS);
+    let times = before.map_or(0, |wrong| wrong.times).saturating_add(1);
+    let wait_ms = match times.saturating_sub(free) {
+        0 => 0,
+        over => most_ms.min(1_000_u64.saturating_mul(1 << (over - 1).min(20))),
+    };
+    all.insert(key, Wrong { times, last: now, until: now.plus_ms(wait_ms) });
+}
+
+/// Who has an IPv6 address has the 2^64 beside it as well.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let bits = address.to_bits() & !u128::from(u64::MAX);
+            IpAddr::V6(bits.into())
+        }
+        address => address,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1));
+
+    fn waits_ms(lockout: &Lockout, account: &str, address: IpAddr, now: Timestamp) -> u64 {
+        lockout.locked_until(account, address, now).map_or(0, |until| until.ms_since(now))
+    }
+
+    #[test]
+    fn an_account_waits_longer_after_each_guess_from_wherever_it_comes() {
+        let lockout = Lockout::default();
+        let mut waits = Vec::new();
+        for n in 0..14_u8 {
+            let address = IpAddr::from([10, 0, 1, n]);
+            lockout.count("anna", address, Timestamp(0));
+            waits.push(waits_ms(&lockout, "anna", HOME, Timestamp(0)) / 1_000);
+        }
+        assert_eq!(waits, [0, 0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 60, 60, 60]);
+        assert_eq!(waits_ms(&lockout, "bert", HOME, Timestamp(0)), 0);
+        assert_eq!(waits_ms(&lockout, "anna", HOME, Timestamp(60_000)), 0);
+        lockout.right("anna", HOME);
+        lockout.count("anna", HOME, Timestamp(60_000));
+        assert_eq!(waits_ms(&lockout, "anna", HOME, Timestamp(60_000)), 0);
+    }
+
+    #[test]
+    fn an_address_waits_whatever_accounts_it_guesses_and_a_right_one_does_not_wash_it_clean() {
+        let lockout = Lockout::default();
+        for n in 0..FREE_FOR_ADDRESS {
+            lockout.count(&format!("user-{n}"), HOME, Timestamp(0));
+        }
+        assert_eq!(waits_ms(&lockout, "anna", HOME, Timestamp(0)), 0);
+        lockout.right("user-1", HOME);
+        for n in 0..3 {
+            lockout.count(&format!("other-{n}"), HOME, Timestamp(0));
+        }
+        assert_eq!(waits_ms(&lockout, "anna", HOME, Timestamp(0)), 2_000);
+        let beside = |last: u16| IpAddr::from([0x2001, 0xdb8, 0, 1, 0, 0, 0, last]);
+        for n in 0..FREE_FOR_ADDRESS as u16 + 1 {
+            lockout.count(&format!("six-{n}"), beside(n), Timestamp(0));
+        }
+        assert_eq!(waits_ms(&lockout, "anna", beside(999), Timestamp(0)), 1_000, "one network");
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded_and_forgotten_after_an_hour() {
+        let lockout = Lockout::default();
+        for n in 0..REMEMBERED + 50 {
+            lockout.count(&format!("user-{n}"), HOME, Timestamp(n as i64));
+        }
+        assert_eq!(lockout.0.lock().unwrap().accounts.len(), REMEMBERED);
+        let later = Timestamp(0).plus_ms(3 * FORGOTTEN_AFTER_MS);
+        lockout.count("anna", HOME, later);
+        assert_eq!(waits_ms(&lockout, "anna", HOME, later), 0);
+    }
+}

@@ -1,0 +1,129 @@
+//! Kept documents of one kind, as their type.
+
+use std::marker::PhantomData;
+
+use axum::http::HeaderValue;
+use emboflow_protocol::ErrorCode;
+use emboflow_records::SharedRecords;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::problem::{Failure, Outcome};
+
+/// Documents read at a time.
+const PAGE: u32 = 500;
+/// How often a change is tried while others are first.
+const TRIES: u32 = 20;
+
+/// The installation's own documents of one kind.
+pub(crate) struct Shelf<T> {
+    records: SharedRecords,
+    kind: &'static str,
+    body: PhantomData<fn() -> T>,
+}
+
+/// A document, and the version that a change of it names.
+#[derive(Clone, Debug)]
+pub(crate) struct Found<T> {
+    pub(crate) name: String,
+    pub(crate) body: T,
+    pub(crate) version: u64,
+}
+
+impl<T> Found<T> {
+    /// The `ETag` of the document.
+    pub(crate) fn tag(&self) -> HeaderValue {
+        tag_of_version(self.version)
+    }
+}
+
+/// The `ETag` of a document with this version.
+pub(crate) fn tag_of_version(version: u64) -> HeaderValue {
+    HeaderValue::from_str(&format!("\"v{version}\"")).expect("digits in quotes are a valid header")
+}
+
+impl<T: Serialize + DeserializeOwned> Shelf<T> {
+    /// Those of this kind.
+    pub(crate) fn new(records: SharedRecords, kind: &'static str) -> Self {
+        Self { records, kind, body: PhantomData }
+    }
+
+    /// The document with this name.
+    pub(crate) async fn get(&self, name: &str) -> Outcome<Option<Found<T>>> {
+        let kept = self.records.kept(self.kind, "", name).await?;
+        kept.map(|kept| self.read(kept)).transpose()
+    }
+
+    /// Puts a document where there is none; false when there is one.
+    pub(crate) async fn make(&self, name: &str, body: &T) -> Outcome<bool> {
+        Ok(self.put(name, None, body).await?.is_some())
+    }
+
+    /// Puts a document in place of the version that was read; the new version, or none when somebody was first.
+    pub(crate) async fn put(&self, name: &str, expected: Option<u64>, body: &T) -> Outcome<Option<u64>> {
+        let body = serde_json::to_string(body).map_err(|error| self.unreadable(name, &error))?;
+        Ok(self.records.keep(self.kind, "", name, expected, body).await?)
+    }
+
+    /// Changes a document as it is at that moment; `change` is called again when somebody else was first. None: there
+    /// is no such document.
+    pub(crate) async fn change(
+        &self,
+        name: &str,
+        mut change: impl FnMut(&mut Found<T>) -> Outcome<()>,
+    ) -> Outcome<Option<Found<T>>> {
+        for _ in 0..TRIES {
+            let Some(mut found) = self.get(name).await? else { return Ok(None) };
+            change(&mut found)?;
+            if let Some(version) = self.put(name, Some(found.version), &found.body).await? {
+                return Ok(Some(Found { version, ..found }));
+            }
+        }
+        let detail = format!("others change the {} '{name}' all the time", self.kind);
+        Err(Failure::new(ErrorCode::RequestPrecondition, detail))
+    }
+
+    /// Drops the version that was read; false when it is not there any more.
+    pub(crate) async fn drop(&self, found: &Found<T>) -> Outcome<bool> {
+        Ok(self.records.drop_kept(self.kind, "", &found.name, found.version).await?)
+    }
+
+    /// At most `limit` documents whose names come after this one.
+    pub(crate) async fn after(&self, name: &str, limit: u32) -> Outcome<Vec<Found<T>>> {
+        let kept = self.records.kept_page(self.kind, Some(""), Some(("", name)), limit).await?;
+        kept.into_iter().map(|kept| self.read(kept)).collect()
+    }
+
+    /// All documents whose names begin with this.
+    pub(crate) async fn beginning_with(&self, prefix: &str) -> Outcome<Vec<Found<T>>> {
+        let (mut all, mut after) = (Vec::new(), prefix.to_owned());
+        loop {
+            let page = self.after(&after, PAGE).await?;
+            let is_last = page.len() < PAGE as usize;
+            for found in page {
+                if !found.name.starts_with(prefix) {
+                    return Ok(all);
+                }
+                after.clone_from(&found.name);
+                all.push(found);
+            }
+            if is_last {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// Every document.
+    pub(crate) async fn all(&self) -> Outcome<Vec<Found<T>>> {
+        self.beginning_with("").await
+    }
+
+    fn read(&self, kept: emboflow_records::Kept) -> Outcome<Found<T>> {
+        let body = serde_json::from_str(&kept.body).map_err(|error| self.unreadable(&kept.name, &error))?;
+        Ok(Found { name: kept.name, body, version: kept.version })
+    }
+
+    fn unreadable(&self, name: &str, error: &serde_json::Error) -> Failure {
+        Failure::behind(ErrorCode::Internal, format!("the {} '{name}' cannot be read: {error}", self.kind))
+    }
+}

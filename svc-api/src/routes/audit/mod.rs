@@ -1,0 +1,5 @@
+//! The audit.
+
+pub(crate) mod export;
+mod filter;
+pub(crate) mod list;

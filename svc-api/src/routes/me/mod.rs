@@ -1,0 +1,4 @@
+//! Oneself.
+
+pub(crate) mod password;
+pub(crate) mod show;

@@ -1,0 +1,7 @@
+//! Projects.
+
+pub(crate) mod change;
+pub(crate) mod list;
+pub(crate) mod make;
+pub(crate) mod show;
+mod view;
