@@ -190,7 +190,8 @@ async fn a_quota_binds_as_soon_as_the_project_has_it_and_its_refusals_are_kept()
     let world = World::start().await;
     world.ask(Verb::Submit, "before", json!({ "source": WORKFLOW })).await;
     assert!(matches!(world.outcome("before").await, RequestOutcome::Accepted(_)));
-    let document = json!({ "name": "lab", "quotas": { "open_runs": 1 }, "created_at": 1 });
+    let created_at = serde_json::to_value(Timestamp(1)).unwrap();
+    let document = json!({ "name": "lab", "quotas": { "open_runs": 1 }, "created_at": created_at });
     world.records.keep("project", "", "lab", None, document.to_string()).await.unwrap().unwrap();
     let notice = Notice::new("project", "", "lab");
     let mut number = 0;
