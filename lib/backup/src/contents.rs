@@ -4,16 +4,16 @@ use std::collections::{HashMap, HashSet};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use emboflow_objects::{ObjectStore, StoreError};
+use emboflow_objects::{Digest, ObjectStore, StoreError};
 use emboflow_protocol::object::ObjectEntry;
 use futures::{StreamExt, TryStreamExt, stream};
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 
 use crate::create::Source;
 use crate::error::BackupError;
 use crate::key::hex;
 use crate::manifest::{IndexLine, Manifest, ObjectSums, Part};
-use crate::part::{LineReader, object_key};
+use crate::part::object_key;
 use crate::proof::Expected;
 use crate::repository::{Repository, page_of};
 use crate::seal::sealed_bytes;
@@ -47,11 +47,7 @@ pub(crate) async fn copy(
 ) -> Result<Copied, BackupError> {
     let pool =
         Pool { repository, objects: &source.objects, present: Mutex::new(repository.contents().await?) };
-    let earlier = match before {
-        Some(before) => Some(repository.read_lines(&before.index).await?),
-        None => None,
-    };
-    let known = Known { lines: earlier, ahead: None };
+    let known = Known::of(repository, before).await;
     let mut index = repository.lines(id, "index")?;
     let mut copied = Copied { index: Part::default(), sums: ObjectSums::default(), damaged: Vec::new() };
     let mut used: HashSet<String> = HashSet::new();
@@ -92,56 +88,79 @@ async fn check_presence(repository: &Repository, used: HashSet<String>) -> Resul
 
 type Found = (ObjectEntry, Option<IndexLine>);
 
-/// All objects in the byte order of their keys, each with the line that the backup before has for it.
+/// All objects in the order of the store, each with the line that the backup before has for it.
 fn entries<'a>(
     objects: &'a Arc<dyn ObjectStore>,
     known: Known,
 ) -> impl futures::Stream<Item = Result<Found, BackupError>> + 'a {
-    let pages = stream::try_unfold((Some(String::new()), known), async move |(after, mut known)| {
-        let Some(after) = after else { return Ok::<_, BackupError>(None) };
-        let page = page_of(objects, "", after).await?;
-        let mut found = Vec::with_capacity(page.items.len());
-        for entry in page.items.into_iter().filter(|entry| !entry.key.starts_with(PROBES)) {
-            let line = known.about(&entry).await?;
-            found.push(Ok((entry, line)));
-        }
-        Ok(Some((stream::iter(found), (page.next, known))))
-    });
+    let pages = stream::try_unfold(
+        (Some(String::new()), known),
+        async move |(after, known): (Option<String>, Known)| {
+            let Some(after) = after else { return Ok::<_, BackupError>(None) };
+            let page = page_of(objects, "", after).await?;
+            let mut found = Vec::with_capacity(page.items.len());
+            for entry in page.items.into_iter().filter(|entry| !entry.key.starts_with(PROBES)) {
+                let line = known.about(&entry);
+                found.push(Ok((entry, line)));
+            }
+            Ok(Some((stream::iter(found), (page.next, known))))
+        },
+    );
     pages.try_flatten()
 }
 
-/// The index of the backup before, read along with the listing: both are in the order of the keys.
-struct Known {
-    lines: Option<LineReader>,
-    ahead: Option<IndexLine>,
+/// What the backup before knows of objects. Not every store lists in the byte order of the keys, so it is held in
+/// memory, at about 100 bytes an object.
+#[derive(Default)]
+struct Known(HashMap<[u8; 16], KnownObject>);
+
+struct KnownObject {
+    size_bytes: u64,
+    modified_ms: i64,
+    sha256: [u8; 32],
 }
 
 impl Known {
-    async fn about(&mut self, entry: &ObjectEntry) -> Result<Option<IndexLine>, BackupError> {
-        loop {
-            if let Some(ahead) = self.ahead.take_if(|ahead| ahead.key <= entry.key) {
-                if ahead.key == entry.key {
-                    let same =
-                        ahead.size_bytes == entry.size_bytes && ahead.modified_ms == entry.modified_at.0;
-                    return Ok(same.then_some(ahead));
-                }
-                continue;
-            }
-            if self.ahead.is_some() {
-                return Ok(None);
-            }
-            let Some(lines) = &mut self.lines else { return Ok(None) };
-            match lines.next().await {
-                Ok(Some(next)) => self.ahead = Some(next),
-                Ok(None) => self.lines = None,
-                // A damaged index of an earlier backup costs time and nothing else.
-                Err(error) => {
-                    tracing::warn!(%error, "the index of the backup before cannot be read: reading all objects");
-                    self.lines = None;
-                }
+    /// A damaged index of an earlier backup costs time and nothing else.
+    async fn of(repository: &Repository, before: Option<&Manifest>) -> Self {
+        let Some(before) = before else { return Self::default() };
+        match Self::read(repository, before).await {
+            Ok(known) => known,
+            Err(error) => {
+                tracing::warn!(%error, "the index of the backup before cannot be read: reading all objects");
+                Self::default()
             }
         }
     }
+
+    async fn read(repository: &Repository, before: &Manifest) -> Result<Self, BackupError> {
+        let mut known = Self::default();
+        let mut index = repository.read_lines(&before.index).await?;
+        while let Some(line) = index.next::<IndexLine>().await? {
+            let IndexLine { key, size_bytes, sha256, modified_ms } = line;
+            if let Ok(Digest(sha256)) = sha256.parse() {
+                known.0.insert(short(&key), KnownObject { size_bytes, modified_ms, sha256 });
+            }
+        }
+        Ok(known)
+    }
+
+    fn about(&self, entry: &ObjectEntry) -> Option<IndexLine> {
+        let known = self.0.get(&short(&entry.key))?;
+        let same = known.size_bytes == entry.size_bytes && known.modified_ms == entry.modified_at.0;
+        same.then(|| IndexLine {
+            key: entry.key.clone(),
+            size_bytes: known.size_bytes,
+            sha256: hex(&known.sha256),
+            modified_ms: known.modified_ms,
+        })
+    }
+}
+
+/// Tells keys apart in a fraction of their length.
+pub(crate) fn short(key: &str) -> [u8; 16] {
+    let digest: [u8; 32] = Sha256::digest(key.as_bytes()).into();
+    std::array::from_fn(|at| digest[at])
 }
 
 struct Pool<'a> {
@@ -196,8 +215,10 @@ impl Pool<'_> {
             return Err(Trouble::Source(StoreError::Damaged { key: entry.key.clone(), detail }));
         }
         let sealed = part.finish().await?.sealed_bytes;
-        self.present.lock().unwrap_or_else(PoisonError::into_inner).insert(name, sealed);
-        Ok((sha256, size_bytes, true))
+        // Where the same content was copied twice at once, it is new once.
+        let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = present.insert(name, sealed).is_none();
+        Ok((sha256, size_bytes, is_new))
     }
 
     async fn read(

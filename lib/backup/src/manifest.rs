@@ -147,7 +147,7 @@ pub(crate) fn new_id(at: Timestamp) -> String {
     format!("{second}z-{:04x}", rand::random::<u16>())
 }
 
-/// An object in the index, by key.
+/// An object in the index.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct IndexLine {
     pub(crate) key: String,

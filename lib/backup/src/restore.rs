@@ -1,6 +1,7 @@
 //! Putting a backup in place: everything is proven before anything is written, and the records, without which nothing
 //! else is looked at, change last and in one step.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,14 +14,14 @@ use emboflow_records::{
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
-use crate::contents::SIDE_BY_SIDE;
+use crate::contents::{SIDE_BY_SIDE, short};
 use crate::create::now;
 use crate::error::BackupError;
 use crate::files;
 use crate::manifest::{IndexLine, Manifest, ShardPart};
 use crate::part::{PartReader, object_key};
 use crate::proof::Proof;
-use crate::repository::{Repository, each_object};
+use crate::repository::{Repository, each_object, page_of};
 use crate::verify::{Depth, Proofs, Verified, content_part, verify};
 
 const STALL: Duration = Duration::from_secs(120);
@@ -315,21 +316,18 @@ async fn remove_others(
     objects: &Arc<dyn ObjectStore>,
 ) -> Result<u64, BackupError> {
     let mut index = repository.read_lines(&manifest.index).await?;
-    let mut ahead = index.next::<IndexLine>().await?;
+    let mut known = HashSet::new();
+    while let Some(line) = index.next::<IndexLine>().await? {
+        known.insert(short(&line.key));
+    }
     let (mut removed, mut after) = (0, Some(String::new()));
     while let Some(from) = after {
-        let page = crate::repository::page_of(objects, "", from).await?;
-        for entry in page.items {
-            while ahead.as_ref().is_some_and(|line| line.key < entry.key) {
-                ahead = index.next().await?;
-            }
-            if ahead.as_ref().is_none_or(|line| line.key != entry.key) {
-                let key = object_key(&entry.key)?;
-                objects.delete(&key).await.map_err(|error| {
-                    BackupError::unavailable(format!("removing the object {}", entry.key), error)
-                })?;
-                removed += 1;
-            }
+        let page = page_of(objects, "", from).await?;
+        for entry in page.items.iter().filter(|entry| !known.contains(&short(&entry.key))) {
+            objects.delete(&object_key(&entry.key)?).await.map_err(|error| {
+                BackupError::unavailable(format!("removing the object {}", entry.key), error)
+            })?;
+            removed += 1;
         }
         after = page.next;
     }

@@ -1,0 +1,175 @@
+//! Backups that are not what they should be: refused with the file and the code, and nothing is changed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use emboflow_backup::{BackupError, BackupKey, Depth, Listed, Manifest, Repository, restore, verify};
+use emboflow_objects::Backend;
+
+use crate::installation::{Installation, Scribe, contents};
+
+async fn backed_up() -> (Installation, Manifest) {
+    let installation = Installation::on_this_machine();
+    let mut scribe = Scribe::of(&installation).await;
+    scribe.finished_run(1).await;
+    scribe.finished_run(2).await;
+    scribe.open_run(3).await;
+    scribe.project().await;
+    drop(scribe);
+    let manifest = installation.back_up().await;
+    (installation, manifest)
+}
+
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { found.extend(files_below(&path)) } else { found.push(path) }
+    }
+    found.sort();
+    found
+}
+
+fn stored(installation: &Installation) -> Vec<PathBuf> {
+    let Backend::Directory(place) = &installation.repository else { panic!("a directory") };
+    files_below(&place.root.join("objects"))
+}
+
+/// Restores into an empty place, which stays empty.
+async fn refusal(installation: &Installation) -> BackupError {
+    let target = installation.empty_twin("bad").await;
+    let repository = target.repository();
+    let refused = async {
+        let manifest = repository.find("latest").await?;
+        restore(&repository, &manifest, &target.target(false)).await
+    };
+    let error = refused.await.expect_err("a bad backup is restored");
+    assert!(!target.open().await.holds_anything().await.unwrap(), "nothing is applied after {error}");
+    assert_eq!(contents(&target.store()).await, [], "nothing is applied after {error}");
+    assert!(!target.dir.path().join("restored-files").exists(), "nothing is applied after {error}");
+    error
+}
+
+#[tokio::test]
+async fn one_flipped_byte_in_any_file_is_refused_and_the_file_is_named() {
+    let (installation, _) = backed_up().await;
+    let files = stored(&installation);
+    assert!(files.len() > 10, "{files:?}");
+    for file in files {
+        let whole = fs::read(&file).unwrap();
+        let mut flipped = whole.clone();
+        let at = flipped.len() / 2;
+        flipped[at] ^= 1;
+        fs::write(&file, flipped).unwrap();
+        let error = refusal(&installation).await;
+        assert_eq!(error.code().code(), "backup.damaged", "{}: {error}", file.display());
+        let name = file.file_stem().unwrap().to_string_lossy().into_owned();
+        assert!(error.to_string().contains(&name), "{}: {error}", file.display());
+        fs::write(&file, whole).unwrap();
+    }
+    let target = installation.empty_twin("whole").await;
+    let repository = target.repository();
+    let manifest = repository.find("latest").await.unwrap();
+    restore(&repository, &manifest, &target.target(false)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_file_that_is_cut_or_missing_is_refused_and_the_file_is_named() {
+    let (installation, manifest) = backed_up().await;
+    let named = Manifest::clone(&manifest);
+    for file in stored(&installation) {
+        let whole = fs::read(&file).unwrap();
+        let name = file.file_stem().unwrap().to_string_lossy().into_owned();
+        for cut in [Some(whole.len() / 2), Some(0), None] {
+            match cut {
+                Some(length) => fs::write(&file, &whole[..length]).unwrap(),
+                None => fs::remove_file(&file).unwrap(),
+            }
+            let error = refusal(&installation).await;
+            let codes =
+                if name == "manifest" && cut.is_none() { "backup.not_found" } else { "backup.damaged" };
+            assert_eq!(error.code().code(), codes, "{}: {error}", file.display());
+            if cut.is_some() || name != "manifest" {
+                assert!(error.to_string().contains(&name), "{}: {error}", file.display());
+            }
+            // Also the quick look, which reads no content, misses none of it.
+            let repository = installation.repository();
+            assert!(verify(&repository, &named, Depth::Shallow).await.is_err() || name == "manifest");
+        }
+        fs::write(&file, whole).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_backup_that_was_cut_off_is_listed_as_such_and_never_as_whole() {
+    let (installation, manifest) = backed_up().await;
+    let cut_off = stored(&installation).into_iter().find(|file| file.ends_with("manifest.object")).unwrap();
+    fs::remove_file(cut_off).unwrap();
+    let listed = installation.repository().list().await.unwrap();
+    assert!(matches!(&listed[..], [Listed::CutOff { id }] if *id == manifest.id), "{listed:?}");
+    let error = installation.repository().find(&manifest.id).await.unwrap_err();
+    assert_eq!(error.code().code(), "backup.not_found", "{error}");
+}
+
+#[tokio::test]
+async fn a_backup_that_is_given_up_is_not_in_the_list() {
+    let (installation, whole) = backed_up().await;
+    let source = installation.source().await;
+    let missing = emboflow_backup::Source { files: vec!["/no/such/file".into()], ..source };
+    let error = emboflow_backup::create(&missing, &installation.repository()).await.unwrap_err();
+    assert_eq!(error.code().code(), "backup.unavailable", "{error}");
+    let listed = installation.repository().list().await.unwrap();
+    let is_whole: Vec<_> =
+        listed.iter().filter(|one| matches!(one, Listed::Whole(_))).map(Listed::id).collect();
+    assert_eq!(is_whole, [whole.id]);
+}
+
+#[tokio::test]
+async fn another_key_is_refused_with_both_ids() {
+    let (installation, _) = backed_up().await;
+    let other = BackupKey::make(&installation.dir.path().join("other.key")).unwrap();
+    let repository = Repository::open_for_reading(&installation.repository, other.clone()).unwrap();
+    let error = repository.find("latest").await.unwrap_err();
+    assert_eq!(error.code().code(), "backup.key");
+    let text = error.to_string();
+    assert!(text.contains(&other.id()) && text.contains(&installation.key.id()), "{text}");
+}
+
+#[tokio::test]
+async fn a_backup_of_newer_records_is_refused_with_both_versions() {
+    let (installation, manifest) = backed_up().await;
+    let newer = Manifest { schema: 99, ..manifest };
+    let target = installation.empty_twin("newer").await;
+    let repository = target.repository();
+    let error = restore(&repository, &newer, &target.target(false)).await.unwrap_err();
+    assert_eq!(error.code().code(), "backup.newer");
+    assert!(error.to_string().contains("99"), "{error}");
+    assert!(!target.open().await.holds_anything().await.unwrap());
+}
+
+#[tokio::test]
+async fn what_the_installation_itself_has_lost_is_told_and_is_no_damage_of_the_backup() {
+    let (installation, _) = backed_up().await;
+    let store = installation.store();
+    let lost = contents(&store).await.into_iter().find(|(key, _)| key.ends_with("manifest.json")).unwrap().0;
+    store.delete(&emboflow_objects::ObjectKey::parse(lost.clone()).unwrap()).await.unwrap();
+    drop(store);
+    let manifest = installation.back_up().await;
+    assert!(matches!(&manifest.damaged[..], [only] if only.contains(&lost)), "{:?}", manifest.damaged);
+    verify(&installation.repository(), &manifest, Depth::Deep).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_second_command_waits_for_nobody_and_says_who_is_at_work() {
+    let (installation, _) = backed_up().await;
+    let _writing = installation.repository();
+    let error = Repository::open(&installation.repository, installation.key.clone()).err().unwrap();
+    assert_eq!(error.code().code(), "backup.busy", "{error}");
+    let gateway = installation.store();
+    let repository =
+        Repository::open_for_reading(&installation.repository, installation.key.clone()).unwrap();
+    let manifest = repository.find("latest").await.unwrap();
+    let error = restore(&repository, &manifest, &installation.target(true)).await.unwrap_err();
+    assert_eq!(error.code().code(), "backup.busy", "{error}");
+    drop(gateway);
+}
