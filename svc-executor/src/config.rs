@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use emboflow_model::ExecutorId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +16,9 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Its id, a name of at most 63 characters. Default: made once and kept in the data directory.
     pub executor: Option<String>,
+    /// Ids for executors that are started several times with the same settings: each takes the first that is free, with
+    /// a folder of that name in `data_dir`, and puts it in the place of `{seat}` in `nats.nkey_file`. Default none.
+    pub seats: Vec<ExecutorId>,
     /// Its pool. Default `default`.
     pub pool: String,
     /// The installation: marks its containers, so that several can share an engine. Default `default`.
@@ -87,6 +91,7 @@ impl Default for Config {
         Self {
             data_dir: PathBuf::from("executor"),
             executor: None,
+            seats: Vec::new(),
             pool: "default".to_owned(),
             instance: "default".to_owned(),
             nats: emboflow_bus::Config { name: "emboflow-executor".to_owned(), ..Default::default() },

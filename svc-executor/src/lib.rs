@@ -19,6 +19,7 @@ mod outcome;
 mod reconcile;
 mod removals;
 pub mod runtime;
+mod seat;
 mod secrets;
 mod service;
 mod store;

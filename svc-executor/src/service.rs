@@ -23,7 +23,7 @@ use crate::runtime::docker::DockerRuntime;
 use crate::runtime::simulated::Simulated;
 use crate::runtime::{Engine, Owner, Runtime};
 use crate::secrets::SecretsDir;
-use crate::{commands, identity, machine, reconcile};
+use crate::{commands, identity, machine, reconcile, seat};
 
 const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_secs(2);
@@ -44,7 +44,8 @@ pub struct Started {
 ///
 /// # Errors
 /// The configuration or the data directory cannot be used.
-pub async fn run(config: Config, shutdown: Shutdown) -> anyhow::Result<()> {
+pub async fn run(mut config: Config, shutdown: Shutdown) -> anyhow::Result<()> {
+    let _seat = seat::take(&mut config)?;
     let health = Health::new("executor");
     let address = health.serve(config.health_listen, &shutdown).await?;
     let started = start(config, &shutdown, &health).await?;
