@@ -4,11 +4,15 @@ mod admin;
 mod artifact;
 mod audit;
 mod completion;
+mod config;
 mod context;
 mod executor;
 mod grants;
+mod install;
 mod key;
 mod login;
+mod nats;
+mod notification;
 mod project;
 mod run;
 mod schema;
@@ -16,6 +20,7 @@ mod secret;
 mod secret_input;
 mod session;
 mod system;
+mod trigger;
 mod user;
 mod workflow;
 
@@ -131,6 +136,9 @@ enum Command {
     /// Check workflow files, and keep them on the server
     #[command(subcommand)]
     Workflow(workflow::Workflow),
+    /// Look after what starts runs by itself
+    #[command(subcommand, visible_alias = "triggers")]
+    Trigger(trigger::Trigger),
     /// List and fetch what runs have made
     #[command(subcommand)]
     Artifact(artifact::Artifact),
@@ -141,6 +149,8 @@ enum Command {
     System,
     /// Look for what keeps EmboFlow from working on this machine
     Doctor(doctor::Options),
+    /// Make the secrets and NATS users of an installation with containers, where they are missing
+    Install(install::Install),
     /// Print the JSON Schema of the workflow file
     Schema,
     /// Sign in at a server, and keep it as a context
@@ -168,9 +178,17 @@ enum Command {
     /// Keep secrets of a project
     #[command(subcommand, visible_alias = "secrets")]
     Secret(secret::Secret),
+    /// Choose to whom the ends of runs are told
+    #[command(subcommand, visible_alias = "notifications")]
+    Notification(notification::Notification),
     /// See who did what
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Look after the users of the platform's NATS server
+    Nats(nats::Nats),
+    /// Show what services are configured to, and check their files
+    #[command(subcommand)]
+    Config(config::Config),
     /// Choose between the servers that you work with
     #[command(subcommand)]
     Context(context::Commands),
@@ -223,10 +241,14 @@ async fn ask(command: Command, shared: &Shared, output: &mut Output) -> Result<(
     match command {
         Command::Run(run) => run.carry_out(shared, output).await,
         Command::Workflow(workflow) => workflow.carry_out(shared, output).await,
+        Command::Trigger(trigger) => trigger.carry_out(shared, output).await,
         Command::Artifact(artifact) => artifact.carry_out(shared, output).await,
         Command::Executor(executor) => executor.carry_out(shared, output).await,
+        Command::Config(config) => config.carry_out(output),
+        Command::Nats(nats) => nats.carry_out(shared, output),
         Command::System => system::show(shared, output).await,
         Command::Doctor(options) => doctor::doctor(&options, shared, output).await,
+        Command::Install(install) => install.carry_out(output),
         Command::Schema => schema::print(output),
         Command::Login(login) => login.carry_out(shared, output).await,
         Command::Logout(logout) => logout.carry_out(shared, output).await,
@@ -237,6 +259,7 @@ async fn ask(command: Command, shared: &Shared, output: &mut Output) -> Result<(
         Command::Key(key) => key.carry_out(shared, output).await,
         Command::Session(session) => session.carry_out(shared, output).await,
         Command::Secret(secret) => secret.carry_out(shared, output).await,
+        Command::Notification(notification) => notification.carry_out(shared, output).await,
         Command::Audit(audit) => audit.carry_out(shared, output).await,
         Command::Context(context) => context.carry_out(shared, output),
         Command::Completion(completion) => completion.print(&mut Cli::command(), output),
