@@ -2,11 +2,14 @@
 
 use std::net::SocketAddr;
 
-use emboflow_service::telemetry;
-use serde::Deserialize;
+use emboflow_service::{Keys, telemetry};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::notify;
 
 /// The trigger service's configuration.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// How to reach NATS.
@@ -18,6 +21,16 @@ pub struct Config {
     /// Where `/health`, `/ready` and `/metrics` are served; port 0 picks a free one. Default `127.0.0.1:4084`.
     #[serde(default = "default_listen")]
     pub listen: SocketAddr,
+    /// How notifications are sent.
+    #[serde(default)]
+    pub notify: notify::Config,
+    /// The keys that open the secrets of projects; the API has the same. Without them no webhook is signed, and none is
+    /// sent.
+    #[serde(default)]
+    pub secrets: Option<Keys>,
+    /// The address at which people find the page, for links; as the API has it.
+    #[serde(default)]
+    pub public_url: Option<String>,
     /// Where traces go; nowhere by default.
     #[serde(default)]
     pub telemetry: telemetry::Config,
@@ -28,4 +41,19 @@ pub struct Config {
 
 fn default_listen() -> SocketAddr {
     ([127, 0, 0, 1], 4084).into()
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            nats: emboflow_bus::Config::default(),
+            records: None,
+            listen: default_listen(),
+            notify: notify::Config::default(),
+            secrets: None,
+            public_url: None,
+            telemetry: telemetry::Config::default(),
+            die_after_requests: None,
+        }
+    }
 }

@@ -13,6 +13,7 @@ mod keeper;
 mod kept;
 mod measure;
 mod messages;
+mod notify;
 mod requester;
 mod schedule;
 mod service;
@@ -20,4 +21,5 @@ mod stream;
 mod subject;
 
 pub use config::Config;
+pub use notify::{Config as Notify, Smtp, SmtpTls};
 pub use service::{run, start, start_on};

@@ -16,15 +16,18 @@ pub use email::{Smtp, SmtpTls};
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use emboflow_bus::Bus;
 use emboflow_model::notification::{Delivery, KIND};
 use emboflow_model::{RunSummary, Timestamp};
 use emboflow_protocol::notice::Notice;
 use emboflow_protocol::secret_box::KeyRing;
 use emboflow_records::{RecordsError, SharedRecords};
-use emboflow_service::Shutdown;
+use emboflow_service::{Keys, Secret, Shutdown};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use ipnet::IpNet;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
@@ -34,6 +37,7 @@ use self::email::Mail;
 use self::known::Known;
 use self::send::Ways;
 use self::webhook::Webhooks;
+use crate::ended::Listener;
 use crate::kept::now;
 
 /// How long a change may stay unnoticed when its notice is lost.
@@ -42,10 +46,11 @@ const LOOK_EVERY: Duration = Duration::from_secs(30);
 const RETRY: Duration = Duration::from_secs(2);
 
 /// Settings of notifications.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Networks that webhooks may reach although they are not public.
+    #[schemars(with = "Vec<String>")]
     pub allowed_networks: Vec<IpNet>,
     /// Whether webhooks may be sent over plain http.
     pub plain_http: bool,
@@ -53,7 +58,7 @@ pub struct Config {
     pub smtp: Option<Smtp>,
 }
 
-/// Takes ended runs in, and has their notifications sent.
+/// Hears of ended runs, and has their notifications sent.
 pub(crate) struct Notifier {
     known: Known,
     records: SharedRecords,
@@ -64,20 +69,19 @@ pub(crate) struct Notifier {
 impl Notifier {
     /// Starts sending what was left over, and looks for notifications now, whenever one changes, and now and then.
     pub(crate) async fn start(
-        config: &Config,
-        public_url: Option<String>,
-        keys: Option<KeyRing>,
+        config: &crate::Config,
         bus: &Bus,
         records: &SharedRecords,
         shutdown: &Shutdown,
     ) -> Result<Self> {
+        let Config { allowed_networks, plain_http, smtp } = &config.notify;
         let ways = Ways {
-            webhooks: Webhooks::new(&config.allowed_networks, config.plain_http)?,
-            mail: config.smtp.as_ref().map(Mail::new).transpose()?,
+            webhooks: Webhooks::new(allowed_networks, *plain_http)?,
+            mail: smtp.as_ref().map(Mail::new).transpose()?,
             bus: bus.clone(),
             records: records.clone(),
-            keys,
-            public_url,
+            keys: config.secrets.as_ref().map(key_ring).transpose()?,
+            public_url: config.public_url.clone(),
         };
         let (known, deliveries) = (Known::default(), Deliveries::new(records.clone()));
         let (due, noted) = mpsc::unbounded_channel();
@@ -97,14 +101,8 @@ impl Notifier {
         Ok(Self { known, records: records.clone(), deliveries, due })
     }
 
-    /// Whether anybody wants to know of any run's end.
-    pub(crate) fn is_wanted(&self) -> bool {
-        !self.known.is_empty()
-    }
-
     /// Notes the deliveries about a run that ended; they are safe when this returns.
-    pub(crate) async fn ended(&self, run: &RunSummary) -> Result<(), RecordsError> {
-        self.known.look_first(self.records.as_ref()).await?;
+    async fn note(&self, run: &RunSummary) -> Result<(), RecordsError> {
         for notification in self.known.telling(run) {
             let (now, ended_at) = (now(), run.finished_at.unwrap_or(run.created_at));
             let id = DeliveryId { project: run.project.clone(), notification, run: run.id };
@@ -116,6 +114,25 @@ impl Notifier {
         }
         Ok(())
     }
+}
+
+impl Listener for Notifier {
+    fn is_listening(&self) -> bool {
+        !self.known.is_empty()
+    }
+
+    fn look(&self) -> BoxFuture<'_, Result<()>> {
+        async move { Ok(self.known.look(self.records.as_ref()).await?) }.boxed()
+    }
+
+    fn ended<'a>(&'a self, run: &'a RunSummary) -> BoxFuture<'a, Result<()>> {
+        async move { Ok(self.note(run).await?) }.boxed()
+    }
+}
+
+fn key_ring(keys: &Keys) -> Result<KeyRing> {
+    let older = keys.old_keys.iter().map(Secret::reveal);
+    KeyRing::new(keys.key.reveal(), older).context("reading secrets.key and secrets.old_keys")
 }
 
 async fn looked_once(known: Known, records: SharedRecords) {

@@ -20,6 +20,7 @@ use crate::journal::Journal;
 use crate::keeper::{Hands, Keeper};
 use crate::kept::Triggers;
 use crate::measure;
+use crate::notify::Notifier;
 use crate::requester::Requester;
 
 const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -76,8 +77,15 @@ pub async fn start_on(
         }
     });
 
-    let starts = RunFinished { triggers, requester: requester.clone(), journal: journal.clone() };
-    let listeners: Vec<Arc<dyn Listener>> = vec![Arc::new(starts)];
+    let starts = RunFinished {
+        records: records.clone(),
+        triggers,
+        requester: requester.clone(),
+        journal: journal.clone(),
+    };
+    let tells =
+        Notifier::start(&config, &bus, &records, shutdown).await.context("setting up notifications")?;
+    let listeners: Vec<Arc<dyn Listener>> = vec![Arc::new(starts), Arc::new(tells)];
     let follower = Follower::new(records.clone(), listeners);
     forever(shutdown, "events", follower.wake_on_events(bus.clone()));
     forever(shutdown, "ended runs", follower.follow());

@@ -26,10 +26,8 @@ const LOOK_EACH: Duration = Duration::from_secs(10);
 /// Follows the log.
 pub(crate) struct Follower {
     records: SharedRecords,
-    listeners: Vec<Arc<dyn Listener>>,
+    listeners: Arc<[Arc<dyn Listener>]>,
     woken: Arc<Notify>,
-    /// The newest place at the look before, while nobody listened: whoever begins to listen misses nothing after it.
-    idle_at: Option<u64>,
 }
 
 /// The kept place.
@@ -38,22 +36,47 @@ struct Place {
     seq: u64,
 }
 
+/// All of an event that it takes to wake.
+#[derive(Deserialize)]
+struct Told {
+    data: ToldData,
+}
+
+#[derive(Deserialize)]
+struct ToldData {
+    run: ToldRun,
+}
+
+#[derive(Deserialize)]
+struct ToldRun {
+    state: RunState,
+}
+
+impl Told {
+    fn is_end(&self) -> bool {
+        self.data.run.state.is_terminal()
+    }
+}
+
 impl Follower {
     pub(crate) fn new(records: SharedRecords, listeners: Vec<Arc<dyn Listener>>) -> Self {
-        Self { records, listeners, woken: Arc::new(Notify::new()), idle_at: None }
+        Self { records, listeners: listeners.into(), woken: Arc::new(Notify::new()) }
     }
 
-    /// Wakes the follower when an event says that a run has ended, for ever.
+    /// Wakes the follower when an event says that a run has ended and somebody wants to know it, for ever.
     pub(crate) fn wake_on_events(&self, bus: Bus) -> impl Future<Output = ()> + use<> {
-        let woken = self.woken.clone();
+        let (woken, listeners) = (self.woken.clone(), self.listeners.clone());
         async move {
             let mut backoff = Backoff::new();
             loop {
                 match bus.subscribe(Event::filter(None)).await {
                     Ok(mut frames) => {
                         while let Some(frame) = frames.next().await {
-                            let event = serde_json::from_slice::<Event>(&frame.payload);
-                            if event.is_ok_and(|event| event.data.run.state.is_terminal()) {
+                            // In a burst of runs this is the only work for each, mostly none.
+                            if listeners.iter().any(|listener| listener.is_listening())
+                                && serde_json::from_slice::<Told>(&frame.payload)
+                                    .is_ok_and(|told| told.is_end())
+                            {
                                 woken.notify_one();
                             }
                         }
@@ -92,32 +115,36 @@ impl Follower {
     async fn look(&mut self) -> anyhow::Result<bool> {
         let kept = self.records.kept(TRIGGER_STATES, "", PLACE).await?;
         let version = kept.as_ref().map(|kept| kept.version);
-        let place =
-            kept.and_then(|kept| serde_json::from_str::<Place>(&kept.body).ok()).map(|place| place.seq);
+        let place = kept.and_then(|kept| serde_json::from_str::<Place>(&kept.body).ok());
+        let after = place.map_or(0, |place| place.seq);
         let newest = self.records.last_seq(SHARD).await?;
-        if !self.listeners.iter().any(|listener| listener.is_listening()) {
-            // Whoever begins to listen between two looks is told from the look before on.
-            let told = self.idle_at.replace(newest).or(place);
-            if let Some(told) = told.filter(|told| place.is_none_or(|place| place < *told)) {
-                self.keep(version, told).await?;
-            }
+        if newest <= after {
             return Ok(false);
         }
-        let after = place.or(self.idle_at).unwrap_or(0);
-        self.idle_at = None;
-        let entries = self.records.log_after(SHARD, after, BATCH).await?;
-        let Some(last) = entries.last().map(LogEntry::seq) else {
+        // What ended up to here ended before this look at what is to be told.
+        for listener in self.listeners.iter() {
+            listener.look().await?;
+        }
+        if !self.is_anybody_listening() {
+            self.keep(version, newest).await?;
             return Ok(false);
-        };
+        }
+        let mut entries = self.records.log_after(SHARD, after, BATCH).await?;
+        entries.retain(|entry| entry.seq() <= newest);
+        let through = entries.last().map_or(newest, LogEntry::seq);
         for run in entries.iter().filter_map(ended) {
             // A run that has been removed since has been gone for long.
             let Some(run) = fresh_run(self.records.as_ref(), run).await? else { continue };
-            for listener in &self.listeners {
+            for listener in self.listeners.iter() {
                 listener.ended(&run).await?;
             }
         }
-        self.keep(version, last).await?;
-        Ok(entries.len() == BATCH as usize)
+        self.keep(version, through).await?;
+        Ok(through < newest)
+    }
+
+    fn is_anybody_listening(&self) -> bool {
+        self.listeners.iter().any(|listener| listener.is_listening())
     }
 
     /// Keeps the place, unless another process has been quicker.

@@ -13,8 +13,11 @@ pub(crate) use starts::RunFinished;
 /// Somebody who wants to know of runs that ended. Told at least once of each, also of those that ended while this
 /// process was down.
 pub(crate) trait Listener: Send + Sync {
-    /// Whether anything is to be told at all now.
+    /// Whether anything is to be told at all, as far as this process knows.
     fn is_listening(&self) -> bool;
+
+    /// Reads anew what is to be told, so that nothing that was asked for before a run ended is overlooked.
+    fn look(&self) -> BoxFuture<'_, anyhow::Result<()>>;
 
     /// A run ended. Errors: the same run is told again later, and the ones after it wait.
     fn ended<'a>(&'a self, run: &'a RunSummary) -> BoxFuture<'a, anyhow::Result<()>>;

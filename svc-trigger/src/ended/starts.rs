@@ -5,12 +5,13 @@ use std::sync::Arc;
 use emboflow_model::RunSummary;
 use emboflow_model::trigger::{Event, Reason, TriggerKind};
 use emboflow_protocol::event::RunRow;
+use emboflow_records::SharedRecords;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use super::Listener;
 use crate::journal::Journal;
-use crate::kept::{Trigger, Triggers};
+use crate::kept::{self, Trigger, Triggers};
 use crate::requester::{CHAIN_LABEL, For, Requester, failed};
 
 /// Ended runs that lead to each other at most: workflows that start each other would go on for ever.
@@ -18,6 +19,7 @@ const MAX_CHAIN: u32 = 32;
 
 /// Starts the runs of all triggers on the end of runs.
 pub(crate) struct RunFinished {
+    pub(crate) records: SharedRecords,
     pub(crate) triggers: Triggers,
     pub(crate) requester: Requester,
     pub(crate) journal: Journal,
@@ -52,6 +54,14 @@ impl RunFinished {
 impl Listener for RunFinished {
     fn is_listening(&self) -> bool {
         self.waiting().next().is_some()
+    }
+
+    fn look(&self) -> BoxFuture<'_, anyhow::Result<()>> {
+        async move {
+            self.triggers.replace(kept::read_all(self.records.as_ref()).await?);
+            Ok(())
+        }
+        .boxed()
     }
 
     fn ended<'a>(&'a self, run: &'a RunSummary) -> BoxFuture<'a, anyhow::Result<()>> {

@@ -75,7 +75,8 @@ impl Courier {
             self.due.entry(receiver(&id)).or_default().insert(id);
         }
         let busy: HashSet<Receiver> = self.under_way.values().map(receiver).collect();
-        let free: Vec<Receiver> = self.due.keys().filter(|receiver| !busy.contains(receiver)).cloned().collect();
+        let free: Vec<Receiver> =
+            self.due.keys().filter(|receiver| !busy.contains(receiver)).cloned().collect();
         for receiver in free.into_iter().take(SIDE_BY_SIDE.saturating_sub(busy.len())) {
             self.send_next(receiver);
         }

@@ -48,7 +48,8 @@ impl Deliveries {
     /// Notes one; whether it is new. One that is over is noted again if its run is told again, which happens only to
     /// the newest runs after a crash.
     pub(super) async fn note(&self, id: &DeliveryId, delivery: &Delivery) -> Result<bool, RecordsError> {
-        let kept = self.records.keep(DELIVERIES, id.project.as_str(), &id.name(), None, json(delivery)).await?;
+        let kept =
+            self.records.keep(DELIVERIES, id.project.as_str(), &id.name(), None, json(delivery)).await?;
         Ok(kept.is_some())
     }
 
@@ -65,7 +66,11 @@ impl Deliveries {
                 match DeliveryId::of(kept).zip(serde_json::from_str(&kept.body).ok()) {
                     Some(found) => all.push(found),
                     None => {
-                        tracing::error!(project = kept.scope, delivery = kept.name, "it cannot be read; passed over")
+                        tracing::error!(
+                            project = kept.scope,
+                            delivery = kept.name,
+                            "it cannot be read; passed over"
+                        )
                     }
                 }
             }

@@ -1,5 +1,6 @@
 //! The e-mail.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -8,13 +9,16 @@ use emboflow_protocol::run_ended::RunEnded;
 use emboflow_service::Secret;
 use lettre::message::Mailbox;
 use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
+use lettre::transport::smtp::{SMTP_PORT, SUBMISSION_PORT, SUBMISSIONS_PORT};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 /// The server that takes mail.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Smtp {
     /// Its host.
@@ -31,12 +35,15 @@ pub struct Smtp {
     /// With which password.
     #[serde(default)]
     pub password: Option<Secret>,
+    /// PEM file with the certificate authority of the server, where the system does not know it.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
     /// Whom the mail comes from, such as `EmboFlow <emboflow@example.org>`.
     pub from: String,
 }
 
 /// How the connection to the mail server is kept secret.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum SmtpTls {
     /// From the first byte.
@@ -58,12 +65,15 @@ pub(super) struct Mail {
 impl Mail {
     pub(super) fn new(smtp: &Smtp) -> Result<Self> {
         let from = smtp.from.parse().with_context(|| format!("`notify.smtp.from`: '{}'", smtp.from))?;
-        let builder = match smtp.tls {
-            SmtpTls::Tls => AsyncSmtpTransport::<Tokio1Executor>::relay(&smtp.host)?,
-            SmtpTls::Starttls => AsyncSmtpTransport::<Tokio1Executor>::starttls_relay(&smtp.host)?,
-            SmtpTls::None => AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&smtp.host),
+        let (tls, usual_port) = match smtp.tls {
+            SmtpTls::Tls => (Tls::Wrapper(parameters(smtp)?), SUBMISSIONS_PORT),
+            SmtpTls::Starttls => (Tls::Required(parameters(smtp)?), SUBMISSION_PORT),
+            SmtpTls::None => (Tls::None, SMTP_PORT),
         };
-        let builder = smtp.port.into_iter().fold(builder, |builder, port| builder.port(port));
+        // "Dangerous" is only that it begins without TLS; that is set here.
+        let builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&smtp.host)
+            .port(smtp.port.unwrap_or(usual_port))
+            .tls(tls);
         let builder = match (&smtp.user, &smtp.password) {
             (Some(user), Some(password)) => {
                 builder.credentials(Credentials::new(user.clone(), password.reveal().to_owned()))
@@ -81,7 +91,9 @@ impl Mail {
         };
         match self.transport.send(message).await {
             Ok(_) => Tried::Arrived,
-            Err(error) if error.is_permanent() => Tried::Never(format!("the mail server refused it: {error}")),
+            Err(error) if error.is_permanent() => {
+                Tried::Never(format!("the mail server refused it: {error}"))
+            }
             Err(error) => Tried::Later(format!("the mail server did not take it: {error}"), None),
         }
     }
@@ -97,6 +109,16 @@ impl Mail {
         }
         Ok(message.body(text(event))?)
     }
+}
+
+fn parameters(smtp: &Smtp) -> Result<TlsParameters> {
+    let mut builder = TlsParameters::builder(smtp.host.clone());
+    if let Some(path) = &smtp.ca_file {
+        let what = || format!("reading notify.smtp.ca_file {}", path.display());
+        let pem = std::fs::read(path).with_context(what)?;
+        builder = builder.add_root_certificate(Certificate::from_pem(&pem).with_context(what)?);
+    }
+    Ok(builder.build()?)
 }
 
 fn text(event: &RunEnded) -> String {

@@ -71,7 +71,9 @@ fn not_public_v4(v4: Ipv4Addr) -> Option<&'static str> {
         (0, ..) => "no host's address",
         (127, ..) => "this machine itself",
         (169, 254, _) => "a link-local address, where clouds keep their metadata",
-        (10, ..) | (172, 16..=31, _) | (192, 168, _) | (100, 64..=127, _) => "an address of a private network",
+        (10, ..) | (172, 16..=31, _) | (192, 168, _) | (100, 64..=127, _) => {
+            "an address of a private network"
+        }
         (192, 0, 0) | (192, 0, 2) | (198, 18..=19, _) | (198, 51, 100) | (203, 0, 113) | (192, 88, 99) => {
             "an address for special purposes"
         }

@@ -33,7 +33,11 @@ impl Known {
                         found.entry(project).or_default().insert(name, Arc::new(notification));
                     }
                     None => {
-                        tracing::error!(project = kept.scope, notification = kept.name, "it cannot be read; passed over")
+                        tracing::error!(
+                            project = kept.scope,
+                            notification = kept.name,
+                            "it cannot be read; passed over"
+                        )
                     }
                 }
             }

@@ -46,7 +46,9 @@ impl Ways {
             },
             Destination::Email { addresses } => match &self.mail {
                 Some(mail) => mail.send(addresses, &event).await,
-                None => Tried::Later("no mail server is set: the operator sets `notify.smtp`".to_owned(), None),
+                None => {
+                    Tried::Later("no mail server is set: the operator sets `notify.smtp`".to_owned(), None)
+                }
             },
             Destination::Nats { .. } => match self.bus.publish(&event).await {
                 Ok(()) => Tried::Arrived,
@@ -62,7 +64,10 @@ impl Ways {
 
     /// A secret of the project, read at each try: a new value counts at once.
     async fn secret(&self, project: &ProjectName, name: &SecretName) -> Result<SecretValue, String> {
-        let keys = self.keys.as_ref().ok_or("this service has no key for secrets: the operator sets `secrets.key`")?;
+        let keys = self
+            .keys
+            .as_ref()
+            .ok_or("this service has no key for secrets: the operator sets `secrets.key`")?;
         let kept = self.records.kept(SECRETS, project.as_str(), name.as_str()).await;
         let kept = kept.map_err(|_| "the records are not available")?;
         let kept = kept.ok_or_else(|| format!("the project has no secret '{name}' to sign with"))?;

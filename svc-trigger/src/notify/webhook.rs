@@ -95,7 +95,8 @@ fn judge(answer: &Response) -> Tried {
         _ if status.is_success() => Tried::Arrived,
         StatusCode::GONE => Tried::Never(words()),
         _ => {
-            let wished = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+            let wished =
+                answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
             Tried::Later(words(), wished.map(Duration::from_secs))
         }
     }

@@ -1,0 +1,10 @@
+//! Triggers on real records, a real nats-server and a real scheduler.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod asked;
+mod ended;
+mod killed;
+mod messages;
+mod schedules;
+mod world;
