@@ -27,6 +27,7 @@ mod router;
 mod routes;
 mod secrets;
 mod service;
+mod trace;
 mod triggers;
 mod watch;
 

@@ -10,6 +10,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use emboflow_protocol::ErrorCode;
 use prometheus::{HistogramVec, IntGauge, histogram_opts, register_histogram_vec, register_int_gauge};
+use tracing::Instrument;
 
 use crate::problem::{self, Failure};
 
@@ -42,7 +43,9 @@ pub(crate) async fn observe(route: Option<MatchedPath>, mut request: Request, ne
     let route = route.map_or_else(|| "page".to_owned(), |route| route.as_str().to_owned());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
 
-    let mut response = problem::seal(next.run(request).await, &id);
+    let span = tracing::info_span!("request", request_id = id);
+    let answered = next.run(request).instrument(span).await;
+    let mut response = problem::seal(answered, &id);
 
     let elapsed = started.elapsed();
     let code = response.status().as_u16();
@@ -50,9 +53,9 @@ pub(crate) async fn observe(route: Option<MatchedPath>, mut request: Request, ne
     DURATION.with_label_values(&labels).observe(elapsed.as_secs_f64());
     let duration_ms = elapsed.as_millis() as u64;
     if code >= 500 {
-        tracing::warn!(request.id = id, %method, path, code, duration_ms, "request failed");
+        tracing::warn!(request_id = id, %method, path, code, duration_ms, "request failed");
     } else {
-        tracing::debug!(request.id = id, %method, path, code, duration_ms, "request answered");
+        tracing::debug!(request_id = id, %method, path, code, duration_ms, "request answered");
     }
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, HeaderValue::from_str(&id).expect("hex digits are a valid header"));

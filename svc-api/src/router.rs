@@ -26,7 +26,9 @@ use crate::routes::place::{InProject, OfWorkflow};
 use crate::routes::{
     artifacts, events, executors, hooks, logs, requests, runs, secrets, system, tasks, triggers, workflows,
 };
-use crate::{admission, conditional, error_page, host, known_query, limits, measure, openapi, page, paged};
+use crate::{
+    admission, conditional, error_page, host, known_query, limits, measure, openapi, page, paged, trace,
+};
 
 const PROJECT: &str = "/api/v1/projects/{project}";
 const RUN: &str = "/api/v1/projects/{project}/runs/{run}";
@@ -71,6 +73,7 @@ pub(crate) fn serving(app: App) -> anyhow::Result<Router> {
         .merge(app.health.router())
         .route_layer(from_fn_with_state(app.clone(), limits::by_caller))
         .route_layer(from_fn_with_state(app.clone(), guard))
+        .route_layer(from_fn_with_state(app.clone(), trace::follow))
         .fallback(page::serve)
         .method_not_allowed_fallback(no_method)
         .layer(from_fn_with_state(app.clone(), limits::by_address))

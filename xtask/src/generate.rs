@@ -5,6 +5,7 @@ mod canonical;
 mod channels;
 mod errors;
 mod messages;
+mod metrics;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -26,7 +27,7 @@ type Files = BTreeMap<String, String>;
 /// Brings the generated files up to date; with `check` changes nothing and fails when one of them is stale.
 pub(crate) fn generate(check: bool) -> Result<()> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
-    let files = files()?;
+    let files = files(&root)?;
     let stale = stale(&root, &files)?;
     if stale.is_empty() {
         say("generate: every file is up to date");
@@ -42,9 +43,10 @@ pub(crate) fn generate(check: bool) -> Result<()> {
     Ok(())
 }
 
-fn files() -> Result<Files> {
+fn files(root: &Path) -> Result<Files> {
     let mut files = Files::new();
     files.insert("docs/errors.md".to_owned(), errors::table());
+    files.insert("docs/metrics.md".to_owned(), metrics::table(root)?);
     let mut document = |name: &str, value: Value| {
         files.insert(format!("{FOLDER}/{name}"), canonical::text(value));
     };

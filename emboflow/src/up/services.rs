@@ -48,6 +48,10 @@ impl Services {
         svc_executor::start(plan.executor(gateway.url())?, &own, &scope)
             .await
             .context("starting the executor")?;
+        let (own, scope) = self.part("trigger", &health);
+        svc_trigger::start_on(plan.trigger(), records.clone(), &own, &scope)
+            .await
+            .context("starting the trigger service")?;
         let (own, _) = self.part("api", &health);
         let config = plan.api(gateway.url());
         let bus = Bus::connect(&config.bus()).await.context("connecting the API to NATS")?;
@@ -105,6 +109,16 @@ impl Plan<'_> {
             },
             telemetry: self.telemetry(),
             fail_at: None,
+        }
+    }
+
+    fn trigger(&self) -> svc_trigger::Config {
+        svc_trigger::Config {
+            nats: self.bus("emboflow-trigger"),
+            listen: LOOPBACK.into(),
+            secrets: self.secrets_keys(),
+            telemetry: self.telemetry(),
+            ..svc_trigger::Config::default()
         }
     }
 

@@ -139,7 +139,8 @@ mod tests {
     async fn the_certificate_that_is_shown_is_judged_although_nobody_trusts_it() {
         crate::tls::install();
         let (chain, key) = self_signed();
-        let config = rustls::ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key).unwrap();
+        let config =
+            rustls::ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key).unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));

@@ -1,6 +1,7 @@
 //! Log lines: one JSON object a line for machines, readable ones on a terminal; and where traces go.
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::fmt;
 use std::io::IsTerminal;
@@ -23,7 +24,7 @@ static ONCE: Once = Once::new();
 const SUBJECTS: [&str; 5] = ["run", "task", "attempt", "request_id", "trace_id"];
 
 /// What leaves the process beside logs and metrics; the section `telemetry` of every service's configuration.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Base address of an OTLP receiver over HTTP, such as `http://127.0.0.1:4318`; none (default) = no traces.

@@ -101,7 +101,8 @@ impl Seen {
         if online > 0 {
             return node;
         }
-        let hint = "start an executor: until then tasks wait; see docs/operations/runbooks/no-executor-for-queue.md";
+        let hint =
+            "start an executor: until then tasks wait; see docs/operations/runbooks/no-executor-for-queue.md";
         HealthNode { status: HealthStatus::Failed, ..node }.with_hint(hint)
     }
 
@@ -117,9 +118,10 @@ impl Seen {
                 "start it again, or give it up with `emboflow executor forget`; see docs/operations/runbooks/executor-down.md",
             );
         }
-        let answered = self.answers.iter().find(|answered| {
-            answered.answer.service == EXECUTOR && answered.answer.instance == id
-        });
+        let answered = self
+            .answers
+            .iter()
+            .find(|answered| answered.answer.service == EXECUTOR && answered.answer.instance == id);
         let mut node = match answered {
             Some(answered) => HealthNode { name: id.to_owned(), ..self.process(answered) },
             None => HealthNode::leaf(id, HealthStatus::Ok, String::new()),
@@ -150,7 +152,13 @@ fn judge_clock(Skew { ahead_ms, within_ms }: Skew) -> HealthNode {
     let status = match certain_ms {
         ms if ms >= FAR_APART_MS => HealthStatus::Failed,
         ms if ms >= APART_MS => HealthStatus::Warning,
-        _ => return HealthNode::leaf("clock", HealthStatus::Ok, format!("within {} ms of the API's", apart_ms.max(within_ms))),
+        _ => {
+            return HealthNode::leaf(
+                "clock",
+                HealthStatus::Ok,
+                format!("within {} ms of the API's", apart_ms.max(within_ms)),
+            );
+        }
     };
     let way = if ahead_ms > 0 { "ahead of" } else { "behind" };
     HealthNode::leaf("clock", status, format!("{apart_ms} ms {way} the API's"))

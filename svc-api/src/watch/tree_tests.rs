@@ -51,7 +51,8 @@ fn part<'a>(view: &'a HealthView, path: &[&str]) -> &'a HealthNode {
     let mut parts = &view.parts;
     let mut found = None;
     for name in path {
-        let part = parts.iter().find(|part| part.name == *name).unwrap_or_else(|| panic!("no {name} in {view:#?}"));
+        let part =
+            parts.iter().find(|part| part.name == *name).unwrap_or_else(|| panic!("no {name} in {view:#?}"));
         parts = &part.parts;
         found = Some(part);
     }
@@ -110,8 +111,11 @@ fn another_version_is_a_warning() {
 
 #[test]
 fn an_executor_is_down_when_it_is_silent_and_not_when_it_was_stopped() {
-    let executors =
-        vec![executor("e1", true, "online"), executor("e2", false, "stopped"), executor("e3", true, "draining")];
+    let executors = vec![
+        executor("e1", true, "online"),
+        executor("e2", false, "stopped"),
+        executor("e3", true, "draining"),
+    ];
     let view = seen(everybody(), executors).tree();
     assert_eq!(part(&view, &["executors"]).status, HealthStatus::Warning, "{view:#?}");
     assert_eq!(part(&view, &["executors", "e2"]).status, HealthStatus::Ok);
@@ -123,7 +127,8 @@ fn an_executor_is_down_when_it_is_silent_and_not_when_it_was_stopped() {
 
 #[test]
 fn a_page_is_told_when_a_part_changes_and_not_when_only_figures_do() {
-    let view = |ahead| seen(vec![answer("scheduler", "1.0.0", ahead)], vec![executor("e1", true, "online")]).tree();
+    let view =
+        |ahead| seen(vec![answer("scheduler", "1.0.0", ahead)], vec![executor("e1", true, "online")]).tree();
     assert_eq!(states(&view(0)), states(&view(7)));
     assert_ne!(states(&view(0)), states(&view(40_000)));
 }

@@ -5,6 +5,7 @@ mod cell;
 mod client;
 mod containers;
 mod engine;
+pub mod otlp;
 mod programs;
 mod service;
 mod small_disk;

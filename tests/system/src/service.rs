@@ -179,7 +179,8 @@ impl Service {
         format!("--- {} ---\n{tail}\n", self.program)
     }
 
-    fn log_text(&self) -> String {
+    /// All that it has said.
+    pub fn log_text(&self) -> String {
         let read = File::open(&self.log).and_then(std::io::read_to_string);
         read.unwrap_or_default()
     }

@@ -16,6 +16,7 @@ mod killed_engine;
 mod killed_processes;
 mod killed_scheduler;
 mod lost_executor;
+mod observed;
 mod outsider;
 mod removed_runs;
 mod requests;
