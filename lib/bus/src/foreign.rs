@@ -19,7 +19,7 @@ const HEARTBEAT: Duration = Duration::from_secs(5);
 /// A pull request lives this long.
 const EXPIRES: Duration = Duration::from_secs(30);
 /// After how long a message comes again that was not settled.
-const ACK_WAIT_S: u64 = 30;
+const ACK_WAIT_S: u64 = 15;
 /// The wait after a pull that broke.
 const BEFORE_ANOTHER_PULL: Duration = Duration::from_millis(100);
 /// Messages in work at most.

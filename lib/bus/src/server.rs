@@ -79,10 +79,13 @@ impl ServerOptions {
     }
 }
 
-/// Bytes that all streams and the bucket of heartbeats may take together.
+/// Room for the streams of others on the same server, such as those that triggers follow: 1 GiB.
+const OTHERS_BYTES: i64 = 1024 * 1024 * 1024;
+
+/// Bytes that all streams and the bucket of heartbeats may take together, and the streams of others.
 pub fn budget() -> u64 {
     let streams: i64 = STREAMS.iter().map(|stream| stream.max_bytes).sum();
-    u64::try_from(streams + EXECUTORS_MAX_BYTES).unwrap_or(0)
+    u64::try_from(streams + EXECUTORS_MAX_BYTES + OTHERS_BYTES).unwrap_or(0)
 }
 
 /// The configuration file's text.
