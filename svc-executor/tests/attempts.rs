@@ -314,7 +314,7 @@ async fn an_image_that_cannot_be_had_ends_the_attempt_with_what_to_do(mut world:
 async fn a_pull_is_shown_while_it_lasts_and_its_end_is_known_while_the_program_runs() {
     let mut world = World::new(Kind::Simulated).await;
     world.start_executor().await;
-    let mut shown = world.bus.subscribe(Progress::filter()).await.unwrap();
+    let mut shown = world.bus.subscribe(Progress::filter(None)).await.unwrap();
     world.bus.flush().await;
     let nothing_to_pull = world.begin(Program { shell: "", words: "" }).await;
     world.end(&nothing_to_pull).await;

@@ -39,7 +39,12 @@ mod tests {
         let (run, task) = (RUN.parse().unwrap(), key.parse().unwrap());
         let pull = ImagePull { layers_total: 1, bytes_total: Some(100), bytes_done, ..ImagePull::of("a:1") };
         let attempt = emboflow_model::AttemptId { run, task, number: 1 };
-        Progress { project: "default".parse().unwrap(), attempt, pull: Some(pull) }
+        Progress {
+            project: "default".parse().unwrap(),
+            attempt,
+            executor: "e1".parse().unwrap(),
+            pull: Some(pull),
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::context::{PublishAckFuture, PublishError, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
 use bytes::Bytes;
-use emboflow_model::{AttemptId, ProjectName};
+use emboflow_model::{AttemptId, ExecutorId, ProjectName};
 use emboflow_protocol::message::{Message, Subject};
 use emboflow_protocol::request::{Verb, request_subject};
 use emboflow_protocol::{header, log};
@@ -144,13 +144,14 @@ impl Bus {
         &self,
         project: &ProjectName,
         attempt: &AttemptId,
+        executor: &ExecutorId,
         offset: u64,
         bytes: Bytes,
     ) -> bool {
         if !self.is_connected() {
             return false;
         }
-        let subject = log::live_subject(project, attempt).to_string();
+        let subject = log::live_subject(project, attempt, executor).to_string();
         let mut at = 0;
         while at < bytes.len() {
             let end = (at + MAX_FRAME).min(bytes.len());

@@ -2,7 +2,7 @@
 //! nothing once it is over, so it must cost neither an acknowledgement nor a transition, as a report does, nor wait for
 //! the next heartbeat, which also the scheduler reads and NATS keeps.
 
-use emboflow_model::{AttemptId, ImagePull, ProjectName};
+use emboflow_model::{AttemptId, ExecutorId, ImagePull, ProjectName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +16,8 @@ pub struct Progress {
     pub project: ProjectName,
     /// The attempt.
     pub attempt: AttemptId,
+    /// Its executor: only that one may say so.
+    pub executor: ExecutorId,
     /// The pull of its image; none when the image is there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pull: Option<ImagePull>,
@@ -24,13 +26,14 @@ pub struct Progress {
 impl Message for Progress {
     fn subject(&self) -> Subject {
         let AttemptId { run, task, number } = &self.attempt;
-        Subject::new(&[&"progress", &self.project, run, &task.token(), number])
+        Subject::new(&[&"progress", &self.project, run, &task.token(), number, &self.executor])
     }
 }
 
 impl Progress {
-    /// The subjects of all attempts.
-    pub fn filter() -> Subject {
-        Subject::new(&[&"progress", &"*", &"*", &"*", &"*"])
+    /// The subjects of all attempts, or of those that one executor may tell of.
+    pub fn filter(executor: Option<&ExecutorId>) -> Subject {
+        let executor = executor.map_or("*", ExecutorId::as_str);
+        Subject::new(&[&"progress", &"*", &"*", &"*", &"*", &executor])
     }
 }

@@ -98,7 +98,7 @@ pub const EVENTS: StreamSpec = StreamSpec {
 /// The live tail of logs.
 pub const LOGS: StreamSpec = StreamSpec {
     name: "EMBOFLOW_LOGS",
-    subjects: &["emboflow.log.*.*.*.*"],
+    subjects: &["emboflow.log.*.*.*.*.*"],
     purpose: "the newest log bytes, lossy: frames carry byte offsets and gaps are read from storage",
     retention: Retention::Limits,
     max_bytes: 64 * MIB,

@@ -132,7 +132,7 @@ impl Follower {
 
     /// Sends what the archive has meanwhile.
     async fn send_archived(&mut self) -> Result<(), Ended> {
-        let LogState::Open { prefix } = &self.place.state else { return Ok(()) };
+        let LogState::Open { prefix, .. } = &self.place.state else { return Ok(()) };
         let more = async {
             let archive = archive_of(&self.app.objects, prefix).await?;
             if archive.end() <= self.next {

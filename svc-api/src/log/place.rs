@@ -1,7 +1,7 @@
 //! Which log is meant, and where it lies.
 
 use emboflow_model::object_key::attempt_prefix;
-use emboflow_model::{Attempt, AttemptId, LogSeal, ProjectName, RunId, Task, TaskKey};
+use emboflow_model::{Attempt, AttemptId, ExecutorId, LogSeal, ProjectName, RunId, Task, TaskKey};
 use emboflow_protocol::ErrorCode;
 
 use crate::problem::{Failure, Outcome};
@@ -24,6 +24,8 @@ pub(crate) enum LogState {
     Open {
         /// The attempt's prefix.
         prefix: String,
+        /// Who carries it out, and so alone may say what is new in its log.
+        executor: ExecutorId,
     },
     /// It cannot.
     Sealed(LogSeal),
@@ -57,7 +59,7 @@ pub(crate) fn find(task: &Task, number: Option<u32>) -> Outcome<Place> {
 fn of_attempt(project: ProjectName, run: RunId, task: &TaskKey, attempt: &Attempt) -> Place {
     let id = AttemptId { run, task: task.clone(), number: attempt.number };
     let state = match &attempt.end {
-        None => LogState::Open { prefix: attempt_prefix(&project, &id) },
+        None => LogState::Open { prefix: attempt_prefix(&project, &id), executor: attempt.executor.clone() },
         Some(end) => end.log.clone().map_or(LogState::None, LogState::Sealed),
     };
     Place { project, attempt: Some(id), state }

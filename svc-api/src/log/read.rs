@@ -7,6 +7,7 @@ use axum::body::Bytes;
 use emboflow_bus::Replay;
 use emboflow_model::object_key::log_prefix;
 use emboflow_model::{AttemptId, LogSeal};
+use emboflow_protocol::Subject;
 use emboflow_protocol::log::live_subject;
 use emboflow_protocol::stream::LOGS;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -60,12 +61,12 @@ impl Log {
                 });
                 Ok(Self { truncated: seal.truncated.clone().or(lost), ..Self::new(objects, archive, end) })
             }
-            LogState::Open { prefix } => {
+            LogState::Open { prefix, executor } => {
                 let archive = archive_of(&objects, prefix).await?;
                 let end = archive.end();
                 let mut log = Self { is_sealed: false, ..Self::new(objects, archive, end) };
                 if let Some(attempt) = &place.attempt {
-                    log.read_newest(app, place, attempt).await;
+                    log.read_newest(app, live_subject(&place.project, attempt, executor)).await;
                 }
                 Ok(log)
             }
@@ -83,14 +84,14 @@ impl Log {
     }
 
     /// Takes what NATS still has behind the archive. Without NATS the log is only as new as the archive.
-    async fn read_newest(&mut self, app: &App, place: &Place, attempt: &AttemptId) {
+    async fn read_newest(&mut self, app: &App, subject: Subject) {
         if !app.bus.is_connected() {
             return;
         }
-        let mut live = match app.bus.replay(&LOGS, live_subject(&place.project, attempt)).await {
+        let mut live = match app.bus.replay(&LOGS, subject.clone()).await {
             Ok(live) => live,
             Err(error) => {
-                tracing::warn!(%attempt, %error, "the newest bytes of a log cannot be read");
+                tracing::warn!(%subject, %error, "the newest bytes of a log cannot be read");
                 return;
             }
         };
@@ -106,7 +107,7 @@ impl Log {
             }
         };
         if tokio::time::timeout(NEWEST_WAIT, reading).await.is_err() {
-            tracing::debug!(%attempt, "the newest bytes of a log came too slowly");
+            tracing::debug!(%subject, "the newest bytes of a log came too slowly");
         }
         self.end = start + newest.len() as u64;
         self.newest = newest.into();

@@ -160,20 +160,50 @@ async fn the_stream_also_carries_executors_and_the_live_log_that_was_asked_for()
 
     // Frames are lossy: the first ones are lost until the server has the subscription.
     until("the subscription", async || {
-        world.bus.publish_live_log(&first.project, &attempt, 1_000, Bytes::from("?")).await;
+        world
+            .bus
+            .publish_live_log(&first.project, &attempt, &"e1".parse().unwrap(), 1_000, Bytes::from("?"))
+            .await;
         let is_there = tokio::time::timeout(Duration::from_millis(50), stream.next_of("log")).await.is_ok();
         is_there.then_some(())
     })
     .await;
     let text = "zwölf\n".as_bytes();
     assert!(
-        world.bus.publish_live_log(&first.project, &attempt, 0, Bytes::from_static(&b"eins\n"[..])).await
+        world
+            .bus
+            .publish_live_log(
+                &first.project,
+                &attempt,
+                &"e1".parse().unwrap(),
+                0,
+                Bytes::from_static(&b"eins\n"[..])
+            )
+            .await
     );
     assert!(
-        world.bus.publish_live_log(&first.project, &attempt, 5, Bytes::copy_from_slice(&text[..3])).await
+        world
+            .bus
+            .publish_live_log(
+                &first.project,
+                &attempt,
+                &"e1".parse().unwrap(),
+                5,
+                Bytes::copy_from_slice(&text[..3])
+            )
+            .await
     );
     assert!(
-        world.bus.publish_live_log(&first.project, &attempt, 8, Bytes::copy_from_slice(&text[3..])).await
+        world
+            .bus
+            .publish_live_log(
+                &first.project,
+                &attempt,
+                &"e1".parse().unwrap(),
+                8,
+                Bytes::copy_from_slice(&text[3..])
+            )
+            .await
     );
     let mut said = String::new();
     while !said.ends_with("lf\n") {
@@ -222,7 +252,12 @@ async fn the_stream_and_the_task_show_how_far_an_image_is_until_it_is_there() {
         bytes_done: 34 << 20,
         bytes_total: Some(80 << 20),
     };
-    let mut progress = Progress { project: first.project.clone(), attempt, pull: Some(pull.clone()) };
+    let mut progress = Progress {
+        project: first.project.clone(),
+        attempt,
+        executor: "e1".parse().unwrap(),
+        pull: Some(pull.clone()),
+    };
     // Lossy: the first ones are lost until the server has the subscription.
     let said = until("the subscription", async || {
         world.bus.publish_live(&progress).await;

@@ -36,7 +36,16 @@ impl Story {
     async fn live(&self, world: &World, offset: u64, text: &'static str) {
         let attempt = self.attempt();
         assert!(
-            world.bus.publish_live_log(&self.accepted.project, &attempt, offset, Bytes::from(text)).await
+            world
+                .bus
+                .publish_live_log(
+                    &self.accepted.project,
+                    &attempt,
+                    &"e1".parse().unwrap(),
+                    offset,
+                    Bytes::from(text)
+                )
+                .await
         );
         world.bus.flush().await;
     }

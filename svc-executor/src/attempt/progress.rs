@@ -20,7 +20,12 @@ impl Attempt {
 
     /// Shows a pull to whoever watches; with none the image is there.
     pub(super) async fn show_pull(&self, pull: Option<ImagePull>) {
-        let progress = Progress { project: self.start.project.clone(), attempt: self.id.clone(), pull };
+        let progress = Progress {
+            project: self.start.project.clone(),
+            attempt: self.id.clone(),
+            executor: self.executor.identity.executor.clone(),
+            pull,
+        };
         // Lossy by design: the next message says all that this one did.
         let _shown = self.executor.bus.publish_live(&progress).await;
     }

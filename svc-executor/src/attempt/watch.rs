@@ -106,6 +106,7 @@ impl Attempt {
             bus: self.executor.bus.clone(),
             project: self.start.project.clone(),
             attempt: self.id.clone(),
+            executor: self.executor.identity.executor.clone(),
             mask,
         };
         let pump = Pump::start(source, spool);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use emboflow_bus::Bus;
-use emboflow_model::{AttemptId, ProjectName};
+use emboflow_model::{AttemptId, ExecutorId, ProjectName};
 use futures::StreamExt;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -37,6 +37,7 @@ pub(crate) struct Source {
     pub(crate) bus: Bus,
     pub(crate) project: ProjectName,
     pub(crate) attempt: AttemptId,
+    pub(crate) executor: ExecutorId,
     /// What its log must not show.
     pub(crate) mask: Mask,
 }
@@ -197,9 +198,9 @@ impl Work {
         metrics::log_taken(&fresh);
         self.shown.send_replace(self.spool.length());
         if self.live.grants(fresh.len() as u64) {
-            let Source { bus, project, attempt, .. } = &self.source;
+            let Source { bus, project, attempt, executor, .. } = &self.source;
             // Lossy by design: offsets tell watchers what to fetch from storage.
-            let _shown = bus.publish_live_log(project, attempt, first, fresh.into()).await;
+            let _shown = bus.publish_live_log(project, attempt, executor, first, fresh.into()).await;
         }
         Ok(())
     }

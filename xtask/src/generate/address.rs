@@ -85,9 +85,12 @@ mod tests {
     #[test]
     fn a_sample_becomes_an_address_that_its_stream_stores() {
         let sample = Sample::new();
-        let address = sample.address(live_subject(&sample.project, &sample.attempt));
-        assert_eq!(address, "emboflow.log.{project}.{run}.{task}.{attempt}");
-        assert_eq!(parameters(&address).collect::<Vec<_>>(), ["project", "run", "task", "attempt"]);
+        let address = sample.address(live_subject(&sample.project, &sample.attempt, &sample.executor));
+        assert_eq!(address, "emboflow.log.{project}.{run}.{task}.{attempt}.{executor}");
+        assert_eq!(
+            parameters(&address).collect::<Vec<_>>(),
+            ["project", "run", "task", "attempt", "executor"]
+        );
         assert_eq!(stream_of(&address).unwrap().name, "EMBOFLOW_LOGS");
     }
 

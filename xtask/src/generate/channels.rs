@@ -97,7 +97,7 @@ fn public() -> Vec<Channel> {
         },
         Channel {
             id: "log".to_owned(),
-            address: sample.address(live_subject(&sample.project, &sample.attempt)),
+            address: sample.address(live_subject(&sample.project, &sample.attempt, &sample.executor)),
             title: "The newest bytes of logs, lossy: gaps are read through the API".to_owned(),
             messages: &["LogFrame"],
             senders: "executor",
@@ -213,7 +213,12 @@ fn calls() -> Vec<Channel> {
 }
 
 fn sample_progress(sample: &Sample) -> Progress {
-    Progress { project: sample.project.clone(), attempt: sample.attempt.clone(), pull: None }
+    Progress {
+        project: sample.project.clone(),
+        attempt: sample.attempt.clone(),
+        executor: sample.executor.clone(),
+        pull: None,
+    }
 }
 
 /// A whole event, also shown as the example.

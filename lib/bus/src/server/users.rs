@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn a_user_has_allow_lists_only_and_shows_no_password_in_debug_output() {
         let project = ProjectName::new("lab").unwrap();
-        let part = Part::Outside { project, publish_only: false };
+        let part = Part::Outside { project, publish_only: false, feeds: Vec::new() };
         let user = NatsUser { name: NatsUserName::new("robots").unwrap(), part };
         let user = ServerUser { user, login: Login::Password("hush\"".to_owned()) };
         let text = users_config(std::slice::from_ref(&user));

@@ -46,6 +46,11 @@ where
     .await;
 }
 
+/// An executor by its id.
+fn executor(id: &str) -> ExecutorId {
+    ExecutorId::new(id).unwrap()
+}
+
 fn project(name: &str) -> ProjectName {
     ProjectName::new(name).unwrap()
 }

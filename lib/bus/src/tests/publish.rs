@@ -6,7 +6,7 @@ use emboflow_protocol::report::{Phase, Report};
 use emboflow_protocol::request::Verb;
 use emboflow_protocol::stream::{INTAKE, LOGS, MAX_REQUEST_BYTES, REPORTS, STREAMS};
 
-use super::{next, number, project, reports, reports_spec, stream_messages, take_all, within};
+use super::{executor, next, number, project, reports, reports_spec, stream_messages, take_all, within};
 use crate::testing::TestServer;
 use crate::{BusError, ConsumerSpec, OutgoingRequest};
 
@@ -151,21 +151,37 @@ async fn without_nats_a_publish_says_unavailable_in_bounded_time() {
     assert!(error.is_unavailable(), "{error}");
     let attempt: AttemptId = format!("run-{}.train.1", "0".repeat(26)).parse().unwrap();
     super::eventually(5, "the loss is noticed", || async { !bus.is_connected() }).await;
-    assert!(!bus.publish_live_log(&project("lab"), &attempt, 0, Bytes::from_static(b"x")).await);
-    assert!(!bus.publish_live(&Progress { project: project("lab"), attempt, pull: None }).await);
+    assert!(
+        !bus.publish_live_log(&project("lab"), &attempt, &executor("exec-1"), 0, Bytes::from_static(b"x"))
+            .await
+    );
+    assert!(
+        !bus.publish_live(&Progress {
+            project: project("lab"),
+            attempt,
+            executor: executor("exec-1"),
+            pull: None
+        })
+        .await
+    );
 }
 
 #[tokio::test]
 async fn progress_reaches_who_listens_and_is_stored_nowhere() {
     let server = TestServer::start().await;
     let bus = server.bus("bus").await;
-    let attempt: AttemptId = format!("run-{}.train_3.1", "0".repeat(26)).parse().unwrap();
+    let attempt: AttemptId = format!("run-{}.train_3.1.exec-1", "0".repeat(26)).parse().unwrap();
     bus.ensure_streams().await.unwrap();
-    let mut messages = bus.subscribe(Progress::filter()).await.unwrap();
-    let progress = Progress { project: project("lab"), attempt, pull: Some(ImagePull::of("debian:12")) };
+    let mut messages = bus.subscribe(Progress::filter(None)).await.unwrap();
+    let progress = Progress {
+        project: project("lab"),
+        attempt,
+        executor: executor("exec-1"),
+        pull: Some(ImagePull::of("debian:12")),
+    };
     assert!(bus.publish_live(&progress).await);
     let message = within(5, "it comes", messages.next()).await.unwrap();
-    assert_eq!(message.subject, format!("emboflow.progress.lab.run-{}.train_3.1", "0".repeat(26)));
+    assert_eq!(message.subject, format!("emboflow.progress.lab.run-{}.train_3.1.exec-1", "0".repeat(26)));
     assert_eq!(serde_json::from_slice::<Progress>(&message.payload).unwrap(), progress);
     for stream in STREAMS {
         assert_eq!(stream_messages(&bus, stream.name).await, 0, "{}", stream.name);
@@ -177,9 +193,19 @@ async fn live_log_frames_carry_their_offsets_and_long_pieces_are_cut() {
     let server = TestServer::start().await;
     let bus = server.bus("bus").await;
     let attempt: AttemptId = format!("run-{}.train.1", "0".repeat(26)).parse().unwrap();
-    let mut frames = bus.subscribe(live_subject(&project("lab"), &attempt)).await.unwrap();
+    let mut frames =
+        bus.subscribe(live_subject(&project("lab"), &attempt, &executor("exec-1"))).await.unwrap();
     let piece: Vec<u8> = (0..600_000_u32).map(|i| i as u8).collect();
-    assert!(bus.publish_live_log(&project("lab"), &attempt, 1000, Bytes::from(piece.clone())).await);
+    assert!(
+        bus.publish_live_log(
+            &project("lab"),
+            &attempt,
+            &executor("exec-1"),
+            1000,
+            Bytes::from(piece.clone())
+        )
+        .await
+    );
     let mut got = Vec::new();
     while got.len() < piece.len() {
         let frame = within(5, "a frame comes", frames.next()).await.unwrap();
@@ -195,13 +221,24 @@ async fn a_replay_gives_stored_frames_in_order_and_then_live_ones() {
     let bus = server.bus("bus").await;
     let attempt: AttemptId = format!("run-{}.train.1", "0".repeat(26)).parse().unwrap();
     let other: AttemptId = format!("run-{}.train.2", "0".repeat(26)).parse().unwrap();
-    let subject = live_subject(&project("lab"), &attempt);
+    let subject = live_subject(&project("lab"), &attempt, &executor("exec-1"));
     let nothing = bus.replay(&LOGS, subject.clone()).await.unwrap();
     assert_eq!(nothing.pending(), 0);
     // More than two batches.
     let publish = |attempt: AttemptId, offset: u64| {
         let bus = bus.clone();
-        async move { assert!(bus.publish_live_log(&project("lab"), &attempt, offset, Bytes::from("x")).await) }
+        async move {
+            assert!(
+                bus.publish_live_log(
+                    &project("lab"),
+                    &attempt,
+                    &executor("exec-1"),
+                    offset,
+                    Bytes::from("x")
+                )
+                .await
+            )
+        }
     };
     for offset in 0..1300 {
         publish(attempt.clone(), offset).await;

@@ -84,7 +84,10 @@ async fn a_right_that_is_taken_back_ends_what_it_allowed() {
     let (robots, mut said) = users.client(&server.url(), "robots").await;
     let _events = robots.subscribe("emboflow.event.lab.>").await.unwrap();
     robots.flush().await.unwrap();
-    users.change("robots", Part::Outside { project: "plant".parse().unwrap(), publish_only: false });
+    users.change(
+        "robots",
+        Part::Outside { project: "plant".parse().unwrap(), publish_only: false, feeds: Vec::new() },
+    );
     server.reload(&users);
     said.wait_for("permissions violation").await;
     tokio::time::timeout(Duration::from_secs(60), robots.flush()).await.unwrap().unwrap();

@@ -56,10 +56,17 @@ pub enum Part {
         /// It sends requests and sees neither answers nor events.
         #[serde(default)]
         publish_only: bool,
+        /// Subjects beside EmboFlow's own that it may publish to, because triggers listen to them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        feeds: Vec<String>,
     },
     /// Whoever may read the data directory of `emboflow up`: an outside system in every project, also with a client
     /// that has the usual inbox prefix.
-    Machine,
+    Machine {
+        /// Subjects beside EmboFlow's own that it may publish to, because triggers listen to them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        feeds: Vec<String>,
+    },
 }
 
 impl fmt::Display for Part {
@@ -70,11 +77,11 @@ impl fmt::Display for Part {
             Self::Gateway => f.write_str("gateway"),
             Self::Trigger { .. } => f.write_str("trigger"),
             Self::Executor { pool, executor } => write!(f, "executor {executor} of pool {pool}"),
-            Self::Outside { project, publish_only: false } => write!(f, "outside, project {project}"),
-            Self::Outside { project, publish_only: true } => {
+            Self::Outside { project, publish_only: false, .. } => write!(f, "outside, project {project}"),
+            Self::Outside { project, publish_only: true, .. } => {
                 write!(f, "outside, project {project}, publishes only")
             }
-            Self::Machine => f.write_str("this machine"),
+            Self::Machine { .. } => f.write_str("this machine"),
         }
     }
 }
@@ -138,8 +145,8 @@ pub fn rights(user: &NatsUser) -> Rights {
         Part::Gateway => platform::gateway(),
         Part::Trigger { listens, streams } => platform::trigger(listens, streams),
         Part::Executor { pool, executor } => platform::executor(pool, executor),
-        Part::Outside { project, publish_only } => platform::outside(project, *publish_only),
-        Part::Machine => platform::machine(),
+        Part::Outside { project, publish_only, feeds } => platform::outside(project, *publish_only, feeds),
+        Part::Machine { feeds } => platform::machine(feeds),
     };
     let inbox = format!("{}.>", inbox_prefix(&user.name));
     // Its own inbox is a right that harms nobody, and keeps a list from being empty.

@@ -43,8 +43,8 @@ pub(super) fn api() -> Rights {
     let mut subscribe = vec![
         text(&request::reply_filter("*")),
         text(&Event::filter(None)),
-        text(&log::filter()),
-        text(&Progress::filter()),
+        text(&log::filter(None)),
+        text(&Progress::filter(None)),
         heartbeat_subject("*"),
         text(&RemoveObjects::filter()),
         text(&Notice::filter(None)),
@@ -117,8 +117,8 @@ pub(super) fn executor(pool: &PoolName, executor: &ExecutorId) -> Rights {
         text(&Reports::subject_of(pool, executor)),
         text(&Claim::subject_of(pool, executor)),
         heartbeat_subject(executor.as_str()),
-        text(&log::filter()),
-        text(&Progress::filter()),
+        text(&log::filter(Some(executor))),
+        text(&Progress::filter(Some(executor))),
         // A command that cannot be read names no project.
         text(&dead_letter::dead_filter(Some("unknown"))),
     ];
@@ -127,25 +127,28 @@ pub(super) fn executor(pool: &PoolName, executor: &ExecutorId) -> Rights {
 }
 
 /// Sends requests of its project, and sees their answers and the project's events.
-pub(super) fn outside(project: &ProjectName, publish_only: bool) -> Rights {
+pub(super) fn outside(project: &ProjectName, publish_only: bool, feeds: &[String]) -> Rights {
+    let mut publish = vec![text(&request::request_filter(Some(project)))];
+    publish.extend(feeds.iter().cloned());
     let subscribe = match publish_only {
         true => Vec::new(),
         false => vec![text(&Event::filter(Some(project))), text(&request::replies(Some(project)))],
     };
-    Rights { publish: vec![text(&request::request_filter(Some(project)))], subscribe, answers: false }
+    Rights { publish, subscribe, answers: false }
 }
 
 /// An outside system of every project; it may also see progress and dead letters, and find the services.
-pub(super) fn machine() -> Rights {
+pub(super) fn machine(feeds: &[String]) -> Rights {
     let subscribe = vec![
         text(&Event::filter(None)),
         text(&request::replies(None)),
-        text(&Progress::filter()),
+        text(&Progress::filter(None)),
         text(&run_ended::filter()),
         text(&dead_letter::dead_filter(None)),
         format!("{USUAL_INBOX}.>"),
     ];
     let mut publish = vec![text(&request::request_filter(None))];
+    publish.extend(feeds.iter().cloned());
     publish.extend(["PING", "INFO", "STATS"].map(|verb| format!("$SRV.{verb}")));
     Rights { publish, subscribe, answers: false }
 }

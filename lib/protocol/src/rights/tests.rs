@@ -11,7 +11,10 @@ fn executor(id: &str) -> NatsUser {
 }
 
 fn outside(project: &str, publish_only: bool) -> NatsUser {
-    user("robots", Part::Outside { project: ProjectName::new(project).unwrap(), publish_only })
+    user(
+        "robots",
+        Part::Outside { project: ProjectName::new(project).unwrap(), publish_only, feeds: Vec::new() },
+    )
 }
 
 fn everybody() -> Vec<NatsUser> {
@@ -26,7 +29,7 @@ fn everybody() -> Vec<NatsUser> {
         executor("exec-1"),
         outside("lab", false),
         outside("lab", true),
-        user("local", Part::Machine),
+        user("local", Part::Machine { feeds: Vec::new() }),
     ]
 }
 
@@ -43,6 +46,13 @@ fn who_only_publishes_sees_nothing_but_its_acknowledgements() {
     let rights = rights(&outside("lab", true));
     assert_eq!(rights.publish, ["emboflow.request.lab.>"]);
     assert_eq!(rights.subscribe, ["_INBOX_robots.>"]);
+}
+
+#[test]
+fn who_feeds_triggers_may_publish_what_they_listen_to() {
+    let project = ProjectName::new("lab").unwrap();
+    let part = Part::Outside { project, publish_only: true, feeds: vec!["plant.>".to_owned()] };
+    assert_eq!(rights(&user("robots", part)).publish, ["emboflow.request.lab.>", "plant.>"]);
 }
 
 #[test]

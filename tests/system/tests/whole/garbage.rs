@@ -15,7 +15,7 @@ const CONSUMED: &[&str] = &[
     "emboflow.report.default.exec-1",
     "emboflow.report.default.nobody",
     "emboflow.event.default.run-1",
-    "emboflow.progress.default.run-1.task.1",
+    "emboflow.progress.default.run-1.task.1.exec-1",
     "emboflow.call.scheduler.claim.default.exec-1",
     "emboflow.call.scheduler.explain",
     "emboflow.call.scheduler.forget",
@@ -39,7 +39,7 @@ async fn inbox_of_the_api(client: &Client, outsider: &async_nats::Client) -> Str
 async fn garbage_on_any_consumed_subject_becomes_a_dead_letter(cell: Cell) {
     let mut stack = Stack::start(cell).await;
     let client = stack.client();
-    let outsider = stack.outsider().await;
+    let outsider = stack.unlimited().await;
     let mut dead = outsider.subscribe("emboflow.dead.>").await.unwrap();
     let inbox = inbox_of_the_api(&client, &outsider).await;
     for subject in CONSUMED.iter().copied().chain([inbox.as_str()]) {
