@@ -5,6 +5,7 @@ mod client;
 mod context;
 mod doctor;
 mod failure;
+mod nats_users;
 mod output;
 mod private_file;
 mod process;

@@ -3,6 +3,7 @@
 mod admin;
 mod artifact;
 mod audit;
+mod backup;
 mod completion;
 mod config;
 mod context;
@@ -145,6 +146,7 @@ enum Command {
     /// List who carries out tasks
     #[command(subcommand)]
     Executor(executor::Executor),
+    Backup(backup::Backup),
     /// Show the health of the installation
     System,
     /// Look for what keeps EmboFlow from working on this machine
@@ -246,6 +248,7 @@ async fn ask(command: Command, shared: &Shared, output: &mut Output) -> Result<(
         Command::Executor(executor) => executor.carry_out(shared, output).await,
         Command::Config(config) => config.carry_out(output),
         Command::Nats(nats) => nats.carry_out(shared, output),
+        Command::Backup(backup) => backup.carry_out(shared, output).await,
         Command::System => system::show(shared, output).await,
         Command::Doctor(options) => doctor::doctor(&options, shared, output).await,
         Command::Install(install) => install.carry_out(output),

@@ -1,9 +1,9 @@
 //! `emboflow up`: every service in this process, nats-server as its child, one data directory. It dies as one.
 
 mod banner;
-mod data_dir;
+pub(crate) mod data_dir;
 pub(crate) mod nats;
-mod secrets;
+pub(crate) mod secrets;
 mod services;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};

@@ -12,7 +12,8 @@ use tokio::process::Child;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::{Settings, USER, child, orphan, writing};
+use super::{Settings, child, orphan, writing};
+use crate::nats_users::USERS_CONF;
 use crate::private_file;
 use crate::process::Identity;
 
@@ -116,7 +117,7 @@ async fn launch(settings: &Settings) -> anyhow::Result<Running> {
     let options = ServerOptions {
         port: settings.port,
         monitor_port: Some(0),
-        user: Some((USER.to_owned(), settings.password.clone())),
+        users_file: Some(USERS_CONF.to_owned()),
         ports_dir: Some(ports.clone()),
         log_file: Some(log.clone()),
         ..ServerOptions::new(settings.dir.join("jetstream"))

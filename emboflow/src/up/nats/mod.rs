@@ -2,22 +2,25 @@
 
 pub(crate) mod child;
 mod keeper;
+mod logins;
 mod orphan;
 mod program;
 mod writing;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
 use anyhow::Context;
+use rustix::process::Signal;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use logins::{Logins, key_file, prepare_logins};
 pub(crate) use program::{MIN_VERSION, find, version};
 
 use crate::private_file;
 
-/// The one user of the server.
+/// The user of the machine's own clients, who shows a password.
 pub(crate) const USER: &str = "emboflow";
 
 /// What the server is started with.
@@ -31,8 +34,13 @@ pub(crate) struct Settings {
     pub(crate) log_dir: PathBuf,
     /// Port for clients; 0 = any free one.
     pub(crate) port: u16,
-    /// Password of [`USER`].
-    pub(crate) password: String,
+}
+
+/// Tells the server that uses this directory to read its configuration again, and gives its pid; none runs otherwise.
+pub(crate) fn reload(dir: &Path) -> Option<u32> {
+    let server = orphan::noted(dir).filter(|server| server.runs())?;
+    server.signal(Signal::HUP);
+    Some(server.pid)
 }
 
 /// A server that listens, and is kept so.

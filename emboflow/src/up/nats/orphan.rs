@@ -23,6 +23,12 @@ pub(super) fn note(dir: &Path, identity: Option<Identity>) -> anyhow::Result<()>
     private_file::replace(&file(dir), &text)
 }
 
+/// The server that was written down last, whether or not it still runs.
+pub(super) fn noted(dir: &Path) -> Option<Identity> {
+    let text = std::fs::read(file(dir)).ok()?;
+    serde_json::from_slice::<Option<Identity>>(&text).ok()?
+}
+
 /// The server has ended.
 pub(super) fn forget(dir: &Path) {
     let _was_not_there = std::fs::remove_file(file(dir));
@@ -31,11 +37,7 @@ pub(super) fn forget(dir: &Path) {
 /// Waits until the server that used the directory last is gone. It is known by pid and start, so it is certainly ours
 /// and may be ended.
 pub(super) async fn wait_until_gone(dir: &Path) -> anyhow::Result<()> {
-    let noted = std::fs::read(file(dir)).ok();
-    let Some(Some(left)) = noted.and_then(|text| serde_json::from_slice::<Option<Identity>>(&text).ok())
-    else {
-        return Ok(());
-    };
+    let Some(left) = noted(dir) else { return Ok(()) };
     for (signal, patience) in PATIENCE {
         if let Some(signal) = signal.filter(|_| left.runs()) {
             tracing::warn!(pid = left.pid, ?signal, "a nats-server of before still runs here; ending it");

@@ -1,0 +1,189 @@
+//! `emboflow nats user add|list|remove`
+
+use clap::{Args, Subcommand, ValueEnum};
+use emboflow_model::{ExecutorId, NatsUserName, PoolName, ProjectName};
+use emboflow_protocol::rights::{NatsUser, Part, inbox_prefix, is_foreign_stream, is_foreign_subject};
+
+use super::{Place, Shared};
+use crate::failure::Failure;
+use crate::nats_users::{KeptLogin, KeptUser};
+use crate::output::Output;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum User {
+    /// Make a user with a key: a system outside that sees one project, or with --part one of the platform's own
+    Add(Add),
+    /// List users
+    #[command(visible_alias = "ls")]
+    List,
+    /// Remove a user and its key; its open connections end
+    #[command(visible_alias = "rm")]
+    Remove {
+        /// The user
+        name: NatsUserName,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Add {
+    /// Name: starts with a letter a-z, goes on with a-z, 0-9 or '-'
+    name: NatsUserName,
+    /// What it is
+    #[arg(long, value_enum, default_value_t = Kind::Outside)]
+    part: Kind,
+    /// It sends requests, and sees neither answers nor events
+    #[arg(long)]
+    publish_only: bool,
+    /// Subject that triggers listen to, and that the system outside may publish to; may be repeated
+    #[arg(long, value_name = "SUBJECT")]
+    feed: Vec<String>,
+    /// The executor's id, for --part executor
+    #[arg(long, value_name = "ID")]
+    executor: Option<ExecutorId>,
+    /// The executor's pool [default: default]
+    #[arg(long, value_name = "NAME")]
+    pool: Option<PoolName>,
+    /// Subject of another system that triggers listen to, for --part trigger; may be repeated
+    #[arg(long, value_name = "SUBJECT")]
+    listen: Vec<String>,
+    /// Stream of another system that triggers take from, for --part trigger; may be repeated
+    #[arg(long, value_name = "NAME")]
+    stream: Vec<String>,
+    /// Change nothing when the same user is there already
+    #[arg(long)]
+    if_missing: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    /// A system outside of the platform: requests, answers and events of one project
+    Outside,
+    /// The API
+    Api,
+    /// The scheduler
+    Scheduler,
+    /// The storage gateway
+    Gateway,
+    /// The service that starts runs by itself
+    Trigger,
+    /// One executor
+    Executor,
+}
+
+impl User {
+    pub(super) fn carry_out(
+        &self,
+        place: &Place,
+        shared: &Shared,
+        output: &mut Output,
+    ) -> Result<(), Failure> {
+        match self {
+            Self::Add(add) => add.carry_out(place, shared, output),
+            Self::List => list(place.users()?.all(), output),
+            Self::Remove { name } => {
+                let mut users = place.users()?;
+                if !users.remove(name)? {
+                    return Err(Failure::usage(format!(
+                        "there is no user `{name}` in {}",
+                        place.dir.display()
+                    )));
+                }
+                place.apply(&users, output)
+            }
+        }
+    }
+}
+
+impl Add {
+    fn carry_out(&self, place: &Place, shared: &Shared, output: &mut Output) -> Result<(), Failure> {
+        let user = NatsUser { name: self.name.clone(), part: self.part(shared)? };
+        let mut users = place.users()?;
+        if self.if_missing && users.get(&user.name).is_some_and(|kept| kept.user == user) {
+            output.text(&format!("{}\n", users.key_file(&user.name).display()))?;
+            return place.apply(&users, output);
+        }
+        let path = users.add(user)?;
+        place.apply(&users, output)?;
+        output.text(&format!("{}\n", path.display()))?;
+        output.message(&format!(
+            "its seed, which is nowhere else; its client's inbox prefix has to be {}",
+            inbox_prefix(&self.name)
+        ));
+        Ok(())
+    }
+
+    fn part(&self, shared: &Shared) -> Result<Part, Failure> {
+        self.check_flags()?;
+        Ok(match self.part {
+            Kind::Api => Part::Api,
+            Kind::Scheduler => Part::Scheduler,
+            Kind::Gateway => Part::Gateway,
+            Kind::Trigger => Part::Trigger { listens: self.listen.clone(), streams: self.stream.clone() },
+            Kind::Executor => Part::Executor {
+                executor: self.executor.clone().ok_or_else(|| {
+                    Failure::usage("an executor's user is bound to its id: give it with --executor ID")
+                })?,
+                pool: self
+                    .pool
+                    .clone()
+                    .unwrap_or_else(|| PoolName::new("default").expect("the default pool has a name")),
+            },
+            Kind::Outside => {
+                let project = shared.target().project.unwrap_or_else(|| "default".to_owned());
+                let project =
+                    ProjectName::new(&project).map_err(|error| Failure::usage(error.to_string()))?;
+                Part::Outside { project, publish_only: self.publish_only, feeds: self.feed.clone() }
+            }
+        })
+    }
+
+    /// Refuses what would be passed over.
+    fn check_flags(&self) -> Result<(), Failure> {
+        let for_one = [
+            (self.publish_only, "--publish-only", Kind::Outside),
+            (!self.feed.is_empty(), "--feed", Kind::Outside),
+            (self.executor.is_some(), "--executor", Kind::Executor),
+            (self.pool.is_some(), "--pool", Kind::Executor),
+            (!self.listen.is_empty(), "--listen", Kind::Trigger),
+            (!self.stream.is_empty(), "--stream", Kind::Trigger),
+        ];
+        if let Some((_, flag, kind)) = for_one.iter().find(|(given, _, kind)| *given && *kind != self.part) {
+            let kind = kind.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+            return Err(Failure::usage(format!("{flag} goes with --part {kind}")));
+        }
+        if let Some(subject) =
+            self.listen.iter().chain(&self.feed).find(|subject| !is_foreign_subject(subject))
+        {
+            return Err(Failure::usage(format!(
+                "`{subject}` is not a subject of other systems: its first part has to be a word, and neither \
+                 `emboflow` nor one of NATS' own"
+            )));
+        }
+        if let Some(stream) = self.stream.iter().find(|name| !is_foreign_stream(name)) {
+            return Err(Failure::usage(format!("`{stream}` is not the name of another system's stream")));
+        }
+        Ok(())
+    }
+}
+
+fn list(users: &[KeptUser], output: &mut Output) -> Result<(), Failure> {
+    if users.is_empty() && !output.is_for_programs() {
+        output.message("there are no users yet: `emboflow nats user add NAME --project PROJECT`");
+    }
+    let shown: Vec<_> = users.iter().map(|kept| (&kept.user, key(kept))).collect();
+    output.list(
+        &shown,
+        &["USER", "PART", "KEY"],
+        |(user, _)| user.name.to_string(),
+        |(user, key), _| vec![user.name.to_string(), user.part.to_string(), (*key).to_owned()],
+    )?;
+    Ok(())
+}
+
+/// The public key; nothing for one with a password.
+fn key(kept: &KeptUser) -> &str {
+    match &kept.login {
+        KeptLogin::PublicKey(key) => key,
+        KeptLogin::Password(_) => "password",
+    }
+}
