@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::limits::Limits;
+use crate::oidc::OidcConfig;
 
 /// Writing requests that wait at once by default: 8,192 small ones, or 256 of the largest.
 pub const WAITING_BYTES: u64 = 64 * 1024 * 1024;
@@ -56,6 +57,9 @@ pub struct Config {
     /// The keys that seal the secrets of projects; the scheduler has the same. Without them no secret can be set.
     #[serde(default)]
     pub secrets: Option<Keys>,
+    /// An identity provider that people may sign in at. Default none.
+    #[serde(default)]
+    pub oidc: Option<OidcConfig>,
     /// How much one client may ask for.
     #[serde(default)]
     pub limits: Limits,

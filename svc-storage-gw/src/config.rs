@@ -2,11 +2,12 @@
 
 use emboflow_objects::Backend;
 use emboflow_service::Secret;
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
 /// The gateway's configuration.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 pub struct Config {
     /// Where HTTP is served; port 0 picks a free one. Default `127.0.0.1:4082`.
     #[serde(default = "default_listen")]
@@ -35,7 +36,7 @@ impl Config {
 }
 
 /// Bounds on what callers can take up.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(default)]
 pub struct Limits {
     /// Uploads under way at once; more wait. Default 64.

@@ -1,11 +1,12 @@
 //! Where objects lie.
 
 use emboflow_service::Secret;
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// Where the objects lie.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Backend {
     /// A directory of this machine.
@@ -15,7 +16,7 @@ pub enum Backend {
 }
 
 /// A directory of this machine; only one gateway may use it at a time.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 pub struct DirectoryBackend {
     /// Made where it is missing. Must lie on one file system.
     pub root: PathBuf,
@@ -37,7 +38,7 @@ impl DirectoryBackend {
 }
 
 /// A bucket of an S3 service (AWS, MinIO, SeaweedFS, BOS …).
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 pub struct S3Backend {
     /// The service's address, such as `http://minio:9000`; none for AWS.
     #[serde(default)]
@@ -89,7 +90,7 @@ fn default_memory_bytes() -> u64 {
 }
 
 /// When requests to an S3 service carry checksums beyond the signature.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Checksums {
     /// Only where the operation demands one.

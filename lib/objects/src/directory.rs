@@ -31,8 +31,8 @@ use std::time::Instant;
 pub struct DirectoryStore {
     layout: Arc<Layout>,
     room: Arc<Room>,
-    // Held as long as the store lives; the system lets go of it when the process dies.
-    _lock: File,
+    // Held as long as the store lives; the system lets go of it when the process dies. Nobody holds it only to read.
+    lock: Option<File>,
 }
 
 impl DirectoryStore {
@@ -62,7 +62,27 @@ impl DirectoryStore {
         }
         layout::sync_folder(root).context("making the folders durable")?;
         let room = Arc::new(Room::new(layout.objects().to_owned(), low_space_bytes));
-        Ok(Self { layout: Arc::new(layout), room, _lock: lock })
+        Ok(Self { layout: Arc::new(layout), room, lock: Some(lock) })
+    }
+}
+
+impl DirectoryStore {
+    /// Opens a directory that another process may be writing to; it is there, or it is empty.
+    pub fn open_for_reading(root: &Path) -> Self {
+        let layout = Layout::new(root);
+        let room = Arc::new(Room::new(layout.objects().to_owned(), 0));
+        Self { layout: Arc::new(layout), room, lock: None }
+    }
+
+    fn may_write(&self, doing: &str, key: &ObjectKey) -> Result<(), StoreError> {
+        match self.lock {
+            Some(_) => Ok(()),
+            None => Err(StoreError::Unavailable {
+                doing: format!("{doing} `{key}`"),
+                detail: "the directory was opened for reading only".to_owned(),
+                hint: None,
+            }),
+        }
     }
 }
 
@@ -91,6 +111,7 @@ impl ObjectStore for DirectoryStore {
         content: &'a mut Chunks,
     ) -> BoxFuture<'a, Result<StoredObject, StoreError>> {
         async move {
+            self.may_write("storing", &put.key)?;
             self.room.refuse_what_cannot_fit(put.size_bytes.unwrap_or(0))?;
             writing::put(&self.layout, &self.room, put, content).await
         }
@@ -111,7 +132,11 @@ impl ObjectStore for DirectoryStore {
 
     fn delete<'a>(&'a self, key: &'a ObjectKey) -> BoxFuture<'a, Result<(), StoreError>> {
         let (layout, key) = (self.layout.clone(), key.clone());
-        blocking(move || writing::delete(&layout, &key)).boxed()
+        async move {
+            self.may_write("deleting", &key)?;
+            blocking(move || writing::delete(&layout, &key)).await
+        }
+        .boxed()
     }
 
     fn list(&self, query: ListQuery) -> BoxFuture<'_, Result<ObjectPage, StoreError>> {

@@ -19,4 +19,4 @@ pub use digest::{Digest, Hasher, NotADigest};
 pub use error::StoreError;
 pub use key::{BadKey, KeyPrefix, ObjectKey};
 pub use range::{RangeOutside, RangeRequest};
-pub use store::{Counted, ListQuery, Meta, ObjectStore, Opened, Put, Space, open_backend};
+pub use store::{Counted, ListQuery, Meta, ObjectStore, Opened, Put, Space, open_backend, open_for_reading};

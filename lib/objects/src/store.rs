@@ -133,6 +133,14 @@ pub struct Space {
     pub total_bytes: u64,
 }
 
+/// Opens the configured back end only to read it, whoever else uses it.
+pub fn open_for_reading(backend: &Backend, stall: Duration) -> anyhow::Result<Arc<dyn ObjectStore>> {
+    Ok(match backend {
+        Backend::Directory(settings) => Arc::new(DirectoryStore::open_for_reading(&settings.root)),
+        Backend::S3(settings) => Arc::new(S3Store::open(settings, stall)?),
+    })
+}
+
 /// Opens the configured back end; an S3 service that says nothing for `stall` is given up.
 pub fn open_backend(backend: &Backend, stall: Duration) -> anyhow::Result<Arc<dyn ObjectStore>> {
     Ok(match backend {
