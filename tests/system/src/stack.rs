@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use emboflow_bus::testing::TestServer;
+use emboflow_bus::server::ServerOptions;
+use emboflow_bus::testing::{TestServer, TestUsers};
+use emboflow_protocol::rights::Part::Machine;
 use emboflow_records::testing::MongoServer;
 use reqwest::StatusCode;
 use tempfile::TempDir;
@@ -16,6 +18,10 @@ use crate::service::Service;
 use crate::waiting::eventually_ok;
 
 const TOKEN: &str = "token-of-a-test-installation";
+/// Executors that have a user of NATS; a test starts the others itself.
+const EXECUTORS: [&str; 2] = ["exec-1", "exec-2"];
+const OUTSIDER: &str = "outsider";
+const UNLIMITED: &str = "unlimited";
 const STORAGE_KEY: &str = "storage-key-of-a-test-installation-0123456789";
 
 /// A service by its part in the system.
@@ -37,6 +43,8 @@ pub struct Stack {
     pub cell: Cell,
     /// NATS.
     pub nats: TestServer,
+    /// Who may connect to it, with the keys: each service has only the rights of its part.
+    pub users: TestUsers,
     /// Decides.
     pub scheduler: Service,
     /// Carries out.
@@ -60,25 +68,27 @@ impl Stack {
 
     /// [`Stack::start`] with the records on a server of the test's own.
     pub async fn start_on(cell: Cell, mongo: &MongoServer) -> Self {
-        Self::start_with(cell, TestServer::start().await, Some(mongo), |_| {}).await
+        Self::start_with(cell, |_| {}, Some(mongo), |_| {}).await
     }
 
-    /// [`Stack::start`] with a nats-server of the test's own making.
-    pub async fn start_with_nats(cell: Cell, nats: TestServer) -> Self {
-        Self::start_with(cell, nats, None, |_| {}).await
+    /// [`Stack::start`] with a nats-server whose options are changed first.
+    pub async fn start_with_nats(cell: Cell, options: impl FnOnce(&mut ServerOptions)) -> Self {
+        Self::start_with(cell, options, None, |_| {}).await
     }
 
     /// [`Stack::start`] after `change` has changed settings.
     pub async fn start_changed(cell: Cell, change: impl FnOnce(&mut Self)) -> Self {
-        Self::start_with(cell, TestServer::start().await, None, change).await
+        Self::start_with(cell, |_| {}, None, change).await
     }
 
     async fn start_with(
         cell: Cell,
-        nats: TestServer,
+        options: impl FnOnce(&mut ServerOptions),
         mongo: Option<&MongoServer>,
         change: impl FnOnce(&mut Self),
     ) -> Self {
+        let users = users();
+        let nats = TestServer::start_for_with(&users, options).await;
         let dir = TempDir::with_prefix("emboflow-system-").expect("a temporary directory can be made");
         let instance = format!("test-{}", nats.url().rsplit(':').next().unwrap_or_default());
         let log = |name: &str| dir.path().join(format!("{name}.log"));
@@ -91,6 +101,7 @@ impl Stack {
             containers: Containers::of(cell, &instance),
             doing: String::new(),
             nats,
+            users,
             dir,
         };
         stack.settle(&instance, mongo).await;
@@ -113,8 +124,15 @@ impl Stack {
             self.scheduler.set(key, value);
             self.api.set(key, value);
         }
-        for service in [&mut self.scheduler, &mut self.executor, &mut self.api] {
+        let services = [
+            (&mut self.scheduler, "scheduler"),
+            (&mut self.executor, EXECUTORS[0]),
+            (&mut self.api, "api"),
+            (&mut self.gateway, "gateway"),
+        ];
+        for (service, user) in services {
             service.set("nats.url", self.nats.url());
+            service.set("nats.nkey_file", self.users.key_file(user).display());
         }
         self.scheduler.set("storage_key", STORAGE_KEY);
         // Short, so that tokens are renewed in every test.
@@ -126,8 +144,8 @@ impl Stack {
         self.api.set("token", TOKEN);
         self.api.set("instance", instance);
         self.executor.set("instance", instance);
-        self.executor.set("executor", "exec-1");
-        self.executor.set("data_dir", dir.join("exec-1").display());
+        self.executor.set("executor", EXECUTORS[0]);
+        self.executor.set("data_dir", dir.join(EXECUTORS[0]).display());
         self.executor.set("slots", 64);
         // Whatever else fills this machine's disk.
         self.executor.set("disk_reserve_bytes", 1 << 20);
@@ -148,6 +166,7 @@ impl Stack {
     pub fn another_executor(&self, id: &str) -> Service {
         let mut executor = self.executor.twin(self.dir.path().join(format!("{id}.log")));
         executor.set("executor", id);
+        executor.set("nats.nkey_file", self.users.key_file(id).display());
         executor.set("data_dir", self.dir.path().join(id).display());
         executor
     }
@@ -210,7 +229,12 @@ impl Stack {
 
     /// A client of NATS that knows nothing of EmboFlow.
     pub async fn outsider(&self) -> async_nats::Client {
-        async_nats::connect(self.nats.url()).await.expect("NATS answers")
+        self.users.client(&self.nats.url(), OUTSIDER).await.0
+    }
+
+    /// A client of NATS that may publish and read everything, as no user of an installation may.
+    pub async fn unlimited(&self) -> async_nats::Client {
+        self.users.client(&self.nats.url(), UNLIMITED).await.0
     }
 
     /// The last words of every service, for a failing test.
@@ -226,6 +250,15 @@ impl Drop for Stack {
             let _ = writeln!(std::io::stderr(), "{:?} {}\n{}", self.cell, self.doing, self.logs());
         }
     }
+}
+
+/// The users of an installation's NATS, and a machine's owner who stands outside.
+fn users() -> TestUsers {
+    let mut users = TestUsers::platform(EXECUTORS[0]);
+    EXECUTORS[1..].iter().for_each(|id| users.add_executor(id));
+    users.add(OUTSIDER, Machine { feeds: Vec::new() });
+    users.add_unlimited(UNLIMITED);
+    users
 }
 
 fn files_below(folder: &Path, wanted: &dyn Fn(&Path) -> bool) -> usize {

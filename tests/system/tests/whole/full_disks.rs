@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use emboflow_bus::testing::TestServer;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use system_tests::{
@@ -36,8 +35,8 @@ async fn all_succeed(client: &Client, runs: &[String]) {
 
 async fn when_nats_has_no_disk_left_requests_are_refused_until_it_has(cell: Cell) {
     let disk = SmallDisk::mount(48);
-    let nats = TestServer::start_with(|options| options.store_dir = disk.path().join("store")).await;
-    let mut stack = Stack::start_with_nats(cell, nats).await;
+    let store = disk.path().join("store");
+    let mut stack = Stack::start_with_nats(cell, |options| options.store_dir = store).await;
     let client = stack.client();
     let mut taken = vec![client.submit("under-way", &pair(1_500)).await];
     attempt_is(&client, &taken[0], "first", "running").await;
