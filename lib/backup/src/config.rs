@@ -23,6 +23,9 @@ pub struct Config {
     /// Files and folders of the installation that belong to a backup: configuration, NATS users and credentials.
     #[serde(default)]
     pub files: Vec<PathBuf>,
+    /// Files below this folder are kept by their paths in it. Default: by their whole paths.
+    #[serde(default)]
+    pub files_base: Option<PathBuf>,
     /// How many backups are kept.
     #[serde(default)]
     pub keep: Keep,

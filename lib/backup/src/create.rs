@@ -33,6 +33,8 @@ pub struct Source {
     pub objects: Arc<dyn ObjectStore>,
     /// Files, and folders with files, that belong to the installation.
     pub files: Vec<PathBuf>,
+    /// Files below it are kept by their paths in it, so that they can be restored elsewhere.
+    pub base: Option<PathBuf>,
 }
 
 /// Takes a backup; it is in the list when this returns, and not before.
@@ -72,7 +74,7 @@ async fn take(
     folding.partial.extend(&removed);
     let (shard, proof) = read_log(source, repository, id, &mut folding).await?;
     let items = read_items(source, repository, id).await?;
-    let files = files::take(&source.files, repository, id).await?;
+    let files = files::take(source, repository, id).await?;
     let copied = contents::copy(source, repository, id, before.as_ref(), &mut folding.expected).await?;
     // Runs that have been removed since, although removals are held back: theirs had begun before.
     removed.extend(noted(&source.records).await?);

@@ -3,9 +3,9 @@
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
-use crate::create::{file_name, written};
+use crate::create::{Source, file_name, written};
 use crate::error::BackupError;
 use crate::manifest::{FilePart, Manifest};
 use crate::part::PartReader;
@@ -15,12 +15,12 @@ use crate::repository::Repository;
 const LARGEST_BYTES: u64 = 16 << 20;
 
 pub(crate) async fn take(
-    paths: &[PathBuf],
+    source: &Source,
     repository: &Repository,
     id: &str,
 ) -> Result<Vec<FilePart>, BackupError> {
     let mut found = Vec::new();
-    for path in paths {
+    for path in &source.files {
         collect(path, &mut found).map_err(|error| reading(path, &error))?;
     }
     found.sort();
@@ -36,7 +36,8 @@ pub(crate) async fn take(
         let mut part = repository.part(&file_name(id, number))?;
         part.write(&content).await?;
         let part = part.finish().await?;
-        taken.push(FilePart { path: written(path), mode: about.mode() & 0o7777, part });
+        let kept = source.base.as_deref().and_then(|base| path.strip_prefix(base).ok()).unwrap_or(path);
+        taken.push(FilePart { path: written(kept), mode: about.mode() & 0o7777, part });
     }
     Ok(taken)
 }
@@ -56,7 +57,8 @@ fn collect(path: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
 /// What has to be written where: read and proven, and nothing written yet.
 pub(crate) struct Prepared(Vec<(PathBuf, u32, Vec<u8>)>);
 
-/// Reads the files. With `below`, they go into that folder with their whole paths.
+/// Reads the files. With `below`, all of them go into that folder; else only those that were kept by their paths in a
+/// folder, which is then needed.
 pub(crate) async fn prepare(
     manifest: &Manifest,
     repository: &Repository,
@@ -66,9 +68,20 @@ pub(crate) async fn prepare(
     for file in &manifest.files {
         let reader = PartReader::open(&repository.store, &repository.key, &file.part).await?;
         let content = reader.all().await?.to_vec();
+        let kept = Path::new(&file.path);
+        if kept.components().any(|part| part == Component::ParentDir) {
+            return Err(BackupError::damaged(
+                Manifest::file(&manifest.id),
+                format!("{} leads out", file.path),
+            ));
+        }
         let path = match below {
-            Some(below) => below.join(file.path.trim_start_matches('/')),
-            None => PathBuf::from(&file.path),
+            Some(below) => below.join(kept.strip_prefix("/").unwrap_or(kept)),
+            None if kept.is_absolute() => kept.to_owned(),
+            None => {
+                let text = format!("{} was kept by its path in a data directory: say --files-to", file.path);
+                return Err(BackupError::Target(text));
+            }
         };
         prepared.push((path, file.mode, content));
     }

@@ -49,7 +49,13 @@ pub async fn open_source(config: &Config) -> Result<Source, BackupError> {
     let records = emboflow_records::open(&config.records).await.map_err(&failed)?;
     let objects = open_for_reading(&config.backend, STALL)
         .map_err(|error| BackupError::unavailable("opening the objects", format!("{error:#}")))?;
-    Ok(Source { records, schema: found, objects, files: config.files.clone() })
+    Ok(Source {
+        records,
+        schema: found,
+        objects,
+        files: config.files.clone(),
+        base: config.files_base.clone(),
+    })
 }
 
 /// Takes backups until `shutdown`. Each opens everything anew: what was away comes back, and nothing is held meanwhile.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use emboflow_bus::Bus;
+use emboflow_model::hold::Hold;
 use emboflow_model::{RunId, RunSummary, Timestamp};
 use emboflow_protocol::call::{ObjectsRemoved, RemoveObjects};
 use emboflow_records::{Cursor, Removal, RequestOutcome, RequestRecord, SharedRecords};
@@ -29,6 +30,8 @@ const LOOK_SOON: Duration = Duration::from_secs(5);
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 /// Requests looked at, and runs removed, before the next pause.
 const REQUESTS: u32 = 200;
+/// Holds looked at; each is of one backup.
+const HOLDS: u32 = 100;
 const RUNS: u32 = 50;
 /// Between two pieces, so that decisions come first.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -89,6 +92,9 @@ impl Keeper {
     /// Removes all whose time is over.
     async fn look(&mut self) -> anyhow::Result<()> {
         self.is_ahead = false;
+        if self.is_held_back().await? {
+            return Ok(());
+        }
         let requests = self.remove_requests(self.days_ago(self.retention.requests_days)).await?;
         let mut runs = 0;
         self.finish_removals().await?;
@@ -99,6 +105,12 @@ impl Keeper {
             tracing::info!(requests, runs, "removed what is no longer kept");
         }
         Ok(())
+    }
+
+    /// A backup is being taken: it must find the objects of every run that its records speak of.
+    async fn is_held_back(&self) -> anyhow::Result<bool> {
+        let holds = self.records.kept_page(Hold::KIND, Some(""), None, HOLDS).await?;
+        Ok(Hold::is_any_in_force(holds.iter().map(|hold| &*hold.body), self.clock.now()))
     }
 
     fn days_ago(&self, days: u32) -> Timestamp {
@@ -161,7 +173,7 @@ impl Keeper {
     async fn remove_runs(&mut self, before: Timestamp) -> anyhow::Result<u64> {
         let mut removed = 0;
         loop {
-            let runs = self.free_runs(before).await?;
+            let runs = if self.is_held_back().await? { Vec::new() } else { self.free_runs(before).await? };
             if runs.is_empty() {
                 return Ok(removed);
             }

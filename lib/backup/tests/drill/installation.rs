@@ -84,6 +84,7 @@ impl Installation {
             schema: emboflow_records::schema(&self.records).await.unwrap().known,
             objects: emboflow_objects::open_for_reading(&self.objects, STALL).unwrap(),
             files: vec![self.settings()],
+            base: None,
         }
     }
 

@@ -15,6 +15,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("emboflow-service", &[]),
     ("emboflow-objects", &["emboflow-model", "emboflow-protocol", "emboflow-service"]),
     (
+        "emboflow-backup",
+        &["emboflow-model", "emboflow-protocol", "emboflow-records", "emboflow-objects", "emboflow-service"],
+    ),
+    (
         "svc-api",
         &[
             "emboflow-model",
@@ -49,6 +53,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "emboflow-bus",
             "emboflow-records",
             "emboflow-objects",
+            "emboflow-backup",
             "emboflow-storage",
             "emboflow-service",
             "svc-api",

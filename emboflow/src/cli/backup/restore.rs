@@ -1,0 +1,114 @@
+//! Putting a backup in place.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::Args;
+use emboflow_backup::{Depth, Restored, Target, restore, verify};
+use emboflow_records::Former;
+
+use super::place::Place;
+use super::refused;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::private_file;
+use crate::text;
+use crate::up::data_dir::DataDir;
+use crate::up::secrets;
+
+#[derive(Debug, Args)]
+pub(super) struct Restore {
+    /// The backup
+    #[arg(default_value = "latest")]
+    backup: String,
+    /// What is there gives way: records and files are set aside, objects that the backup does not have are removed
+    #[arg(long)]
+    replace: bool,
+    /// Change nothing: only prove that the backup could be restored
+    #[arg(long)]
+    verify: bool,
+    /// Put the files of the installation below this folder instead of where they were
+    #[arg(long, value_name = "DIR")]
+    files_to: Option<PathBuf>,
+}
+
+impl Restore {
+    pub(super) async fn carry_out(&self, place: &Place, output: &mut Output) -> Result<(), Failure> {
+        let repository = place.repository_to_read()?;
+        let manifest = repository.find(&self.backup).await.map_err(refused)?;
+        if self.verify {
+            let found = verify(&repository, &manifest, Depth::Deep).await.map_err(refused)?;
+            let (id, runs, objects) = (&manifest.id, found.runs, found.objects);
+            output.line(&format!(
+                "{id} can be restored: {runs} runs and {objects} objects are what was noted"
+            ))?;
+            return Ok(());
+        }
+        // Held to the end: no `emboflow up` begins meanwhile.
+        let _lock = match &place.data_dir {
+            Some(data_dir) => Some(lock(data_dir).await?),
+            None => None,
+        };
+        let target = Target {
+            records: place.config.records.clone(),
+            objects: place.config.backend.clone(),
+            files_below: self.files_to.clone().or_else(|| place.data_dir.clone()),
+            replace: self.replace,
+        };
+        let restored = restore(&repository, &manifest, &target).await.map_err(refused)?;
+        if let Some(data_dir) = &place.data_dir {
+            begin_anew(data_dir)?;
+        }
+        tell(&manifest.id, &restored, place, output)
+    }
+}
+
+async fn lock(data_dir: &Path) -> anyhow::Result<crate::up::data_dir::Lock> {
+    let data = DataDir::open(data_dir)?;
+    data.folder("records")?;
+    data.lock().await
+}
+
+/// NATS held the messages of a time that is lost; and who had a storage token then must not write with it now.
+fn begin_anew(data_dir: &Path) -> anyhow::Result<()> {
+    let streams = data_dir.join("nats").join("jetstream");
+    match std::fs::remove_dir_all(&streams) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(error).with_context(|| format!("removing {}", streams.display()));
+        }
+        _ => {}
+    }
+    let path = data_dir.join("secrets.json");
+    let mut kept = secrets::Secrets::kept(&path)?;
+    kept.storage_key = secrets::random();
+    let text = serde_json::to_vec_pretty(&kept).context("writing the secrets down")?;
+    private_file::replace(&path, &text)
+}
+
+fn tell(id: &str, restored: &Restored, place: &Place, output: &mut Output) -> Result<(), Failure> {
+    let Restored { verified, objects_written, objects_removed, files, .. } = restored;
+    output.line(&format!(
+        "{id} is restored: {} runs as noted, {} objects ({}; {objects_written} written, {objects_removed} of a later \
+         time removed), {files} files",
+        verified.runs,
+        verified.objects,
+        text::size(verified.read_bytes)
+    ))?;
+    match &restored.former {
+        Former::Nothing => {}
+        Former::File(path) => output.message(&format!("the former records are kept in {}", path.display())),
+        Former::Database(name) => {
+            output.message(&format!("the former records stay in database {name} until the next restore"));
+        }
+    }
+    output.message(
+        "attempts that were open in the backup are lost and tried again; results of before are refused",
+    );
+    if place.data_dir.is_none() {
+        output.hint(
+            "before the services start: empty the store directory of NATS, and set a new storage key \
+             (gateway, scheduler, API)",
+        );
+    }
+    Ok(())
+}
