@@ -8,6 +8,7 @@ pub(crate) mod editor;
 pub(crate) mod inputs_form;
 pub(crate) mod keys;
 pub(crate) mod list;
+pub(crate) mod look_only;
 pub(crate) mod meter;
 pub(crate) mod once;
 pub(crate) mod palette;

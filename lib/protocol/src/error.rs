@@ -87,9 +87,18 @@ catalogue! {
     /// The token does not reach so far.
     AuthForbidden = "auth.forbidden", 403, "The caller may not do this",
         "`GET /api/v1/me` shows what the caller may. With a session, change things from the page itself.";
+    /// The identity provider, or what it says, is not good.
+    AuthProviderRefused = "auth.provider_refused", 401, "The sign-in at the identity provider is not good",
+        "Begin again from the page, in the same browser; the logs of the API say what was wrong.";
+    /// The person is known to the provider and not let in here.
+    AuthNoAccount = "auth.no_account", 403, "There is no account for this person",
+        "An administrator can let a group in, or make the account.";
+    /// The provider does not answer.
+    AuthProviderUnavailable = "auth.provider_unavailable", 503, "The identity provider does not answer",
+        "The logs of the API have the cause; sign in with a password meanwhile.";
     /// Name or password are wrong.
     AuthSignInFailed = "auth.sign_in_failed", 401, "The name or the password is wrong",
-        "Whoever forgot a password gets a link from an administrator: `emboflow user link NAME`.";
+        "Whoever forgot a password gets a link from an administrator: `emboflow user password NAME --link`.";
     /// Too many wrong passwords.
     AuthLocked = "auth.locked", 429, "Too many wrong passwords",
         "Wait as many seconds as `Retry-After` says. Each further guess makes the time longer.";

@@ -14,6 +14,7 @@ use crate::icon::{Drawn, Icon};
 use crate::parts::banner::{Loading, Problem};
 use crate::parts::editor::Editor;
 use crate::parts::inputs_form::InputsForm;
+use crate::parts::look_only::may_run;
 use crate::parts::{definition, toast};
 use crate::place::PLACE;
 use crate::route::encode;
@@ -170,6 +171,9 @@ fn Findings(findings: Vec<Finding>) -> Element {
 #[component]
 fn Keep(name: String, source: String) -> Element {
     let mut busy = use_signal(|| false);
+    if !may_run() {
+        return rsx! {};
+    }
     rsx! {
         div { class: "actions",
             button {

@@ -11,6 +11,7 @@ use crate::icon::{Drawn, Icon};
 use crate::parts::banner::{Empty, Loading, Problem};
 use crate::parts::definition;
 use crate::parts::inputs_form::InputsForm;
+use crate::parts::look_only::may_run;
 use crate::parts::source::Source;
 use crate::parts::text::Ago;
 use crate::place::{Link, PLACE};
@@ -69,9 +70,11 @@ fn Shown(view: WorkflowView) -> Element {
                     Drawn { icon: Icon::Runs }
                     "Its runs"
                 }
-                Link { to: place.with("tab", "run"), class: "button primary",
-                    Drawn { icon: Icon::Play }
-                    "Run…"
+                if may_run() {
+                    Link { to: place.with("tab", "run"), class: "button primary",
+                        Drawn { icon: Icon::Play }
+                        "Run…"
+                    }
                 }
             }
         }

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use crate::api::{self, ApiError};
 use crate::icon::{Drawn, Icon};
 use crate::parts::banner::Problem;
+use crate::parts::look_only::{LookOnly, may_run};
 use crate::parts::toast;
 use crate::place::go;
 use crate::route::{Place, Route};
@@ -109,16 +110,20 @@ pub(crate) fn InputsForm(
                 if let Some(error) = error() {
                     Problem { error }
                 }
-                div { class: "row-flex",
-                    button {
-                        class: "button primary",
-                        r#type: "submit",
-                        disabled: busy() || bad > 0 || blocked,
-                        Drawn { icon: if busy() { Icon::Spinner } else { Icon::Play } }
-                        "Start the run"
-                    }
-                    if bad > 0 {
-                        span { class: "dim", role: "status", {crate::format::count(bad as u64, "input")} " to be put right first" }
+                if !may_run() {
+                    LookOnly {}
+                } else {
+                    div { class: "row-flex",
+                        button {
+                            class: "button primary",
+                            r#type: "submit",
+                            disabled: busy() || bad > 0 || blocked,
+                            Drawn { icon: if busy() { Icon::Spinner } else { Icon::Play } }
+                            "Start the run"
+                        }
+                        if bad > 0 {
+                            span { class: "dim", role: "status", {crate::format::count(bad as u64, "input")} " to be put right first" }
+                        }
                     }
                 }
             }

@@ -36,6 +36,12 @@ fn targets(text: &str, views: &[View]) -> Vec<Target> {
         target("New run", "page", Icon::Plus, Place::new(Route::New)),
         target("Executors", "page", Icon::Executor, Place::new(Route::Executors)),
         target("System", "page", Icon::System, Place::new(Route::System)),
+        target("Secrets", "page", Icon::Lock, Place::new(Route::Secrets)),
+        target("Account", "page", Icon::Person, Place::new(Route::Account)),
+        target("Projects", "page", Icon::Folder, Place::new(Route::Projects)),
+        target("Users", "page", Icon::People, Place::new(Route::Users)),
+        target("Keys", "page", Icon::Key, Place::new(Route::Keys)),
+        target("Audit", "page", Icon::Book, Place::new(Route::Audit)),
     ];
     let views = views.iter().map(|view| target(&view.name, "saved view", Icon::Runs, view.place()));
     let mut found: Vec<Target> =

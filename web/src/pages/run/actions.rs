@@ -8,6 +8,7 @@ use crate::api;
 use crate::format;
 use crate::icon::{Drawn, Icon};
 use crate::parts::dialog::Dialog;
+use crate::parts::look_only::{LookOnly, may_run};
 use crate::parts::toast;
 use crate::place::{Link, go};
 use crate::route::{Place, Route};
@@ -22,6 +23,9 @@ pub(super) fn Actions(run: RunSummary) -> Element {
     let repeatable: u32 = bad.iter().map(|state| run.tasks.in_state(*state)).sum();
     let can_cancel = matches!(run.state, RunState::Queued | RunState::Running | RunState::Paused);
     let retried = id.clone();
+    if !may_run() {
+        return rsx! { LookOnly {} };
+    }
     let steering = [
         (
             run.state == RunState::Running,

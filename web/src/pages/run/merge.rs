@@ -95,13 +95,12 @@ mod tests {
         let mut known = vec![preparing(2)];
         let pull = Some(ImagePull::of("debian:12"));
         let id = AttemptId { run: RunId::from_bits(1), task: "t[0]".parse().unwrap(), number: 1 };
-        let mut news =
-            Progress {
-                project: ProjectName::new("default").unwrap(),
-                attempt: id,
-                executor: "e1".parse().unwrap(),
-                pull: pull.clone(),
-            };
+        let mut news = Progress {
+            project: ProjectName::new("default").unwrap(),
+            attempt: id,
+            executor: "e1".parse().unwrap(),
+            pull: pull.clone(),
+        };
         let (place, newer) = progress(&known, &news).unwrap();
         known[place] = newer;
         assert_eq!(progress(&known, &news), None, "nothing else is shown");

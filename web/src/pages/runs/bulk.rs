@@ -12,6 +12,7 @@ use crate::browser;
 use crate::format;
 use crate::icon::{Drawn, Icon};
 use crate::parts::dialog::Dialog;
+use crate::parts::look_only::{LookOnly, may_run};
 use crate::parts::toast;
 
 /// Requests under way at the same time.
@@ -58,6 +59,9 @@ pub(super) fn BulkBar(rows: ReadSignal<Vec<RunRow>>, selection: Signal<Selection
     let chosen = selection.read().of(&rows.read());
     if chosen.is_empty() {
         return rsx! {};
+    }
+    if !may_run() {
+        return rsx! { div { class: "bulk", role: "region", "aria-label": "Selected runs", LookOnly {} } };
     }
     let cancel = Deed::Cancel.targets(&chosen).len() as u64;
     let retry = Deed::Retry.targets(&chosen).len() as u64;
