@@ -159,6 +159,7 @@ impl Plan<'_> {
                 svc_api::Limits::default()
             },
             other_hosts: Vec::new(),
+            oidc: None,
             records: None,
             nats: self.bus("emboflow-api"),
             watch: self.watch(),
