@@ -18,6 +18,7 @@ mod live;
 mod log;
 mod measure;
 mod objects;
+mod oidc;
 mod openapi;
 mod page;
 mod paged;
@@ -33,5 +34,6 @@ mod watch;
 
 pub use config::{AUDIT_DAYS, Config, Storage, WAITING_BYTES, Watch};
 pub use limits::Limits;
+pub use oidc::{OidcConfig, RoleRule};
 pub use openapi::openapi;
 pub use service::{Connections, Started, run, start, start_on};

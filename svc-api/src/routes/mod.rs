@@ -10,6 +10,7 @@ mod limit;
 pub(crate) mod logs;
 pub(crate) mod me;
 pub(crate) mod members;
+pub(crate) mod notifications;
 mod owned;
 pub(crate) mod place;
 pub(crate) mod projects;

@@ -4,9 +4,12 @@ mod declared;
 mod view;
 
 pub(crate) use declared::{Declared, changed, check_declared};
-pub(crate) use view::{full, row, times};
+use view::full;
+pub(crate) use view::{row, times};
 
-use axum::http::HeaderValue;
+use axum::Json;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
 use emboflow_model::trigger::{TRIGGER_STATES, TRIGGERS, TriggerDocument, TriggerState};
 use emboflow_model::{ProjectName, TriggerName};
 use emboflow_protocol::ErrorCode;
@@ -102,6 +105,15 @@ pub(crate) async fn state(app: &App, project: &ProjectName, trigger: &KeptTrigge
 /// The `ETag` of a version.
 pub(crate) fn tag(version: u64) -> HeaderValue {
     tag_of(&version.to_be_bytes())
+}
+
+/// The trigger as an answer, with its `ETag`.
+pub(crate) fn answer(project: &ProjectName, trigger: &KeptTrigger) -> Response {
+    let headers = [
+        (header::ETAG, tag(trigger.version)),
+        (header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache")),
+    ];
+    (headers, Json(full(project, trigger))).into_response()
 }
 
 /// Refuses to change one that stands in the file of a workflow.

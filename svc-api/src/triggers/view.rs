@@ -10,19 +10,10 @@ use super::KeptTrigger;
 use crate::app::now;
 use crate::problem::{Failure, Outcome};
 
-/// With the text of its file.
-pub(crate) fn full(project: &ProjectName, trigger: &KeptTrigger, state: &TriggerState) -> TriggerView {
-    TriggerView { source: trigger.document.source.clone(), ..row(project, trigger, state) }
-}
-
-/// Without it.
-pub(crate) fn row(project: &ProjectName, trigger: &KeptTrigger, state: &TriggerState) -> TriggerView {
+/// With the text of its file, and without what changes by itself: its `ETag` is that of its document.
+pub(crate) fn full(project: &ProjectName, trigger: &KeptTrigger) -> TriggerView {
     let document = &trigger.document;
     let spec = &document.spec;
-    let next = match &spec.on {
-        TriggerKind::Schedule(table) if document.paused.is_none() => next_time(table, &document.id, state),
-        _ => None,
-    };
     let hook =
         matches!(spec.on, TriggerKind::Webhook(_)).then(|| format!("/hooks/{project}/{}", trigger.name));
     TriggerView {
@@ -32,14 +23,24 @@ pub(crate) fn row(project: &ProjectName, trigger: &KeptTrigger, state: &TriggerS
         summary: summary(&spec.on),
         spec: spec.clone(),
         declared_by: document.declared_by.clone(),
-        source: None,
+        source: document.source.clone(),
         paused: document.paused.clone(),
-        next,
-        last: state.history.front().cloned(),
+        next: None,
+        last: None,
         hook,
         created_at: document.created_at,
         changed_at: document.changed_at,
     }
+}
+
+/// Without the text, but with its next time and newest start.
+pub(crate) fn row(project: &ProjectName, trigger: &KeptTrigger, state: &TriggerState) -> TriggerView {
+    let document = &trigger.document;
+    let next = match &document.spec.on {
+        TriggerKind::Schedule(table) if document.paused.is_none() => next_time(table, &document.id, state),
+        _ => None,
+    };
+    TriggerView { source: None, next, last: state.history.front().cloned(), ..full(project, trigger) }
 }
 
 /// The next times of a table. Errors: the table is one that this version cannot read.

@@ -2,11 +2,13 @@
 //! script.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod access;
 mod artifacts;
 mod errors;
 mod events;
 mod lists;
 mod logs;
+mod notifications;
 mod reading;
 mod refusals;
 mod removal;
@@ -14,4 +16,5 @@ mod requests;
 mod session;
 mod submitting;
 mod support;
+mod triggers;
 mod validators;

@@ -90,6 +90,8 @@ pub const ROUTES: &[Line] = &[
     get("/session", Public),
     post("/session", Public),
     delete("/session", Public),
+    get("/session/oidc", Public),
+    get("/oidc", Public),
     // Oneself.
     get("/api/v1/me", SignedIn),
     post("/api/v1/me/password", InPerson),
@@ -135,6 +137,12 @@ pub const ROUTES: &[Line] = &[
     get("/api/v1/projects/{project}/workflows/validate", InProject(Viewer)),
     put("/api/v1/projects/{project}/workflows/validate", InProject(Developer)),
     // Triggers. Who sends to a webhook is known by the signature.
+    get("/api/v1/projects/{project}/notifications", InProject(Viewer)),
+    get("/api/v1/projects/{project}/notifications/{notification}", InProject(Viewer)),
+    put("/api/v1/projects/{project}/notifications/{notification}", InProject(Operator)),
+    delete("/api/v1/projects/{project}/notifications/{notification}", InProject(Operator)),
+    post("/api/v1/projects/{project}/notifications/{notification}/pause", InProject(Operator)),
+    post("/api/v1/projects/{project}/notifications/{notification}/resume", InProject(Operator)),
     get("/api/v1/projects/{project}/triggers", InProject(Viewer)),
     get("/api/v1/projects/{project}/triggers/{trigger}", InProject(Viewer)),
     put("/api/v1/projects/{project}/triggers/{trigger}", InProject(Developer)),

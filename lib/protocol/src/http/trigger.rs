@@ -38,10 +38,10 @@ pub struct TriggerView {
     /// Why nothing is started, if somebody paused it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused: Option<Pause>,
-    /// The next time of its table, unless it is paused.
+    /// The next time of its table, unless it is paused. Only in lists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<TriggerTime>,
-    /// Its newest start.
+    /// Its newest start. Only in lists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<Start>,
     /// Where a webhook takes requests: a path of this server.

@@ -3,6 +3,7 @@
 use aide::transform::TransformOperation;
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use emboflow_model::workflow::parse_trigger;
 use emboflow_protocol::http::trigger::{TriggerBody, TriggerView};
 use emboflow_protocol::{ErrorCode, FieldError};
@@ -21,7 +22,7 @@ pub(crate) async fn apply(
     Params(OfTrigger { project, trigger }): Params<OfTrigger>,
     wanted: Precondition,
     Body { value, .. }: Body<TriggerBody>,
-) -> Outcome<Json<TriggerView>> {
+) -> Outcome<Response> {
     let spec = parse_trigger(&value.source)
         .map_err(|problems| Failure::rejected(problems.into_iter().map(FieldError::from).collect()))?;
     if spec.name != trigger {
@@ -41,8 +42,7 @@ pub(crate) async fn apply(
     let document = triggers::changed(spec, before.map(|before| before.document), Some(value.source), None);
     let version = triggers::keep(&app, &project, expected, &document).await?;
     let kept = triggers::KeptTrigger { name: trigger, version, document };
-    let state = triggers::state(&app, &project, &kept).await?;
-    Ok(Json(triggers::full(&project, &kept, &state)))
+    Ok(triggers::answer(&project, &kept))
 }
 
 /// Its documentation.
@@ -59,5 +59,8 @@ pub(crate) fn document(operation: TransformOperation<'_>) -> TransformOperation<
             ErrorCode::RequestPrecondition,
         ],
     };
+    let operation = operation.response_with::<200, Json<TriggerView>, _>(|answer| {
+        answer.description("The trigger as it is kept.")
+    });
     openapi::describe(operation, &doc, &[IN_PROJECT, WRITES, WITH_BODY])
 }

@@ -3,6 +3,7 @@
 use aide::transform::TransformOperation;
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use emboflow_model::trigger::{Pause, TriggerDocument};
 use emboflow_protocol::ErrorCode;
 use emboflow_protocol::http::trigger::{PauseBody, TriggerView};
@@ -20,7 +21,7 @@ pub(crate) async fn pause(
     State(app): State<App>,
     Params(place): Params<OfTrigger>,
     OptionalBody(PauseBody { reason }): OptionalBody<PauseBody>,
-) -> Outcome<Json<TriggerView>> {
+) -> Outcome<Response> {
     let errors = check_reason(reason.as_deref());
     if !errors.is_empty() {
         return Err(Failure::rejected(errors));
@@ -37,13 +38,12 @@ pub(super) async fn change(
     app: &App,
     OfTrigger { project, trigger }: OfTrigger,
     change: impl FnOnce(&mut TriggerDocument),
-) -> Outcome<Json<TriggerView>> {
+) -> Outcome<Response> {
     let mut found = triggers::get(app, &project, &trigger).await?;
     change(&mut found.document);
     found.document.changed_at = now();
     found.version = triggers::keep(app, &project, Some(found.version), &found.document).await?;
-    let state = triggers::state(app, &project, &found).await?;
-    Ok(Json(triggers::full(&project, &found, &state)))
+    Ok(triggers::answer(&project, &found))
 }
 
 /// Its documentation.
@@ -54,5 +54,7 @@ pub(crate) fn document(operation: TransformOperation<'_>) -> TransformOperation<
         summary: "Start no runs by a trigger until it is resumed",
         errors: &[ErrorCode::TriggerNotFound, ErrorCode::RequestPrecondition],
     };
+    let operation = operation
+        .response_with::<200, Json<TriggerView>, _>(|answer| answer.description("The trigger, paused."));
     openapi::describe(operation, &doc, &[IN_PROJECT, WRITES, WITH_BODY])
 }

@@ -3,7 +3,7 @@
 use aide::transform::TransformOperation;
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, header};
+use axum::response::Response;
 use emboflow_protocol::ErrorCode;
 use emboflow_protocol::http::trigger::TriggerView;
 
@@ -14,17 +14,13 @@ use crate::problem::Outcome;
 use crate::routes::place::OfTrigger;
 use crate::triggers;
 
-/// Shows a trigger with the text of its file. Its `ETag` is that of the trigger, whatever it has started meanwhile.
+/// Shows a trigger with the text of its file.
 pub(crate) async fn show(
     State(app): State<App>,
     Params(OfTrigger { project, trigger }): Params<OfTrigger>,
-) -> Outcome<(HeaderMap, Json<TriggerView>)> {
+) -> Outcome<Response> {
     let found = triggers::get(&app, &project, &trigger).await?;
-    let state = triggers::state(&app, &project, &found).await?;
-    let mut headers = HeaderMap::new();
-    headers.insert(header::ETAG, triggers::tag(found.version));
-    headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("private, no-store"));
-    Ok((headers, Json(triggers::full(&project, &found, &state))))
+    Ok(triggers::answer(&project, &found))
 }
 
 /// Its documentation.
@@ -35,5 +31,7 @@ pub(crate) fn document(operation: TransformOperation<'_>) -> TransformOperation<
         summary: "Show a trigger with the text of its file",
         errors: &[ErrorCode::TriggerNotFound],
     };
+    let operation =
+        operation.response_with::<200, Json<TriggerView>, _>(|answer| answer.description("The trigger."));
     openapi::describe(operation, &doc, &[IN_PROJECT])
 }
