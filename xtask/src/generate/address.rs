@@ -14,6 +14,7 @@ pub(super) const PARAMETERS: &[(&str, &str)] = &[
     ("pool", "The executor's pool."),
     ("executor", "The executor's id."),
     ("reason", "Why the message could not be read or carried out."),
+    ("topic", "The topic of the notification."),
     ("token", "Anything that the publisher likes: one or more tokens."),
 ];
 

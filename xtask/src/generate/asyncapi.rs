@@ -8,7 +8,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use super::address::{PARAMETERS, Sample, parameters, stream_of};
-use super::channels::{Channel, Reply, channels, sample_event};
+use super::channels::{Channel, Reply, channels, sample_event, sample_notification};
 use super::messages::MESSAGES;
 
 /// The document. Fails when a channel names a message that is not there.
@@ -194,6 +194,10 @@ fn add_examples(messages: &mut Map<String, Value>) {
         ("RunRequest", json!({ "run": run, "reason": "the wrong recording" })),
         ("Answer", json!({ "status": "accepted", "run_id": run })),
         ("Event", serde_json::to_value(sample_event(&sample)).expect("an event can always be written")),
+        (
+            "RunEnded",
+            serde_json::to_value(sample_notification(&sample)).expect("a notification can always be written"),
+        ),
     ];
     for (name, example) in examples {
         messages[name]["examples"] = json!([{ "payload": example }]);

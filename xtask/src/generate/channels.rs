@@ -10,6 +10,7 @@ use emboflow_protocol::message::Message;
 use emboflow_protocol::progress::Progress;
 use emboflow_protocol::report::Reports;
 use emboflow_protocol::request::{Verb, reply_subject, request_subject};
+use emboflow_protocol::run_ended::RunEnded;
 use emboflow_protocol::stream::EXECUTORS_BUCKET;
 
 use super::address::Sample;
@@ -92,6 +93,15 @@ fn public() -> Vec<Channel> {
             title: "What runs have come to".to_owned(),
             messages: &["Event"],
             senders: "scheduler",
+            receivers: "anyone whom the project allows",
+            reply: None,
+        },
+        Channel {
+            id: "notification".to_owned(),
+            address: sample.address(sample_notification(&sample).subject()),
+            title: "Ends of runs, for who asked to be told of them".to_owned(),
+            messages: &["RunEnded"],
+            senders: "trigger service",
             receivers: "anyone whom the project allows",
             reply: None,
         },
@@ -219,6 +229,22 @@ fn sample_progress(sample: &Sample) -> Progress {
         executor: sample.executor.clone(),
         pull: None,
     }
+}
+
+/// A whole notification, also shown as the example.
+pub(super) fn sample_notification(sample: &Sample) -> RunEnded {
+    let run = sample.attempt.run;
+    serde_json::from_value(serde_json::json!({
+        "specversion": "1.0",
+        "id": format!("on-call/{run}"),
+        "source": format!("/projects/{}/runs/{run}", sample.project),
+        "type": emboflow_protocol::run_ended::RUN_ENDED,
+        "subject": run,
+        "time": "2026-11-21T13:00:04.250Z",
+        "datacontenttype": "application/json",
+        "data": { "notification": "on-call", "topic": "topic", "run": sample_event(sample).data.run },
+    }))
+    .expect("the example is a whole notification")
 }
 
 /// A whole event, also shown as the example.

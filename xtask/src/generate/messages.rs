@@ -10,6 +10,7 @@ use emboflow_protocol::event::Event;
 use emboflow_protocol::progress::Progress;
 use emboflow_protocol::report::Reports;
 use emboflow_protocol::request::{Answer, RunBody, SubmitBody};
+use emboflow_protocol::run_ended::RunEnded;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::Value;
@@ -48,6 +49,10 @@ pub(super) const MESSAGES: &[JsonMessage] = &[
     JsonMessage::of::<Answer>("Answer", "What became of a request: accepted, or rejected with reasons."),
     JsonMessage::of::<BatchAnswer>("BatchAnswer", "What became of each request of a batch."),
     JsonMessage::of::<Event>("Event", "What a run has come to, as a CloudEvent."),
+    JsonMessage::of::<RunEnded>(
+        "RunEnded",
+        "A run ended, for who wants to be told: also the body of webhooks.",
+    ),
     JsonMessage::of::<Commands>("Commands", "Start, stop or release attempts."),
     JsonMessage::of::<Reports>("Reports", "What became of attempts."),
     JsonMessage::of::<Progress>("Progress", "How far the preparation of an attempt is."),
