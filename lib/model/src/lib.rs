@@ -10,6 +10,7 @@ pub mod executor;
 pub mod hold;
 pub mod id;
 pub mod image_pull;
+pub mod maintenance;
 pub mod name;
 pub mod notification;
 pub mod object_key;

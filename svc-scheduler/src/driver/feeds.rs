@@ -40,6 +40,8 @@ pub(super) enum Signal {
     Refused(Box<(ExecutorId, Report)>),
     /// Something for the planner that nobody waits for.
     Input(Box<Input>),
+    /// Nothing is taken in and started, for this reason; none when it is.
+    Maintenance(Option<String>),
     /// NATS has forgotten the events.
     Emptied,
     /// It is time to count what waits.

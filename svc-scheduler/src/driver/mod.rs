@@ -10,6 +10,7 @@ mod fail_point;
 mod feeds;
 mod known_requests;
 mod liveness;
+mod maintenance;
 mod message;
 mod outbox;
 mod project;

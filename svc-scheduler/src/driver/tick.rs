@@ -31,7 +31,10 @@ use super::outbox::{self, Outbox, Parcel, Told};
 use super::project::{self, Changed};
 use super::requests::{Reader, Reply, Settled};
 use super::workflows::Workflows;
-use super::{SHARD, Surroundings, WAITING_SIGNALS, calls, commit, quotas, recovery, retention, trace, vault};
+use super::{
+    SHARD, Surroundings, WAITING_SIGNALS, calls, commit, maintenance, quotas, recovery, retention, trace,
+    vault,
+};
 use crate::measure;
 use crate::planner::{Decisions, Effect, Input, Planner};
 
@@ -39,6 +42,8 @@ use crate::planner::{Decisions, Effect, Input, Planner};
 const ASKED_A_TICK: usize = 1_024;
 /// How long a message waits before it is looked at again when the records did not answer.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// How long a message waits before it is looked at again while there is maintenance.
+const AFTER_MAINTENANCE: Duration = Duration::from_secs(5);
 /// The effects cursor is written at most this often; after a crash effects are only repeated.
 const CURSOR_EACH: Duration = Duration::from_secs(1);
 
@@ -51,6 +56,8 @@ struct Driver {
     workflows: Workflows,
     /// Messages of the intake that the ticks so far had no room for.
     backlog: VecDeque<Delivery>,
+    /// Requests stay in their stream.
+    maintenance: bool,
     parcels: mpsc::UnboundedSender<Parcel>,
     changes: mpsc::UnboundedSender<Changed>,
     written: watch::Receiver<u64>,
@@ -96,6 +103,8 @@ pub(super) async fn live(surroundings: Arc<Surroundings>, stop: CancellationToke
     tasks.spawn(outbox.send_parcels(sent));
     let quotas = quotas::read(&*records).await.context("reading the quotas of projects")?;
     feeds::open(bus, &liveness.pulse, signals.clone(), stop.clone(), &tasks).await?;
+    let maintenance = maintenance::read(&*records).await.context("reading whether there is maintenance")?;
+    tasks.spawn(maintenance::follow(records.clone(), bus.clone(), signals.clone(), stop.clone()));
     tasks.spawn(quotas::follow(records.clone(), bus.clone(), signals.clone(), stop.clone()));
     tasks.spawn(retention::keep(surroundings.clone(), signals, written.clone(), stop.clone()));
     let mut driver = Driver {
@@ -105,12 +114,15 @@ pub(super) async fn live(surroundings: Arc<Surroundings>, stop: CancellationToke
         known: KnownRequests::default(),
         workflows: recovered.workflows,
         backlog: VecDeque::new(),
+        maintenance: maintenance.is_some(),
         parcels,
         changes,
         written,
     };
     driver.hand_over(recovered.parcel);
-    driver.decide(Batch { inputs: vec![quotas], ..Batch::default() }).await?;
+    driver
+        .decide(Batch { inputs: vec![quotas, Input::Maintenance(maintenance)], ..Batch::default() })
+        .await?;
     let ended = driver.tick_until(&stop, &mut inbox).await;
     stop.cancel();
     // What was committed is still told and written before the process goes.
@@ -166,6 +178,10 @@ impl Driver {
             }
             Signal::Explain(question, answer) => {
                 let _ = answer.send(calls::explain(&self.planner, &question, self.clock.now()));
+            }
+            Signal::Maintenance(reason) => {
+                self.maintenance = reason.is_some();
+                batch.inputs.push(Input::Maintenance(reason));
             }
             Signal::Forget(call, answer) => {
                 batch.inputs.push(Input::Forget(call.executor));
@@ -248,6 +264,12 @@ impl Driver {
 
     /// Reads waiting messages of the intake until the tick is full; the keys of all of them in one look-up.
     async fn take_requests(&mut self, batch: &mut Batch) {
+        if self.maintenance {
+            for delivery in self.backlog.drain(..) {
+                delivery.retry_after(AFTER_MAINTENANCE).await;
+            }
+            return;
+        }
         let mut deliveries = Vec::new();
         let mut messages = Vec::new();
         while batch.asked < ASKED_A_TICK

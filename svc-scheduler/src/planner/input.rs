@@ -26,6 +26,8 @@ pub(crate) enum Input {
     Report { executor: ExecutorId, report: Report },
     /// An executor says that it is there.
     Heartbeat(Box<Heartbeat>),
+    /// Nothing is started, for this reason; none: everything is again.
+    Maintenance(Option<String>),
     /// An operator says that an executor will never come back.
     Forget(ExecutorId),
     /// What projects may use from now on, and when the newest runs of those with a limited rate were accepted.

@@ -24,6 +24,8 @@ mod submit;
 mod timers;
 
 #[cfg(test)]
+mod maintenance_tests;
+#[cfg(test)]
 mod odd_tests;
 #[cfg(test)]
 mod testing;
@@ -67,6 +69,8 @@ pub(crate) struct Planner {
     /// Finished runs that are being removed.
     removing: HashSet<RunId>,
     quotas: QuotaBook,
+    /// Why nothing is started now.
+    maintenance: Option<String>,
     /// Attempts from before a restore, until the first step ends them.
     left_behind: Vec<AttemptId>,
 }
@@ -92,6 +96,7 @@ impl Planner {
             last_step: Timestamp(0),
             removing: HashSet::new(),
             quotas: QuotaBook::default(),
+            maintenance: None,
             left_behind: Vec::new(),
         }
     }
@@ -187,6 +192,9 @@ impl Planner {
     }
 
     fn explain_shape(&self, shape: &Shape, now: Timestamp) -> String {
+        if let Some(reason) = &self.maintenance {
+            return format!("maintenance: {reason}");
+        }
         placement::explain(shape, &self.executors, now, self.policy.suspect_after_ms).1
     }
 

@@ -47,6 +47,9 @@ impl Step<'_> {
     }
 
     fn pools_with_room(&self) -> BTreeSet<PoolName> {
+        if self.planner.maintenance.is_some() {
+            return BTreeSet::new();
+        }
         let suspect_after_ms = self.planner.policy.suspect_after_ms;
         let taking = self.planner.executors.values().filter(|known| {
             known.takes_work(self.now, suspect_after_ms)

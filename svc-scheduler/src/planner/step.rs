@@ -89,6 +89,7 @@ impl<'p> Step<'p> {
             Input::Recover { old, tasks, submission } => self.recover(&old, &tasks, *submission),
             Input::Report { executor, report } => self.report(&executor, report),
             Input::Heartbeat(beat) => self.hear(*beat),
+            Input::Maintenance(reason) => self.planner.maintenance = reason,
             Input::Forget(executor) => self.forget_executor(executor),
             Input::Quotas { quotas, history } => self.planner.quotas.replace(quotas, history),
         }

@@ -244,3 +244,20 @@ fn fewer_days_than_callers_are_promised_are_refused() {
     let error = retention(6).check().unwrap_err();
     assert!(error.to_string().contains("at least 7 days"), "{error}");
 }
+
+#[tokio::test]
+async fn nothing_is_removed_while_a_backup_holds_it_back() {
+    let mut world = World::start().await;
+    world.run(1, None, 41, Some(40)).await;
+    world.reject("old", 40).await;
+    world.settle().await;
+    let hold = Hold::until(Timestamp(NOW).plus_ms(600_000)).to_json();
+    let records = world.keeper.records.clone();
+    let version = records.keep(Hold::KIND, "", "backup", None, hold).await.unwrap().unwrap();
+    world.keeper.look().await.unwrap();
+    assert!(records.run(run_id(1)).await.unwrap().is_some());
+    assert!(records.request(&project(), "old").await.unwrap().is_some());
+    records.drop_kept(Hold::KIND, "", "backup", version).await.unwrap();
+    world.keeper.look().await.unwrap_err();
+    assert!(records.run(run_id(1)).await.unwrap().is_none(), "only its objects wait for the API");
+}
