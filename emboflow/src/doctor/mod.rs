@@ -3,6 +3,7 @@
 pub(crate) mod engine;
 mod machine;
 mod server;
+mod tree;
 
 use std::path::PathBuf;
 

@@ -5,7 +5,7 @@ use emboflow_protocol::http::{CheckView, ExecutorView};
 use reqwest::{Method, StatusCode, header};
 use serde::Deserialize;
 
-use super::{Finding, Verdict};
+use super::{Finding, Verdict, tree};
 use crate::cli::Shared;
 use crate::client::Client;
 use crate::process::Identity;
@@ -62,11 +62,15 @@ async fn ask(client: &Client) -> Vec<Finding> {
     let verdict = if is_ready { Verdict::Ok } else { Verdict::Failed };
     let said = if is_ready { "answers and is ready" } else { "answers, but is not ready" };
     let mut findings = vec![Finding::new("server", verdict, format!("{} {said}", client.server()))];
-    if let Ok(ready) = response.json::<Ready>().await {
-        findings.extend(ready.checks.into_iter().map(part));
-    }
+    let ready = response.json::<Ready>().await;
     findings.extend(clock);
-    findings.push(executors(client).await);
+    match tree::look(client).await {
+        Some(parts) => findings.extend(parts),
+        None => {
+            findings.extend(ready.into_iter().flat_map(|ready| ready.checks).map(part));
+            findings.push(executors(client).await);
+        }
+    }
     findings
 }
 

@@ -95,7 +95,8 @@ impl Seen {
 
     fn executors(&self) -> HealthNode {
         let online = self.executors.iter().filter(|executor| executor.online).count();
-        let parts: Vec<_> = self.executors.iter().map(|executor| self.executor(executor)).collect();
+        let mut parts: Vec<_> = self.executors.iter().map(|executor| self.executor(executor)).collect();
+        parts.extend(self.without_heartbeat());
         let said = format!("{online} of {} online", self.executors.len());
         let node = HealthNode::of_parts("executors", said, parts);
         if online > 0 {
@@ -104,6 +105,17 @@ impl Seen {
         let hint =
             "start an executor: until then tasks wait; see docs/operations/runbooks/no-executor-for-queue.md";
         HealthNode { status: HealthStatus::Failed, ..node }.with_hint(hint)
+    }
+
+    /// Executors that answer and have offered nothing yet, such as one whose container engine is missing.
+    fn without_heartbeat(&self) -> impl Iterator<Item = HealthNode> {
+        let is_known =
+            |id: &str| self.executors.iter().any(|executor| executor.heartbeat.executor.as_str() == id);
+        let own = self.answers.iter().filter(|answered| answered.answer.service == EXECUTOR);
+        own.filter(move |answered| !is_known(&answered.answer.instance)).map(|answered| {
+            let node = self.process(answered);
+            HealthNode { reason: "answers, and offers nothing yet".to_owned(), ..node }
+        })
     }
 
     fn executor(&self, executor: &ExecutorView) -> HealthNode {

@@ -126,6 +126,21 @@ fn an_executor_is_down_when_it_is_silent_and_not_when_it_was_stopped() {
 }
 
 #[test]
+fn an_executor_that_offers_nothing_yet_says_why() {
+    let mut lonely = answer("executor", "1.0.0", 0);
+    lonely.answer.looks[0] = HealthLook {
+        name: "runtime".to_owned(),
+        status: HealthStatus::Failed,
+        reason: "no container engine".to_owned(),
+        hint: None,
+        latency_ms: 1,
+    };
+    let view = seen(vec![lonely], Vec::new()).tree();
+    assert_eq!(part(&view, &["executors", "executor-1", "runtime"]).reason, "no container engine");
+    assert_eq!(part(&view, &["executors"]).status, HealthStatus::Failed);
+}
+
+#[test]
 fn a_page_is_told_when_a_part_changes_and_not_when_only_figures_do() {
     let view =
         |ahead| seen(vec![answer("scheduler", "1.0.0", ahead)], vec![executor("e1", true, "online")]).tree();
