@@ -126,7 +126,14 @@ fn list(contexts: &Contexts, shared: &Shared, output: &mut Output) -> Result<(),
                 None => "none".to_owned(),
             };
             let or_none = |text: &Option<String>| text.clone().unwrap_or_default();
-            vec![mark, row.name.clone(), row.server.clone(), or_none(&row.project), or_none(&row.user), sign_in]
+            vec![
+                mark,
+                row.name.clone(),
+                row.server.clone(),
+                or_none(&row.project),
+                or_none(&row.user),
+                sign_in,
+            ]
         },
     )?;
     warn_of_the_folder(shared, output);

@@ -40,7 +40,8 @@ pub(super) fn scope(text: &str) -> Result<ProjectScope, String> {
 
 /// A role, or `denied`.
 pub(super) fn standing(text: &str) -> Result<Standing, String> {
-    let known = [Standing::Viewer, Standing::Developer, Standing::Operator, Standing::Admin, Standing::Denied];
+    let known =
+        [Standing::Viewer, Standing::Developer, Standing::Operator, Standing::Admin, Standing::Denied];
     let found = known.into_iter().find(|standing| word(*standing) == text);
     found.ok_or_else(|| format!("'{text}' is no role: viewer, developer, operator, admin, or denied"))
 }
@@ -60,7 +61,11 @@ pub(super) fn in_words(powers: &Powers) -> String {
 
 /// The powers with another role in a project; no role takes the one there away. Errors: a denial stands there, which
 /// nobody lifts by giving a role.
-pub(super) fn with(powers: &Powers, project: &ProjectScope, role: Option<Standing>) -> Result<Powers, Failure> {
+pub(super) fn with(
+    powers: &Powers,
+    project: &ProjectScope,
+    role: Option<Standing>,
+) -> Result<Powers, Failure> {
     let is_here = |binding: &&Binding| binding.project == *project;
     let is_denied = powers.bindings.iter().filter(is_here).any(|binding| binding.role == Standing::Denied);
     if is_denied && role.is_some_and(|role| role != Standing::Denied) {

@@ -63,7 +63,9 @@ impl Key {
 impl Create {
     async fn carry_out(&self, client: &Client, output: &mut Output) -> Result<(), Failure> {
         if self.grants.is_empty() && !self.full {
-            return Err(Failure::usage("say what the key may: --role PROJECT=ROLE, or --full for all that you may"));
+            return Err(Failure::usage(
+                "say what the key may: --role PROJECT=ROLE, or --full for all that you may",
+            ));
         }
         let powers = (!self.full).then(|| self.grants.powers());
         let body = NewKey { name: self.name.clone(), powers, expires_in_days: self.days };

@@ -68,7 +68,11 @@ impl Login {
         context.project = project(shared, contexts.read(&name)?.and_then(|before| before.project), &me);
         contexts.keep(&name, &context)?;
         contexts.take_into_use(&name)?;
-        output.message(&format!("signed in at {} as {}; context {name} is in use", client.server(), called(&me)));
+        output.message(&format!(
+            "signed in at {} as {}; context {name} is in use",
+            client.server(),
+            called(&me)
+        ));
         if let Some(project) = &context.project {
             output.message(&format!("  commands without --project are about {project}"));
         }
@@ -112,12 +116,15 @@ impl Logout {
             None => Ok(()),
         };
         // Forgotten here in any case: nobody else may find it.
-        contexts.keep(&name, &Context { project: context.project.clone(), ..Context::of(&context.server) })?;
+        contexts
+            .keep(&name, &Context { project: context.project.clone(), ..Context::of(&context.server) })?;
         output.message(&format!("context {name} is signed out"));
         if context.key.is_some() {
             output.message("  its key stays good until somebody revokes it: `emboflow key revoke`");
         }
-        ended.inspect_err(|_| output.message("  the session is still good on the server, which did not end it:"))
+        ended.inspect_err(|_| {
+            output.message("  the session is still good on the server, which did not end it:")
+        })
     }
 }
 
@@ -182,9 +189,11 @@ fn session_of(answer: &Response) -> Option<(String, Option<Timestamp>)> {
 
 fn read_cookie(cookie: &str, now: Timestamp) -> Option<(String, Option<Timestamp>)> {
     let mut parts = cookie.split(';').map(str::trim);
-    let pair = parts.next().filter(|pair| pair.split_once('=').is_some_and(|(_, value)| !value.is_empty()))?;
+    let pair =
+        parts.next().filter(|pair| pair.split_once('=').is_some_and(|(_, value)| !value.is_empty()))?;
     let ages = parts.filter_map(|part| part.split_once('='));
-    let age = ages.filter(|(name, _)| name.eq_ignore_ascii_case("max-age")).find_map(|(_, age)| age.parse().ok());
+    let age =
+        ages.filter(|(name, _)| name.eq_ignore_ascii_case("max-age")).find_map(|(_, age)| age.parse().ok());
     Some((pair.to_owned(), age.map(|seconds: u64| now.plus_ms(seconds.saturating_mul(1_000)))))
 }
 

@@ -74,7 +74,11 @@ pub(super) fn confirm(question: &str, yes: bool) -> Result<(), Failure> {
     write!(std::io::stderr(), "{question} [y/N] ")?;
     let mut line = String::new();
     std::io::stdin().read_line(&mut line)?;
-    if matches!(line.trim(), "y" | "Y" | "yes") { Ok(()) } else { Err(Failure::Ended("nothing was changed".to_owned())) }
+    if matches!(line.trim(), "y" | "Y" | "yes") {
+        Ok(())
+    } else {
+        Err(Failure::Ended("nothing was changed".to_owned()))
+    }
 }
 
 fn drain(reader: impl Read, place: &str) -> Result<String, Failure> {

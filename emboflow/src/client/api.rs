@@ -44,11 +44,6 @@ impl Client {
         Self { found: Found { credential, ..self.found.clone() }, ..self.clone() }
     }
 
-    /// How requests show who asks.
-    pub(crate) fn credential(&self) -> Option<&Credential> {
-        self.found.credential.as_ref()
-    }
-
     /// Looks for the server again: one that was started anew may be somewhere else.
     pub(super) fn find_again(&mut self) {
         if let Ok(found) = self.target.find() {

@@ -88,7 +88,12 @@ impl Target {
         }
         if let Some(up) = UpJson::read(&self.data_dir)? {
             let credential = Some(self.told()?.unwrap_or(Credential::Bearer(up.token)));
-            return Ok(Found { base: base(&up.api_url)?, credential, project: project(None), by: By::DataDir });
+            return Ok(Found {
+                base: base(&up.api_url)?,
+                credential,
+                project: project(None),
+                by: By::DataDir,
+            });
         }
         if !self.data_dir_is_told
             && let Some(contexts) = &self.contexts

@@ -1,6 +1,8 @@
 //! The program as people and scripts use it: the real binary, a real nats-server, the simulated runtime.
 
+mod access;
 mod cli;
+mod contexts;
 mod each;
 mod lost_answers;
 mod support;

@@ -11,7 +11,7 @@ use crate::output::Output;
 
 /// Make a project.
 #[derive(Debug, clap::Args)]
-pub(super) struct Create {
+pub(crate) struct Create {
     /// Its name, which never changes: letters a-z, 0-9 and -
     name: String,
     #[command(flatten)]
@@ -20,7 +20,7 @@ pub(super) struct Create {
 
 /// Change a project.
 #[derive(Debug, clap::Args)]
-pub(super) struct Set {
+pub(crate) struct Set {
     /// The project
     name: String,
     #[command(flatten)]
@@ -32,13 +32,14 @@ struct What {
     /// What it is for; empty takes it away
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,
-    /// What it may use: open_runs, storage_bytes … ; `none` does not limit it
+    /// What it may use: open_runs, queued_runs, runs_per_minute; `none` does not limit it
     #[arg(long = "quota", value_name = "NAME=NUMBER", value_parser = quota)]
     quotas: Vec<(String, Option<u64>)>,
 }
 
 fn quota(text: &str) -> Result<(String, Option<u64>), String> {
-    let (name, most) = text.split_once('=').ok_or_else(|| "write NAME=NUMBER, such as open_runs=20".to_owned())?;
+    let (name, most) =
+        text.split_once('=').ok_or_else(|| "write NAME=NUMBER, such as open_runs=20".to_owned())?;
     let most = match most {
         "none" => None,
         number => Some(number.parse().map_err(|_| format!("'{number}' is neither a number nor `none`"))?),

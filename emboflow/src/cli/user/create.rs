@@ -32,7 +32,8 @@ impl Create {
     pub(super) async fn carry_out(&self, client: &Client, output: &mut Output) -> Result<(), Failure> {
         self.make(self.grants.powers(), client, output).await?;
         if self.grants.is_empty() && !output.is_for_programs() {
-            output.message(&format!("  {} may nothing yet: `emboflow user role {0} PROJECT ROLE`", self.name));
+            output
+                .message(&format!("  {} may nothing yet: `emboflow user role {0} PROJECT ROLE`", self.name));
         }
         Ok(())
     }
@@ -69,6 +70,7 @@ impl Create {
 /// The link alone goes to standard output.
 pub(super) fn print_link(link: &OneTimeLink, output: &mut Output) -> std::io::Result<()> {
     let left = text::duration(link.expires_at.ms_since(text::now()));
-    output.message(&format!("  this link signs in once, within {left}, and lets its user choose a password:"));
+    output
+        .message(&format!("  this link signs in once, within {left}, and lets its user choose a password:"));
     output.line(&link.link)
 }

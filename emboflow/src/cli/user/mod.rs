@@ -90,7 +90,8 @@ async fn let_in(client: &Client, name: &str, is_let_in: bool, output: &mut Outpu
     let wanted = UserChange { disabled: Some(!is_let_in), ..UserChange::default() };
     let user = change(client, name, version, &wanted).await?;
     output.one(&user, name, |output| {
-        let said = if is_let_in { "is let in" } else { "is kept out; their sessions and keys no longer work" };
+        let said =
+            if is_let_in { "is let in" } else { "is kept out; their sessions and keys no longer work" };
         output.message(&format!("{name} {said}"));
         Ok(())
     })?;

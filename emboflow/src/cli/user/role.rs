@@ -12,19 +12,22 @@ use crate::output::Output;
 
 /// Give a user another role.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "A project's own administrators may do this in their project; * and --platform-admin are for \
-                        administrators of the platform.")]
+#[command(
+    after_help = "A project's own administrators may do this in their project; * and --platform-admin are for \
+                        administrators of the platform."
+)]
 pub(crate) struct SetRole {
     /// The user
     name: String,
     /// A project, or * for all of them
-    #[arg(value_parser = scope, requires = "role")]
+    // `project` is what every command takes.
+    #[arg(id = "of", value_name = "PROJECT", value_parser = scope, requires = "role")]
     project: Option<ProjectScope>,
     /// viewer, developer, operator, admin, denied, or none
     #[arg(value_parser = role)]
     role: Option<Wanted>,
     /// Make the user an administrator of the platform, or no longer
-    #[arg(long, value_name = "true|false", conflicts_with = "project")]
+    #[arg(long, value_name = "true|false", conflicts_with = "of")]
     platform_admin: Option<bool>,
 }
 
@@ -57,7 +60,12 @@ impl SetRole {
         Ok(())
     }
 
-    async fn in_project(&self, client: &Client, project: &str, role: Option<Standing>) -> Result<(), Failure> {
+    async fn in_project(
+        &self,
+        client: &Client,
+        project: &str,
+        role: Option<Standing>,
+    ) -> Result<(), Failure> {
         let members = client.global(&["projects", project, "members"]);
         let member = client.global(&["projects", project, "members", &self.name]);
         let Some(role) = role else {
@@ -86,8 +94,12 @@ impl SetRole {
     fn said(&self) -> String {
         let name = &self.name;
         match (&self.project, self.role, self.platform_admin) {
-            (Some(project), Some(Wanted(None)), _) => format!("{name} has no role of its own in {project} any more"),
-            (Some(project), Some(Wanted(Some(role))), _) => format!("{name} in {project}: {}", grants::word(role)),
+            (Some(project), Some(Wanted(None)), _) => {
+                format!("{name} has no role of its own in {project} any more")
+            }
+            (Some(project), Some(Wanted(Some(role))), _) => {
+                format!("{name} in {project}: {}", grants::word(role))
+            }
             (_, _, Some(true)) => format!("{name} is an administrator of the platform"),
             _ => format!("{name} is no longer an administrator of the platform"),
         }
