@@ -148,6 +148,18 @@ pub(crate) async fn patch<T: DeserializeOwned>(
     parse(&send("PATCH", address, Some(&body), &headers).await?).await
 }
 
+/// Stores JSON under an address: over the version that was read, or, without one, only where nothing is yet.
+pub(crate) async fn put_versioned<T: DeserializeOwned>(
+    address: &str,
+    version: Option<&str>,
+    body: &impl Serialize,
+) -> Result<T, ApiError> {
+    let body = serde_json::to_string(body).map_err(|error| ApiError::Strange(error.to_string()))?;
+    let precondition = version.map_or(("if-none-match", "*"), |version| ("if-match", version));
+    let headers = [("content-type", "application/json"), precondition];
+    parse(&send("PUT", address, Some(&body), &headers).await?).await
+}
+
 /// Stores JSON under an address, or acts on it; the answer has no body that matters.
 pub(crate) async fn tell(method: &str, address: &str, body: &impl Serialize) -> Result<(), ApiError> {
     let body = serde_json::to_string(body).map_err(|error| ApiError::Strange(error.to_string()))?;

@@ -19,12 +19,21 @@ pub(crate) enum Route {
         /// Its name, as written in the address.
         name: String,
     },
+    /// The triggers of the project.
+    Triggers,
+    /// One trigger.
+    Trigger {
+        /// Its name, as written in the address.
+        name: String,
+    },
     /// An editor for a workflow file that is run once.
     New,
     /// The executors.
     Executors,
     /// The secrets of the project.
     Secrets,
+    /// To whom the ends of the project's runs are told.
+    Notifications,
     /// The health of the installation.
     System,
     /// Oneself: password, sessions, keys.
@@ -62,7 +71,10 @@ impl Route {
             | Self::Run { .. }
             | Self::Workflows
             | Self::Workflow { .. }
+            | Self::Triggers
+            | Self::Trigger { .. }
             | Self::New
+            | Self::Notifications
             | Self::Secrets => true,
             Self::Executors
             | Self::System
@@ -187,8 +199,11 @@ impl Place {
             Route::Run { id, tab } => format!("runs/{}/{}", encode(id), tab.word()),
             Route::Workflows => "workflows".to_owned(),
             Route::Workflow { name } => format!("workflows/{}", encode(name)),
+            Route::Triggers => "triggers".to_owned(),
+            Route::Trigger { name } => format!("triggers/{}", encode(name)),
             Route::New => "new".to_owned(),
             Route::Secrets => "secrets".to_owned(),
+            Route::Notifications => "notifications".to_owned(),
             Route::Executors => "executors".to_owned(),
             Route::System => "system".to_owned(),
             Route::Account => "account".to_owned(),
@@ -258,8 +273,11 @@ fn route(parts: &[&str]) -> Route {
         },
         ["workflows"] => Route::Workflows,
         ["workflows", name] => Route::Workflow { name: (*name).to_owned() },
+        ["triggers"] => Route::Triggers,
+        ["triggers", name] => Route::Trigger { name: (*name).to_owned() },
         ["new"] => Route::New,
         ["secrets"] => Route::Secrets,
+        ["notifications"] => Route::Notifications,
         ["executors"] => Route::Executors,
         ["system"] => Route::System,
         ["account"] => Route::Account,
@@ -295,6 +313,7 @@ mod tests {
             Place::new(Route::Run { id: "run-01".to_owned(), tab: Tab::Logs }).with("task", "train[3]"),
             Place::new(Route::Workflow { name: "digits".to_owned() }),
             Place::new(Route::System),
+            Place::new(Route::Trigger { name: "nightly".to_owned() }).of_project("lab"),
             Place::new(Route::Project { name: "lab".to_owned() }),
             Place::run("run-01").of_project("lab").with("task", "a"),
             Place::new(Route::Secrets).of_project("lab"),

@@ -17,10 +17,15 @@ use crate::route::{Place, Route};
 
 /// What is for everybody, and what only some may see.
 fn sections() -> (Vec<Section>, Vec<Section>) {
-    let mut work = vec![("Runs", Icon::Runs, Route::Runs), ("Workflows", Icon::Workflow, Route::Workflows)];
+    let mut work = vec![
+        ("Runs", Icon::Runs, Route::Runs),
+        ("Workflows", Icon::Workflow, Route::Workflows),
+        ("Triggers", Icon::Clock, Route::Triggers),
+    ];
     if me::may_in_project(Role::Developer) {
         work.push(("Secrets", Icon::Lock, Route::Secrets));
     }
+    work.push(("Notifications", Icon::Alert, Route::Notifications));
     work.extend([("Executors", Icon::Executor, Route::Executors), ("System", Icon::System, Route::System)]);
     let mut administration = Vec::new();
     let of_platform = me::is_platform_admin();
@@ -47,8 +52,10 @@ fn section(route: &Route) -> &'static str {
     match route {
         Route::Runs | Route::Run { .. } => "Runs",
         Route::Workflows | Route::Workflow { .. } | Route::New => "Workflows",
+        Route::Triggers | Route::Trigger { .. } => "Triggers",
         Route::Executors => "Executors",
         Route::Secrets => "Secrets",
+        Route::Notifications => "Notifications",
         Route::System => "System",
         Route::Account => "Account",
         Route::Users => "Users",
@@ -205,6 +212,7 @@ fn Crumbs(route: Route) -> Element {
         Route::Run { id, .. } => Some((Route::Runs, format::short_id(id))),
         Route::Workflow { name } => Some((Route::Workflows, name.clone())),
         Route::New => Some((Route::Workflows, "New run".to_owned())),
+        Route::Trigger { name } => Some((Route::Triggers, name.clone())),
         Route::Project { name } => Some((Route::Projects, name.clone())),
         _ => None,
     };

@@ -28,7 +28,13 @@ fn utf16_offset(text: &str, line: u32, column: u32) -> u32 {
 }
 
 #[component]
-pub(crate) fn Editor(text: String, onchange: Callback<String>) -> Element {
+pub(crate) fn Editor(
+    text: String,
+    /// What is edited, for those who cannot see it.
+    #[props(default = "Workflow file".to_owned())]
+    label: String,
+    onchange: Callback<String>,
+) -> Element {
     let lines = text.split('\n').count().max(1);
     let mut numbers = String::new();
     for line in 1..=lines {
@@ -46,7 +52,7 @@ pub(crate) fn Editor(text: String, onchange: Callback<String>) -> Element {
                 spellcheck: "false",
                 autocomplete: "off",
                 wrap: "off",
-                "aria-label": "Workflow file",
+                "aria-label": "{label}",
                 value: "{text}",
                 oninput: move |event| onchange.call(event.value()),
             }
