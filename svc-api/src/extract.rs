@@ -122,8 +122,29 @@ impl<T: JsonSchema> OperationInput for OptionalBody<T> {
     }
 }
 
+/// A body of any type, as it came.
+pub(crate) struct AnyBody(pub(crate) Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for AnyBody {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Outcome<Self> {
+        bytes(request, state).await.map(Self)
+    }
+}
+
+impl OperationInput for AnyBody {
+    fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
+        Json::<Value>::operation_input(ctx, operation);
+    }
+}
+
 async fn read<S: Send + Sync>(request: Request, state: &S) -> Outcome<Bytes> {
     check_media_type(request.headers())?;
+    bytes(request, state).await
+}
+
+async fn bytes<S: Send + Sync>(request: Request, state: &S) -> Outcome<Bytes> {
     let body = tokio::time::timeout(BODY_WAIT, Bytes::from_request(request, state)).await.map_err(|_| {
         let detail = format!("the body did not come within {} s", BODY_WAIT.as_secs());
         Failure::new(ErrorCode::RequestTimeout, detail)

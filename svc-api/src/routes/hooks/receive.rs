@@ -2,7 +2,6 @@
 
 use aide::transform::TransformOperation;
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use emboflow_model::trigger::cloud_event;
@@ -17,7 +16,7 @@ use serde_json::{Map, Value};
 
 use super::signature::Signed;
 use crate::app::{App, now};
-use crate::extract::Params;
+use crate::extract::{AnyBody, Params};
 use crate::openapi::{self, Doc, WITH_BODY};
 use crate::problem::{Failure, Outcome};
 use crate::routes::place::HookAddress;
@@ -35,7 +34,7 @@ pub(crate) async fn receive(
     State(app): State<App>,
     Params(HookAddress { project, trigger }): Params<HookAddress>,
     headers: HeaderMap,
-    body: Bytes,
+    AnyBody(body): AnyBody,
 ) -> Outcome<(StatusCode, Json<FiredView>)> {
     let signed = Signed::read(&headers).map_err(|why| Failure::new(ErrorCode::HookSignature, why))?;
     let names = ProjectName::new(&project).ok().zip(TriggerName::new(&trigger).ok());
@@ -110,6 +109,7 @@ pub(crate) fn document(operation: TransformOperation<'_>) -> TransformOperation<
             ErrorCode::TriggerPaused,
             ErrorCode::TriggerMapping,
             ErrorCode::TriggerUnavailable,
+            ErrorCode::SecretNoKey,
             ErrorCode::RecordsUnavailable,
             ErrorCode::Internal,
         ],
