@@ -21,6 +21,7 @@ use crate::live::executors::Executors;
 use crate::live::feed::Feed;
 use crate::live::progress::Pulls;
 use crate::objects::Objects;
+use crate::oidc::Provider;
 use crate::problem::{Failure, Outcome};
 use crate::secrets::Secrets;
 use crate::watch::Watchman;
@@ -42,6 +43,8 @@ pub(crate) struct Parts {
     /// Hosts beside the public address's under which this API is asked.
     pub(crate) other_hosts: Vec<String>,
     pub(crate) secrets: Secrets,
+    /// Where people sign in beside here, if anywhere.
+    pub(crate) provider: Option<Provider>,
     pub(crate) intake: Intake,
     /// Held while a workflow is put: what a precondition was held against must still be there then.
     pub(crate) putting_workflows: Mutex<()>,

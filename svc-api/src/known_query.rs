@@ -12,6 +12,9 @@ use emboflow_protocol::ErrorCode;
 
 use crate::problem::{Failure, Outcome};
 
+/// Addresses whose query others write, with words of their own.
+const OF_OTHERS: &[&str] = &["/oidc"];
+
 /// The query parameters of every documented operation, by method and path. Clones share it.
 #[derive(Clone)]
 pub(crate) struct KnownQueries(Arc<HashMap<(Method, String), Vec<String>>>);
@@ -20,7 +23,8 @@ impl KnownQueries {
     /// As the document says.
     pub(crate) fn of(document: &OpenApi) -> Self {
         let mut known = HashMap::new();
-        for (path, item) in document.paths.iter().flat_map(|paths| paths.iter()) {
+        let paths = document.paths.iter().flat_map(|paths| paths.iter());
+        for (path, item) in paths.filter(|(path, _)| !OF_OTHERS.contains(&path.as_str())) {
             let ReferenceOr::Item(item) = item else { continue };
             for (method, operation) in item.iter() {
                 let Ok(method) = method.to_uppercase().parse::<Method>() else { continue };

@@ -20,6 +20,7 @@ use crate::live::executors::Executors;
 use crate::live::feed::Feed;
 use crate::live::progress::Pulls;
 use crate::objects::Objects;
+use crate::oidc::Provider;
 use crate::secrets::Secrets;
 use crate::watch::{self, Watchman};
 use crate::{limits, listener, removal, router, secrets};
@@ -93,6 +94,7 @@ pub async fn start_on(
     let pulls = Pulls::start(&bus, feed.clone(), shutdown).await?;
     removal::serve(bus.clone(), records.clone(), objects.clone(), shutdown);
     register(bus.clone(), address, shutdown);
+    let provider = config.oidc.map(|oidc| Provider::new(oidc, config.public_url.as_deref())).transpose()?;
     let secrets = Secrets::new(records.clone(), bus.clone(), config.secrets.as_ref())?;
     secrets::seal_anew(records.clone(), config.secrets.as_ref(), shutdown)?;
     let app = App::new(Parts {
@@ -106,6 +108,7 @@ pub async fn start_on(
         buckets: Buckets::new(&config.limits),
         other_hosts: config.other_hosts,
         secrets,
+        provider,
         intake,
         putting_workflows: Mutex::default(),
         feed,

@@ -17,7 +17,7 @@ pub(crate) mod services;
 pub(crate) mod sessions;
 pub(crate) mod shelf;
 mod table;
-mod token;
+pub(crate) mod token;
 pub(crate) mod users;
 
 use anyhow::Context;
@@ -86,6 +86,16 @@ impl Access {
             public_url: config.public_url.clone(),
             installation,
         })
+    }
+
+    /// The path of the page's public address, with `/` at both ends.
+    pub(crate) fn public_path(&self) -> String {
+        let rest = self.public_url.as_deref().and_then(|url| url.split_once("://")).map(|(_, rest)| rest);
+        let path = rest.and_then(|rest| rest.split_once('/')).map_or("", |(_, path)| path);
+        match path.trim_matches('/') {
+            "" => "/".to_owned(),
+            path => format!("/{path}/"),
+        }
     }
 
     /// The host of the page's public address, with its port if it has one.

@@ -5,6 +5,7 @@ use aide::axum::routing::{delete_with, get_with, patch_with, post_with, put_with
 
 use super::PROJECT;
 use crate::app::App;
+use crate::routes::session::provider;
 use crate::routes::{audit, keys, me, members, projects, services, session, sessions, users};
 
 /// Routes that need nothing: they find out who asks.
@@ -17,6 +18,8 @@ pub(super) fn of_session() -> ApiRouter<App> {
                 .post_with(session::sign_in::sign_in, session::sign_in::document)
                 .merge(delete_with(session::sign_out::sign_out, session::sign_out::document)),
         )
+        .api_route("/session/oidc", get_with(provider::depart, provider::document_departure))
+        .api_route("/oidc", get_with(provider::arrive, provider::document_arrival))
 }
 
 /// Oneself, and other people.

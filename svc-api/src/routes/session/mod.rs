@@ -2,6 +2,7 @@
 
 pub(crate) mod cookie;
 pub(crate) mod exchange;
+pub(crate) mod provider;
 pub(crate) mod sign_in;
 pub(crate) mod sign_out;
 pub(crate) mod ways;

@@ -31,10 +31,8 @@ pub(crate) struct BackQuery {
     error: Option<String>,
     /// The same in words.
     error_description: Option<String>,
-    /// Further words of the provider.
-    #[serde(flatten)]
-    #[schemars(skip)]
-    _others: std::collections::BTreeMap<String, String>,
+    /// Who the provider is, if it says so.
+    iss: Option<String>,
 }
 
 /// Sends the browser to the provider.
@@ -85,6 +83,9 @@ async fn finish(
         let said: String = said.chars().filter(|c| !c.is_control()).take(200).collect();
         return Err(Failure::new(ErrorCode::AuthProviderRefused, format!("the provider says: {said}")));
     };
+    if query.iss.is_some_and(|issuer| issuer != provider.config().issuer) {
+        return Err(Failure::new(ErrorCode::AuthProviderRefused, "the answer is another provider's"));
+    }
     let claims = provider.arrive(&query.state, code, browser(headers)).await?;
     let user = user_of(app, provider.config(), &claims).await?;
     let session = signed_in(app, Some(&user), false, client, headers).await?;

@@ -2,13 +2,17 @@
 
 use aide::transform::TransformOperation;
 use axum::Json;
-use emboflow_protocol::http::access::SignInWays;
+use axum::extract::State;
+use emboflow_protocol::http::access::{ProviderWay, SignInWays};
 
+use crate::app::App;
 use crate::openapi;
 
 /// Shows the ways.
-pub(crate) async fn ways() -> Json<SignInWays> {
-    Json(SignInWays { password: true, token: true, provider: None })
+pub(crate) async fn ways(State(app): State<App>) -> Json<SignInWays> {
+    let provider =
+        app.provider.as_ref().map(|provider| ProviderWay { label: provider.config().label.clone() });
+    Json(SignInWays { password: true, token: true, provider })
 }
 
 /// Its documentation.
