@@ -46,7 +46,7 @@ pub struct Config {
     /// infrastructure. Default one hour.
     pub storage_patience_ms: u64,
     /// Where the secrets of attempts are while they last: a folder of a tmpfs that the container engine finds under the
-    /// same path. Default `/dev/shm/emboflow-<executor>`.
+    /// same path. Default `/dev/shm/emboflow-<instance>-<executor>`.
     pub secrets_dir: Option<PathBuf>,
     /// Stops the containers when the executor stops, instead of leaving them to its next start. Default false.
     pub stop_containers_on_exit: bool,

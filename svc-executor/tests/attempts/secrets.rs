@@ -72,21 +72,22 @@ async fn secrets_reach_the_container_and_the_log_does_not_show_them(mut world: W
         .await;
 }
 
+/// Says its secret, and again when it is told to end.
+const UNTIL_STOPPED: Program = Program {
+    shell: "trap 'echo again $TOKEN; exit 0' TERM; echo $TOKEN; while :; do sleep 0.1; done",
+    words: "ms=600000 say=TOKEN",
+};
+
 async fn a_log_that_is_taken_up_by_a_later_process_does_not_show_them_either(mut world: World) {
     world.start_executor().await;
-    let program = Program {
-        shell: "echo $TOKEN; until test -e go; do sleep 0.1; done; echo again $TOKEN",
-        words: "ms=4000 say=TOKEN",
-    };
-    let start = begin(&mut world, program).await;
+    let start = begin(&mut world, UNTIL_STOPPED).await;
     world.running(&start).await;
     world.stop_executor().await;
     world.give_secrets(Vec::new());
     world.start_executor().await;
-    let workspace = world.data_dir().join("attempts").join(start.attempt.to_string()).join("workspace");
-    std::fs::write(workspace.join("go"), "").unwrap();
+    world.stop(&start, Reason::Cancelled).await;
     let end = world.end(&start).await;
-    assert_eq!(end.outcome, Outcome::Succeeded, "{end:?}");
+    assert_eq!(end.outcome, Outcome::Cancelled, "{end:?}");
     let log = String::from_utf8(world.archived(&start).await).unwrap();
     assert!(log.starts_with("***\n") && !shows_a_secret(log.as_bytes()), "{log}");
     assert_eq!(end.log.unwrap().truncated, None);
@@ -94,13 +95,13 @@ async fn a_log_that_is_taken_up_by_a_later_process_does_not_show_them_either(mut
 
 async fn a_log_whose_secrets_are_no_longer_known_is_not_read_on(mut world: World) {
     world.start_executor().await;
-    let program = Program { shell: "sleep 2; echo $TOKEN", words: "ms=3000 say=TOKEN" };
-    let start = begin(&mut world, program).await;
+    let start = begin(&mut world, UNTIL_STOPPED).await;
     world.running(&start).await;
     world.stop_executor().await;
     // As after a new start of the machine.
     std::fs::remove_dir_all(world.secrets_dir()).unwrap();
     world.start_executor().await;
+    world.stop(&start, Reason::Cancelled).await;
     let end = world.end(&start).await;
     assert!(!shows_a_secret(&world.archived(&start).await));
     assert_eq!(end.log.unwrap().truncated.as_deref(), Some("engine_lost"));

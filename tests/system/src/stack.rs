@@ -199,6 +199,11 @@ impl Stack {
         Client::new(&self.api.url(), TOKEN)
     }
 
+    /// Everything that the services keep on this machine's disk, but for NATS and a records server.
+    pub fn folder(&self) -> &Path {
+        self.dir.path()
+    }
+
     /// Waits until every service says that all it needs is there.
     pub async fn ready(&self) {
         for service in [&self.gateway, &self.scheduler, &self.executor, &self.api] {

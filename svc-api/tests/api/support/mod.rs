@@ -1,6 +1,8 @@
 //! An installation without a scheduler, and stories to tell about it.
 
 mod history;
+pub(crate) mod identity;
+mod people;
 mod scheduler;
 mod sse;
 
@@ -20,6 +22,7 @@ use svc_storage_gw::{Backend, DirectoryBackend};
 use tempfile::TempDir;
 
 pub(crate) use history::{History, attempt_end, event, prefix, seal};
+pub(crate) use people::{Person, cookie_of, sign_in, until_audited};
 pub(crate) use scheduler::{Scheduler, Script};
 pub(crate) use sse::EventStream;
 
@@ -47,6 +50,11 @@ impl World {
 
     /// With room for so many bytes of requests that wait.
     pub(crate) async fn with_room_for(waiting_bytes: u64) -> Self {
+        Self::with(|config| config.waiting_bytes = waiting_bytes).await
+    }
+
+    /// With a configuration of its own.
+    pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
         emboflow_service::tls::install();
         let directory = TempDir::with_prefix("emboflow-api-").unwrap();
         let nats = TestServer::start().await;
@@ -58,17 +66,27 @@ impl World {
         let loopback = ([127, 0, 0, 1], 0).into();
         let gateway = svc_storage_gw::Config::new(loopback, backend, Secret::new(SIGNING_KEY));
         let gateway = svc_storage_gw::start(gateway, &shutdown, &Health::new("storage")).await.unwrap();
-        let config = Config {
+        let mut config = Config {
             listen: loopback,
             instance: "tests".to_owned(),
             token: Secret::new(TOKEN),
             page_code: Some(Secret::new(CODE)),
             projects: vec![ProjectName::new("lab").unwrap()],
-            waiting_bytes,
+            public_url: None,
+            trusted_proxies: Vec::new(),
+            audit_days: svc_api::AUDIT_DAYS,
+            waiting_bytes: svc_api::WAITING_BYTES,
             storage: Storage { url: gateway.url(), signing_key: Secret::new(SIGNING_KEY) },
             records: None,
             nats: nats.config("emboflow-api"),
+            limits: svc_api::Limits::alone(),
+            other_hosts: Vec::new(),
+            oidc: None,
+            secrets: None,
+            watch: Default::default(),
+            telemetry: Default::default(),
         };
+        change(&mut config);
         // A connection of its own: what happens to the tests' does not happen to the API.
         let api_bus = Bus::connect(&config.bus()).await.unwrap();
         let connections = Connections { bus: api_bus.clone(), records: records.clone() };

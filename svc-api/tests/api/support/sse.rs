@@ -27,6 +27,11 @@ impl EventStream {
         if let Some(id) = last_event_id {
             request = request.header("last-event-id", id.to_string());
         }
+        Self::of(request).await
+    }
+
+    /// Opens it with this request, and reads `hello`.
+    pub(crate) async fn of(request: reqwest::RequestBuilder) -> (Self, Message) {
         let response = request.send().await.unwrap();
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
