@@ -142,9 +142,8 @@ pub(crate) fn folder(id: &str) -> String {
 
 /// A name for a backup of this moment: readable, sorting by time, and not given twice.
 pub(crate) fn new_id(at: Timestamp) -> String {
-    let text = at.to_string();
-    let second = text.split('.').next().unwrap_or_default().replace(['-', ':'], "").to_lowercase();
-    format!("{second}z-{:04x}", rand::random::<u16>())
+    let moment = at.to_string().replace(['-', ':', '.'], "").to_lowercase();
+    format!("{moment}-{:04x}", rand::random::<u16>())
 }
 
 /// An object in the index.

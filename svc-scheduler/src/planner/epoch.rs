@@ -32,7 +32,7 @@ impl Step<'_> {
 #[cfg(test)]
 mod tests {
     use emboflow_model::state::{Cause, Outcome, RunState, TaskState};
-    use emboflow_model::{LogEntry, epoch};
+    use emboflow_model::{LogEntry, RunId, epoch};
     use emboflow_protocol::command::Command;
     use emboflow_protocol::report::{Phase, Report};
 
@@ -53,9 +53,7 @@ mod tests {
         assert_eq!((lost.outcome, lost.cause), (Outcome::Lost, Cause::Infra));
         assert!(lost.message.unwrap().contains("restored from a backup"));
 
-        paper.beat("one", 4);
-        paper.pass_ms(120_000);
-        paper.beat("one", 4);
+        until_active(&mut paper, run, "a");
         let (again, greater, _) = paper.open_attempt(run, "a");
         assert_eq!(again.number, 2);
         assert!(epoch::of_fence(greater) > epoch::of_fence(fence), "{greater} {fence}");
@@ -78,9 +76,10 @@ mod tests {
         paper.forget_entries_from(known);
         paper.restore_from_backup();
         paper.pass_ms(0);
-        paper.beat("one", 4);
-        paper.pass_ms(120_000);
-        paper.beat("one", 4);
+        // The end of `a` is not in the backup either.
+        until_active(&mut paper, run, "a");
+        paper.succeed(run, "a");
+        until_active(&mut paper, run, "b");
         let (anew, greater, _) = paper.open_attempt(run, "b");
         assert_eq!(anew, unknown, "the same number, which only the fence tells apart");
         assert!(greater > fence);
@@ -108,6 +107,18 @@ mod tests {
         paper.restart();
         paper.pass_ms(0);
         assert_eq!(paper.open_attempt(run, "a").0.number, 1);
+    }
+
+    /// Its executor is there all the time.
+    fn until_active(paper: &mut Paper, run: RunId, task: &str) {
+        for _ in 0..600 {
+            if paper.task_state(run, task) == TaskState::Active {
+                return;
+            }
+            paper.beat("one", 4);
+            paper.pass_ms(1_000);
+        }
+        panic!("{task} is not tried again");
     }
 
     fn opens(entry: &LogEntry, task: &str) -> bool {
