@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    emboflow_service::process::main("emboflow-api", env!("CARGO_PKG_VERSION"), svc_api::run)
+    emboflow_service::process::main("api", env!("CARGO_PKG_VERSION"), svc_api::run)
 }

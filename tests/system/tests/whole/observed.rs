@@ -97,7 +97,7 @@ async fn every_line_of_log_says_who_speaks_and_those_of_a_run_name_it(cell: Cell
             for field in ["time", "level", "service", "instance", "message"] {
                 assert!(line[field].is_string(), "{field} in {line}");
             }
-            assert_eq!(line["service"], service.program());
+            assert_eq!(line["service"], service.program().trim_start_matches("svc-"));
         }
     }
     let begun = eventually_ok("the executor tells of the attempt", || async {
