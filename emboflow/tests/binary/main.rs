@@ -7,5 +7,6 @@ mod each;
 mod lost_answers;
 mod support;
 mod tidy;
+mod triggers;
 mod up;
 mod validate;
