@@ -1,4 +1,5 @@
-//! Secrets of projects: sealed here before they are kept, and never opened here but to seal them with a newer key.
+//! Secrets of projects: sealed here before they are kept; opened only to seal them with a newer key, and to check what
+//! is signed with one. No answer has a value.
 
 use anyhow::Context;
 use emboflow_bus::Bus;

@@ -90,7 +90,12 @@ impl Attempt {
             NotGranted::Denied(verdict) => Prepared::Over(verdict),
         })?;
         if with_secrets {
-            let kept = self.executor.secrets.keep(&self.id, &given);
+            // A container that an earlier process created has the values of then.
+            let secrets = &self.executor.secrets;
+            let kept = match secrets.find(&self.id) {
+                Ok(Some(found)) => Ok(found),
+                Ok(None) | Err(_) => secrets.keep(&self.id, &given),
+            };
             self.secrets = kept.map_err(|why| Prepared::Over(outcome::no_place_for_secrets(&why)))?;
         }
         let at = now();
