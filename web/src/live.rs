@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use dioxus::prelude::*;
 use emboflow_protocol::event::Event as RunEvent;
+use emboflow_protocol::health::HealthView;
 use emboflow_protocol::http::{EventQuery, ExecutorView, Hello, LogFrame};
 use emboflow_protocol::progress::Progress;
 use futures::StreamExt;
@@ -43,6 +44,7 @@ pub(crate) enum Arrival {
     Log(LogFrame),
     Progress(Box<Progress>),
     Executor(Box<ExecutorView>),
+    Health(Box<HealthView>),
 }
 
 /// The state of the stream.
@@ -308,6 +310,7 @@ impl Stream {
             came(read(event).map(|progress| Arrival::Progress(Box::new(progress))));
         });
         self.on(&source, "executor", |event| came(read(event).map(|view| Arrival::Executor(Box::new(view)))));
+        self.on(&source, "health", |event| came(read(event).map(|view| Arrival::Health(Box::new(view)))));
         self.on(&source, "resync", |_| tell(Notice::Resync));
         let watched = source.clone();
         self.on(&source, "error", move |_| {

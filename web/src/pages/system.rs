@@ -1,5 +1,7 @@
 //! The health of the installation: every dependency, the storage, the versions.
 
+mod health;
+
 use dioxus::prelude::*;
 use emboflow_protocol::http::{CheckView, StorageView, SystemView};
 
@@ -10,6 +12,7 @@ use crate::live::{self, RESYNC};
 use crate::parts::banner::{Loading, Problem};
 use crate::parts::meter::{Meter, usage_shares};
 use crate::parts::text::{Ago, Copy};
+use health::Health;
 
 #[component]
 pub(crate) fn System() -> Element {
@@ -36,25 +39,16 @@ pub(crate) fn System() -> Element {
         match &*shown {
             None => rsx! { Loading { rows: 5 } },
             Some(Err(error)) => rsx! { Problem { error: error.clone(), retry: move |()| asked += 1 } },
-            Some(Ok(system)) => rsx! { Whole { system: system.clone() } },
+            Some(Ok(system)) => rsx! { Whole { system: system.clone(), asked: asked() } },
         }
     }
 }
 
 #[component]
-fn Whole(system: SystemView) -> Element {
-    let broken = system.checks.iter().filter(|check| !check.ok).count() as u64;
-    let (tone, icon) = if broken == 0 { ("ok", Icon::Check) } else { ("bad", Icon::Alert) };
+fn Whole(system: SystemView, asked: u32) -> Element {
     rsx! {
         div { class: "stack loose",
-            div { class: "banner {tone}", role: "status",
-                Drawn { icon }
-                if broken == 0 {
-                    h3 { "Everything works" }
-                } else {
-                    h3 { {format::count(broken, "part")} " of the installation does not work" }
-                }
-            }
+            Health { asked }
             div { class: "card",
                 dl { class: "strip",
                     div {
@@ -74,7 +68,6 @@ fn Whole(system: SystemView) -> Element {
                     }
                 }
             }
-            Checks { title: "Parts", checks: system.checks }
             if let Some(storage) = system.storage {
                 Storage { storage }
             }
