@@ -8,7 +8,7 @@ use crate::me::{self, ME, Me};
 use crate::pages;
 use crate::parts::banner::{Loading, Problem};
 use crate::parts::sign_in::SignInPage;
-use crate::place::{PLACE, use_history};
+use crate::place::{PLACE, adjust, use_history};
 use crate::route::{Place, Route};
 use crate::shell::Shell;
 
@@ -34,6 +34,14 @@ pub(crate) fn App() -> Element {
     let project = use_memo(move || place.read().project().to_owned());
     let open_project = use_memo(move || me::role_in(&project.read()).map(|_| project()));
     use_effect(move || live::follow(open_project()));
+    use_effect(move || {
+        let here = place.read().clone();
+        // Nobody has asked for the project that is shown: one that is open takes its place.
+        let is_asked = here.route.is_in_project() && !browser::is_at_root();
+        if let Some(open) = me::open_project().filter(|_| !is_asked && me::role_in(here.project()).is_none()) {
+            adjust(here.of_project(&open));
+        }
+    });
     use_effect(move || browser::set_title(&title(&place.read())));
     let me = ME.read().clone();
     match me {

@@ -59,6 +59,11 @@ pub(crate) fn zone(ms: i64) -> String {
     crate::format::zone(-west)
 }
 
+/// Whether the address names nothing below the site itself.
+pub(crate) fn is_at_root() -> bool {
+    window().and_then(|window| window.location().pathname().ok()).is_some_and(|path| path == root())
+}
+
 /// Where the address bar is.
 pub(crate) fn read_place() -> Place {
     let last = remembered("project").unwrap_or_else(|| DEFAULT_PROJECT.to_owned());

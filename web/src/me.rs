@@ -75,6 +75,14 @@ pub(crate) fn role_in(project: &str) -> Option<Role> {
     }
 }
 
+/// The first project that is open.
+pub(crate) fn open_project() -> Option<String> {
+    match &*ME.read() {
+        Me::Known(me) => me.projects.first().map(|at| at.project.to_string()),
+        _ => None,
+    }
+}
+
 /// Whether the role in the project that is shown is at least this one.
 pub(crate) fn may_in_project(role: Role) -> bool {
     let project = PLACE.read().project().to_owned();

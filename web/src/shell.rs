@@ -232,6 +232,10 @@ fn Crumbs(route: Route) -> Element {
 #[component]
 fn LiveBadge() -> Element {
     let connection = *CONNECTION.read();
+    if me::role_in(PLACE.read().project()).is_none() {
+        // There is nothing to follow.
+        return rsx! {};
+    }
     let (class, text, hint) = match connection {
         Connection::Opening => ("reconnecting", "Connecting".to_owned(), "Opening the event stream"),
         Connection::Live => ("live", "Live".to_owned(), "Changes appear by themselves"),
