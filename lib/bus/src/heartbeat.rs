@@ -5,13 +5,12 @@ use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
 use async_nats::HeaderMap;
-use async_nats::jetstream::kv;
 use bytes::Bytes;
 use emboflow_model::ExecutorId;
 use emboflow_model::executor::Heartbeat;
 use emboflow_protocol::command::Commands;
-use emboflow_protocol::stream::{COMMANDS, EXECUTORS_BUCKET, heartbeat_subject};
-use futures::{Stream, StreamExt, TryStreamExt};
+use emboflow_protocol::stream::{COMMANDS, bucket_stream, heartbeat_subject};
+use futures::Stream;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
@@ -25,10 +24,10 @@ use crate::subscription::{Frame, Subscription};
 
 /// Changes that wait for a slow reader at most; then heartbeats wait in the subscription.
 const QUEUE: usize = 256;
-/// Keys read at the same time.
-const READS: usize = 16;
 /// Marks a key's removal; see NATS' ADR-8.
 const OPERATION: &str = "KV-Operation";
+/// When the server took a stored message; see NATS' ADR-31.
+const TAKEN_AT: &str = "Nats-Time-Stamp";
 
 /// A change among the executors.
 #[derive(Clone, Debug, PartialEq)]
@@ -114,29 +113,14 @@ impl Bus {
     /// Those of [`Bus::heartbeats`] that came not longer ago than `age`, by the time that the bucket took them.
     pub(crate) async fn heartbeats_of_last(&self, age: Duration) -> Result<Vec<Heartbeat>, BusError> {
         self.ready().await?;
-        let failed =
-            |error: &(dyn std::error::Error + 'static)| BusError::server("reading the heartbeats", error);
-        let bucket = self.inner.jetstream.get_key_value(EXECUTORS_BUCKET);
-        let bucket: kv::Store = bucket.await.map_err(|error| failed(&error))?;
-        let keys: Vec<String> = bucket
-            .keys()
-            .await
-            .map_err(|error| failed(&error))?
-            .try_collect()
-            .await
-            .map_err(|error| failed(&error))?;
-        let reads = futures::stream::iter(keys.into_iter().map(|key| {
-            let bucket = bucket.clone();
-            async move { bucket.entry(key).await }
-        }));
-        let entries: Vec<Option<kv::Entry>> =
-            reads.buffered(READS).try_collect().await.map_err(|error| failed(&error))?;
-        // One from the future is young: the server's clock is ahead of ours.
-        let is_old = |entry: &kv::Entry| {
-            SystemTime::now().duration_since(entry.created.into()).is_ok_and(|came| came > age)
-        };
-        let young = entries.into_iter().flatten().filter(|entry| !is_old(entry));
-        Ok(young.filter_map(|entry| serde_json::from_slice(&entry.value).ok()).collect())
+        let mut kept = self.stored(&bucket_stream(), &heartbeat_subject(">")).await?;
+        let mut heartbeats = Vec::new();
+        while let Some(frame) = kept.next().await? {
+            if frame.headers.get(OPERATION).is_none() && !is_older(&frame, age) {
+                heartbeats.extend(serde_json::from_slice(&frame.payload));
+            }
+        }
+        Ok(heartbeats)
     }
 
     /// Watches the executors for ever: what is known first, then each heartbeat as it comes. It goes on over
@@ -198,6 +182,12 @@ async fn watch(
             return;
         }
     }
+}
+
+/// Whether the bucket took it longer ago. One from the future is young: the server's clock is ahead of ours.
+fn is_older(frame: &Frame, age: Duration) -> bool {
+    let taken = frame.headers.get(TAKEN_AT).and_then(|text| text.parse::<jiff::Timestamp>().ok());
+    taken.is_some_and(|taken| SystemTime::now().duration_since(taken.into()).is_ok_and(|came| came > age))
 }
 
 impl Bus {

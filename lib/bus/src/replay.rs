@@ -29,24 +29,26 @@ const PENDING: &str = "Nats-Num-Pending";
 /// it ends it.
 #[derive(Debug)]
 pub struct Replay {
-    bus: Bus,
-    stream: &'static str,
-    subject: String,
     live: Subscription,
     stored: Option<Stored>,
-}
-
-#[derive(Debug)]
-struct Stored {
-    answers: Subscriber,
-    inbox: String,
     /// Read already, to know how many there are.
     first: Option<Frame>,
+}
+
+/// What a stream has of a subject, or of all that a filter takes.
+#[derive(Debug)]
+pub(crate) struct Stored {
+    bus: Bus,
+    stream: String,
+    subject: String,
+    answers: Subscriber,
+    inbox: String,
     /// Frames behind the last one that was read.
     behind: u64,
     next_sequence: u64,
     /// The batch has ended, and there is more.
     wants_batch: bool,
+    ended: bool,
 }
 
 impl Bus {
@@ -56,6 +58,13 @@ impl Bus {
         self.ready().await?;
         // Listening first: what comes between is at worst seen twice.
         let live = self.subscribe_text(subject.as_str()).await?;
+        let mut stored = self.stored(stream.name, subject.as_str()).await?;
+        let first = stored.next().await?;
+        Ok(Replay { live, stored: Some(stored), first })
+    }
+
+    /// The frames that a stream has at this moment, oldest first.
+    pub(crate) async fn stored(&self, stream: &str, subject: &str) -> Result<Stored, BusError> {
         let inbox = self.inner.client.new_inbox();
         let answers = self
             .inner
@@ -63,77 +72,77 @@ impl Bus {
             .subscribe(inbox.clone())
             .await
             .map_err(|error| BusError::server(format!("reading {subject}"), &error))?;
-        let stored = Stored { answers, inbox, first: None, behind: 0, next_sequence: 1, wants_batch: true };
-        let mut replay = Replay {
+        Ok(Stored {
             bus: self.clone(),
-            stream: stream.name,
-            subject: subject.to_string(),
-            live,
-            stored: Some(stored),
-        };
-        let first = replay.next_stored().await?;
-        if let Some(stored) = &mut replay.stored {
-            stored.first = first;
-        }
-        Ok(replay)
+            stream: stream.to_owned(),
+            subject: subject.to_owned(),
+            answers,
+            inbox,
+            behind: 0,
+            next_sequence: 1,
+            wants_batch: true,
+            ended: false,
+        })
     }
 }
 
 impl Replay {
     /// Stored frames that [`Replay::next`] has still to return, before live ones.
     pub fn pending(&self) -> u64 {
-        self.stored.as_ref().map_or(0, |stored| stored.behind + u64::from(stored.first.is_some()))
+        self.stored.as_ref().map_or(0, |stored| stored.behind) + u64::from(self.first.is_some())
     }
 
     /// The next frame; none only when the bus is gone. May be dropped while it waits.
     pub async fn next(&mut self) -> Option<Frame> {
-        if let Some(frame) = self.stored.as_mut().and_then(|stored| stored.first.take()) {
+        if let Some(frame) = self.first.take() {
             return Some(frame);
         }
-        match self.next_stored().await {
-            Ok(Some(frame)) => return Some(frame),
-            Ok(None) => {}
-            Err(error) => {
-                tracing::debug!(%error, subject = self.subject, "stored frames are left out");
-                self.stored = None;
+        if let Some(stored) = &mut self.stored {
+            match stored.next().await {
+                Ok(Some(frame)) => return Some(frame),
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::debug!(%error, subject = stored.subject, "stored frames are left out");
+                }
             }
+            self.stored = None;
         }
         self.live.next().await
     }
+}
 
-    /// The next stored frame; none when there are no more.
-    async fn next_stored(&mut self) -> Result<Option<Frame>, BusError> {
+impl Stored {
+    /// The next one; none when there are no more. May be dropped while it waits.
+    pub(crate) async fn next(&mut self) -> Result<Option<Frame>, BusError> {
         let patience = self.bus.inner.answer_wait;
-        loop {
-            let Some(stored) = &mut self.stored else { return Ok(None) };
-            if stored.wants_batch {
-                ask(&self.bus, self.stream, &self.subject, stored).await?;
-                stored.wants_batch = false;
+        while !self.ended {
+            if self.wants_batch {
+                self.ask().await?;
+                self.wants_batch = false;
             }
-            let answer = match timeout(patience, stored.answers.next()).await {
+            let answer = match timeout(patience, self.answers.next()).await {
                 Err(_) => return Err(self.bus.timeout(format!("reading {}", self.subject))),
                 Ok(None) => return Err(self.bus.disconnected()),
                 Ok(Some(answer)) => answer,
             };
             let status = answer.status.unwrap_or(StatusCode::OK);
-            let frame = Frame::from(answer);
             if status == StatusCode::OK {
-                return Ok(Some(stored.take(frame)));
+                return Ok(Some(self.take(Frame::from(answer))));
             }
-            if status.as_u16() == END_OF_BATCH && stored.behind > 0 {
-                stored.wants_batch = true;
+            if status.as_u16() == END_OF_BATCH && self.behind > 0 {
+                self.wants_batch = true;
                 continue;
             }
-            self.stored = None;
+            self.ended = true;
+            self.behind = 0;
             let is_end = status.as_u16() == END_OF_BATCH || status == StatusCode::NOT_FOUND;
             if !is_end {
                 return Err(refused(&self.subject, status));
             }
         }
+        Ok(None)
     }
-}
 
-impl Stored {
     /// Notes where a stored frame stands, and gives it the subject it was published on.
     fn take(&mut self, frame: Frame) -> Frame {
         let number = |headers: &Headers, name| headers.get(name).and_then(|text| text.parse::<u64>().ok());
@@ -143,22 +152,22 @@ impl Stored {
         let subject = frame.headers.get(STORED_SUBJECT).map(str::to_owned);
         Frame { subject: subject.unwrap_or(frame.subject), reply: None, ..frame }
     }
-}
 
-async fn ask(bus: &Bus, stream: &str, subject: &str, stored: &Stored) -> Result<(), BusError> {
-    let question = json!({
-        "seq": stored.next_sequence,
-        "next_by_subj": subject,
-        "batch": BATCH,
-        "max_bytes": BATCH_BYTES,
-    });
-    let to = format!("$JS.API.DIRECT.GET.{stream}");
-    let sent =
-        bus.inner.client.publish_with_reply(to, stored.inbox.clone(), Bytes::from(question.to_string()));
-    match timeout(bus.inner.answer_wait, sent).await {
-        Err(_) => Err(bus.timeout(format!("reading {subject}"))),
-        Ok(Err(error)) => Err(BusError::server(format!("reading {subject}"), &error)),
-        Ok(Ok(())) => Ok(()),
+    async fn ask(&self) -> Result<(), BusError> {
+        let Self { bus, stream, subject, inbox, .. } = self;
+        let question = json!({
+            "seq": self.next_sequence,
+            "next_by_subj": subject,
+            "batch": BATCH,
+            "max_bytes": BATCH_BYTES,
+        });
+        let to = format!("$JS.API.DIRECT.GET.{stream}");
+        let sent = bus.inner.client.publish_with_reply(to, inbox.clone(), Bytes::from(question.to_string()));
+        match timeout(bus.inner.answer_wait, sent).await {
+            Err(_) => Err(bus.timeout(format!("reading {subject}"))),
+            Ok(Err(error)) => Err(BusError::server(format!("reading {subject}"), &error)),
+            Ok(Ok(())) => Ok(()),
+        }
     }
 }
 

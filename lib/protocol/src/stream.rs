@@ -133,6 +133,11 @@ pub const INTAKE_CONSUMER: &str = "scheduler-intake";
 /// The consumer by which the scheduler takes reports.
 pub const REPORTS_CONSUMER: &str = "scheduler-reports";
 
+/// The stream behind the bucket of heartbeats.
+pub fn bucket_stream() -> String {
+    format!("KV_{EXECUTORS_BUCKET}")
+}
+
 /// The subject of a key in the bucket of heartbeats: an executor's id, or `*` for all.
 pub fn heartbeat_subject(key: &str) -> String {
     format!("$KV.{EXECUTORS_BUCKET}.{key}")

@@ -170,7 +170,7 @@ async fn without_nats_a_publish_says_unavailable_in_bounded_time() {
 async fn progress_reaches_who_listens_and_is_stored_nowhere() {
     let server = TestServer::start().await;
     let bus = server.bus("bus").await;
-    let attempt: AttemptId = format!("run-{}.train_3.1.exec-1", "0".repeat(26)).parse().unwrap();
+    let attempt: AttemptId = format!("run-{}.train_3.1", "0".repeat(26)).parse().unwrap();
     bus.ensure_streams().await.unwrap();
     let mut messages = bus.subscribe(Progress::filter(None)).await.unwrap();
     let progress = Progress {

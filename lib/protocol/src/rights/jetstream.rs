@@ -2,11 +2,16 @@
 //! stream of the account.
 
 use crate::message::Subject;
-use crate::stream::{EXECUTORS_BUCKET, StreamSpec};
+use crate::stream::StreamSpec;
 
 /// Looks at a stream.
 pub(super) fn info(stream: &str) -> String {
     format!("$JS.API.STREAM.INFO.{stream}")
+}
+
+/// Looks at the consumers of a stream.
+pub(super) fn consumers(stream: &str) -> String {
+    format!("$JS.API.CONSUMER.LIST.{stream}")
 }
 
 /// Makes a stream and keeps its settings.
@@ -46,24 +51,6 @@ pub(super) fn give_up(stream: &StreamSpec) -> [String; 2] {
 }
 
 /// Reads stored messages directly, without a consumer.
-pub(super) fn read(stream: &StreamSpec) -> String {
-    format!("$JS.API.DIRECT.GET.{}", stream.name)
-}
-
-/// Reads every heartbeat that is kept: the keys by a passing consumer, then each one.
-pub(super) fn read_heartbeats() -> Vec<String> {
-    let (stream, keys) = (bucket_stream(), format!("$KV.{EXECUTORS_BUCKET}.>"));
-    vec![
-        info(&stream),
-        format!("$JS.API.CONSUMER.CREATE.{stream}.*.{keys}"),
-        format!("$JS.API.CONSUMER.INFO.{stream}.*"),
-        format!("$JS.API.CONSUMER.DELETE.{stream}.*"),
-        format!("$JS.API.DIRECT.GET.{stream}.{keys}"),
-        format!("$JS.FC.{stream}.>"),
-    ]
-}
-
-/// The stream behind the bucket of heartbeats.
-pub(super) fn bucket_stream() -> String {
-    format!("KV_{EXECUTORS_BUCKET}")
+pub(super) fn read(stream: &str) -> String {
+    format!("$JS.API.DIRECT.GET.{stream}")
 }

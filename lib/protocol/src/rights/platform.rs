@@ -12,7 +12,8 @@ use crate::notice::Notice;
 use crate::progress::Progress;
 use crate::report::Reports;
 use crate::stream::{
-    COMMANDS, INTAKE, INTAKE_CONSUMER, LOGS, REPORTS, REPORTS_CONSUMER, STREAMS, heartbeat_subject,
+    COMMANDS, INTAKE, INTAKE_CONSUMER, LOGS, REPORTS, REPORTS_CONSUMER, STREAMS, bucket_stream,
+    heartbeat_subject,
 };
 use crate::trigger::Fire;
 use crate::{dead_letter, log, request, run_ended};
@@ -28,7 +29,7 @@ const SERVICES: [(&str, &str); 5] = [
 
 /// Sends requests and waits for their answers; shows events, logs and executors; removes objects when it is asked.
 pub(super) fn api() -> Rights {
-    let mut publish = vec![
+    let publish = vec![
         text(&request::request_filter(None)),
         text(&Explain::filter()),
         text(&ForgetExecutor::filter()),
@@ -37,9 +38,9 @@ pub(super) fn api() -> Rights {
         text(&Notice::filter(None)),
         text(&dead_letter::dead_filter(None)),
         jetstream::info(INTAKE.name),
-        jetstream::read(&LOGS),
+        jetstream::read(LOGS.name),
+        jetstream::read(&bucket_stream()),
     ];
-    publish.extend(jetstream::read_heartbeats());
     let mut subscribe = vec![
         text(&request::reply_filter("*")),
         text(&Event::filter(None)),
@@ -67,12 +68,12 @@ pub(super) fn scheduler() -> Rights {
         heartbeat_subject("*"),
     ];
     publish.extend(STREAMS.iter().flat_map(|stream| jetstream::make(stream.name)));
-    publish.extend(jetstream::make(&jetstream::bucket_stream()));
+    publish.extend(jetstream::make(&bucket_stream()));
     publish.extend(jetstream::consume(&INTAKE, INTAKE_CONSUMER, None));
     publish.extend(jetstream::consume(&REPORTS, REPORTS_CONSUMER, None));
     publish.extend(jetstream::give_up(&COMMANDS));
-    let known = publish.clone();
-    publish.extend(jetstream::read_heartbeats().into_iter().filter(|subject| !known.contains(subject)));
+    publish.extend(STREAMS.iter().map(|stream| jetstream::consumers(stream.name)));
+    publish.push(jetstream::read(&bucket_stream()));
     let mut subscribe = vec![
         text(&Claim::filter()),
         text(&Explain::filter()),
