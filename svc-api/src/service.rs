@@ -81,7 +81,7 @@ pub async fn start_on(
         .with_context(|| format!("listening for HTTP on {}", config.listen))?;
     let address = listener.local_addr().context("reading the listener's address")?;
 
-    let access = Access::start(&config, &records, shutdown).await?;
+    let access = Access::start(&config, &records, &bus, shutdown).await?;
     if config.page_code.is_none() {
         invite_first_admin(&access, address).await.context("inviting the first administrator")?;
     }

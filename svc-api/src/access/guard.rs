@@ -81,6 +81,9 @@ fn judge(
         return Ok(known.unwrap_or_default());
     }
     let known = known?;
+    if known.is_some() && matches!(place, Place::Unreadable) {
+        return Err(Failure::new(ErrorCode::RequestInvalid, "a part of the path is not UTF-8"));
+    }
     match may(known.as_ref().map(|known| &known.caller), needs, place.known()) {
         Verdict::SignInFirst => return Err(sign_in_first()),
         Verdict::Hidden => return Err(no_project(place.text())),
@@ -144,15 +147,16 @@ fn refused(needs: Needs) -> Failure {
 /// The project that an address names.
 enum Place {
     Nowhere,
+    /// It is no text.
+    Unreadable,
     Known(ProjectName),
     Unknown(String),
 }
 
 impl Place {
     fn of(app: &App, parameters: &Result<RawPathParams, RawPathParamsRejection>) -> Self {
-        let all = parameters.as_ref().ok();
-        let named = all.and_then(|all| all.iter().find(|(name, _)| *name == "project"));
-        match named {
+        let Ok(all) = parameters else { return Self::Unreadable };
+        match all.iter().find(|(name, _)| *name == "project") {
             None => Self::Nowhere,
             Some((_, name)) => match app.access.projects.find(name) {
                 Some(project) => Self::Known(project),
@@ -164,13 +168,13 @@ impl Place {
     fn known(&self) -> Option<&ProjectName> {
         match self {
             Self::Known(project) => Some(project),
-            Self::Nowhere | Self::Unknown(_) => None,
+            Self::Nowhere | Self::Unreadable | Self::Unknown(_) => None,
         }
     }
 
     fn text(&self) -> &str {
         match self {
-            Self::Nowhere => "",
+            Self::Nowhere | Self::Unreadable => "",
             Self::Known(project) => project.as_str(),
             Self::Unknown(name) => name,
         }

@@ -21,6 +21,7 @@ pub(crate) mod token;
 pub(crate) mod users;
 
 use anyhow::Context;
+use emboflow_bus::Bus;
 use emboflow_model::ProjectName;
 use emboflow_records::SharedRecords;
 use emboflow_service::Shutdown;
@@ -65,13 +66,14 @@ impl Access {
     pub(crate) async fn start(
         config: &Config,
         records: &SharedRecords,
+        bus: &Bus,
         shutdown: &Shutdown,
     ) -> anyhow::Result<Self> {
         let installation = Installation::new(&config.token, config.page_code.as_ref())?;
         let default = ProjectName::new("default").expect("`default` has the form of a name");
         let projects = config.projects.iter().cloned().chain([default]);
         let projects =
-            Projects::start(records.clone(), projects, shutdown).await.context("reading the projects")?;
+            Projects::start(records.clone(), bus, projects, shutdown).await.context("reading the projects")?;
         Sessions::new(records.clone(), installation.mark()).start_tidying(shutdown);
         Ok(Self {
             users: Users::new(records.clone()),

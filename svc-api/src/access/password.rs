@@ -102,8 +102,8 @@ mod tests {
 
     #[test]
     fn a_password_that_is_easy_to_guess_is_refused_with_a_reason() {
-        for bad in ["", "short", "password1", "12345678", "emboflow1", "anna.k.anna.k", &"a".repeat(300)] {
-            let failure = check_strength(bad, &["anna.k"]).unwrap_err();
+        for bad in ["", "short", "password1", "12345678", "emboflow1", "anna.k123", &"a".repeat(300)] {
+            let Err(failure) = check_strength(bad, &["anna.k"]) else { panic!("'{bad}' is taken") };
             assert_eq!((failure.code(), failure.problem().status), ("auth.password_weak", 422), "{bad}");
             assert!(failure.problem().hint.is_some());
         }

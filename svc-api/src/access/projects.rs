@@ -4,16 +4,20 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use emboflow_bus::Bus;
 use emboflow_model::access::{Project, Quotas};
 use emboflow_model::{ProjectName, Timestamp};
 use emboflow_protocol::ErrorCode;
+use emboflow_protocol::notice::Notice;
 use emboflow_records::SharedRecords;
 use emboflow_service::Shutdown;
+use futures::{StreamExt, stream};
 
 use super::shelf::{Found, Shelf};
 use crate::app::now;
 use crate::problem::{Failure, Outcome};
 
+const KIND: &str = "project";
 /// How old the view may be when another API has made a project.
 const READ_AGAIN: Duration = Duration::from_secs(30);
 
@@ -22,6 +26,7 @@ const READ_AGAIN: Duration = Duration::from_secs(30);
 pub(crate) struct Projects(Arc<Parts>);
 
 struct Parts {
+    bus: Bus,
     shelf: Shelf<Project>,
     view: RwLock<Arc<BTreeMap<ProjectName, Project>>>,
 }
@@ -30,24 +35,39 @@ impl Projects {
     /// Reads them, makes those that must be there, and reads them again from time to time.
     pub(crate) async fn start(
         records: SharedRecords,
+        bus: &Bus,
         wanted: impl IntoIterator<Item = ProjectName>,
         shutdown: &Shutdown,
     ) -> Outcome<Self> {
-        let shelf = Shelf::new(records, "project");
+        let shelf = Shelf::new(records, KIND);
         for name in wanted {
             shelf.make(name.as_str(), &blank(name.clone(), now())).await?;
         }
-        let projects = Self(Arc::new(Parts { shelf, view: RwLock::default() }));
+        let projects = Self(Arc::new(Parts { bus: bus.clone(), shelf, view: RwLock::default() }));
         projects.read_again().await?;
         let (reader, stop) = (projects.clone(), shutdown.token());
         shutdown.spawn("view of projects", async move {
-            while tokio::time::timeout(READ_AGAIN, stop.cancelled()).await.is_err() {
-                if let Err(failure) = reader.read_again().await {
-                    tracing::warn!(%failure, "the projects are those of before");
-                }
-            }
+            tokio::select! { () = stop.cancelled() => {}, () = reader.follow() => {} }
         });
         Ok(projects)
+    }
+
+    /// Reads them again when somebody says that one has changed, and from time to time.
+    async fn follow(&self) {
+        let notices = self.0.bus.subscribe(Notice::filter(Some(KIND))).await;
+        // Without notices the view is a little older.
+        let mut notices = notices.map_or_else(|_| stream::pending().boxed(), StreamExt::boxed);
+        loop {
+            tokio::select! { Some(_) = notices.next() => {}, () = tokio::time::sleep(READ_AGAIN) => {} }
+            if let Err(failure) = self.read_again().await {
+                tracing::warn!(%failure, "the projects are those of before");
+            }
+        }
+    }
+
+    /// Others are told; whoever does not hear it reads again by itself.
+    async fn tell(&self, name: &ProjectName) {
+        self.0.bus.publish_live(&Notice::new(KIND, "", name.as_str())).await;
     }
 
     /// All projects.
@@ -79,6 +99,7 @@ impl Projects {
             return Err(Failure::new(ErrorCode::ProjectExists, detail));
         }
         self.read_again().await?;
+        self.tell(name).await;
         self.get(name).await
     }
 
@@ -91,6 +112,7 @@ impl Projects {
         let changed = self.0.shelf.change(name.as_str(), change).await?;
         let changed = changed.ok_or_else(|| no_project(name.as_str()))?;
         self.read_again().await?;
+        self.tell(name).await;
         Ok(changed)
     }
 

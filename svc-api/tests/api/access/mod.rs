@@ -1,0 +1,11 @@
+//! Who is let in, and what they may.
+
+mod admins;
+mod audit;
+mod guessing;
+mod keys;
+mod matrix;
+mod passwords;
+mod projects;
+mod services;
+mod sessions;
