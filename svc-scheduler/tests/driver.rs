@@ -39,6 +39,8 @@ impl World {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("records.db");
         let records = emboflow_records::open(&emboflow_records::Config::Sqlite { path }).await.unwrap();
+        let project = json!({ "name": "lab", "created_at": Timestamp(1) });
+        records.keep("project", "", "lab", None, project.to_string()).await.unwrap().unwrap();
         let config = json!({ "nats": { "url": server.url() }, "storage_key": "k".repeat(32) });
         let config = serde_json::from_value(config).unwrap();
         let (shutdown, health) = (Shutdown::new(), Health::new("scheduler"));
@@ -186,13 +188,41 @@ async fn an_emptied_nats_is_told_again_what_each_open_run_is() {
 }
 
 #[tokio::test]
+async fn a_run_is_made_only_in_a_project_that_is_there() {
+    let world = World::start().await;
+    let ask = async |project: &str, key: &str| {
+        let request = OutgoingRequest {
+            project: project.parse().unwrap(),
+            verb: Verb::Submit,
+            key: Some(key.to_owned()),
+            reply_to: None,
+            traceparent: None,
+            body: Bytes::from(json!({ "source": WORKFLOW }).to_string()),
+        };
+        world.bus.publish_request(request).await.unwrap();
+        let project: ProjectName = project.parse().unwrap();
+        let known = || async { world.records.request(&project, key).await.unwrap() };
+        eventually("the request is decided", known).await.outcome
+    };
+    let RequestOutcome::Rejected(errors) = ask("vault", "first").await else { panic!("there is no vault") };
+    assert_eq!(errors[0]["code"], "project.not_found");
+    assert!(matches!(ask("default", "first").await, RequestOutcome::Accepted(_)));
+    let vault = json!({ "name": "vault", "created_at": Timestamp(1) }).to_string();
+    world.records.keep("project", "", "vault", None, vault).await.unwrap().unwrap();
+    assert!(matches!(ask("vault", "second").await, RequestOutcome::Accepted(_)), "known as soon as it is kept");
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_quota_binds_as_soon_as_the_project_has_it_and_its_refusals_are_kept() {
     let world = World::start().await;
     world.ask(Verb::Submit, "before", json!({ "source": WORKFLOW })).await;
     assert!(matches!(world.outcome("before").await, RequestOutcome::Accepted(_)));
     let created_at = serde_json::to_value(Timestamp(1)).unwrap();
     let document = json!({ "name": "lab", "quotas": { "open_runs": 1 }, "created_at": created_at });
-    world.records.keep("project", "", "lab", None, document.to_string()).await.unwrap().unwrap();
+    let kept = world.records.kept("project", "", "lab").await.unwrap().unwrap();
+    let changed = world.records.keep("project", "", "lab", Some(kept.version), document.to_string()).await;
+    changed.unwrap().unwrap();
     let notice = Notice::new("project", "", "lab");
     let mut number = 0;
     let errors = loop {

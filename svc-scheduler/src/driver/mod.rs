@@ -8,6 +8,7 @@ mod clock;
 mod commit;
 mod fail_point;
 mod feeds;
+mod known_projects;
 mod known_requests;
 mod liveness;
 mod maintenance;

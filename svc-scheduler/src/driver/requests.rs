@@ -11,6 +11,7 @@ use emboflow_protocol::{ErrorCode, FieldError};
 use emboflow_records::{Records, RecordsError, RequestOutcome};
 use uuid::Uuid;
 
+use super::known_projects::KnownProjects;
 use super::known_requests::{Decided, KnownRequest, KnownRequests};
 use super::message::{Asked, Message, Refusal, Request, parse_body};
 use super::workflows::Workflows;
@@ -44,6 +45,7 @@ pub(super) struct Reader<'d> {
     pub(super) planner: &'d Planner,
     pub(super) records: &'d dyn Records,
     pub(super) known: &'d mut KnownRequests,
+    pub(super) projects: &'d mut KnownProjects,
     pub(super) workflows: &'d mut Workflows,
 }
 
@@ -113,7 +115,11 @@ impl Reader<'_> {
         if makes_run && let Some(answer) = self.earlier_answer(&request, earlier) {
             return Ok((None, Settled::Now(answer)));
         }
-        let refusal = std::mem::take(&mut request.refusal);
+        let mut refusal = std::mem::take(&mut request.refusal);
+        if makes_run && refusal.is_empty() && !self.projects.contain(self.records, &request.project).await? {
+            let message = format!("there is no project '{}'", request.project);
+            refusal.push(FieldError::new(ErrorCode::ProjectNotFound, message));
+        }
         let understood = if refusal.is_empty() { self.understand(&request).await? } else { Err(refusal) };
         Ok(match understood {
             Ok(Understood::Done(answer)) => (None, Settled::Now(answer)),

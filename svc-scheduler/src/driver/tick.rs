@@ -25,6 +25,7 @@ use super::calls::Answered;
 use super::clock::Clock;
 use super::fail_point::FailPoint;
 use super::feeds::{self, Signal};
+use super::known_projects::KnownProjects;
 use super::known_requests::KnownRequests;
 use super::message::Message;
 use super::outbox::{self, Outbox, Parcel, Told};
@@ -53,6 +54,7 @@ struct Driver {
     planner: Planner,
     clock: Clock,
     known: KnownRequests,
+    projects: KnownProjects,
     workflows: Workflows,
     /// Messages of the intake that the ticks so far had no room for.
     backlog: VecDeque<Delivery>,
@@ -112,6 +114,7 @@ pub(super) async fn live(surroundings: Arc<Surroundings>, stop: CancellationToke
         planner: recovered.planner,
         clock,
         known: KnownRequests::default(),
+        projects: KnownProjects::default(),
         workflows: recovered.workflows,
         backlog: VecDeque::new(),
         maintenance: maintenance.is_some(),
@@ -284,6 +287,7 @@ impl Driver {
             planner: &self.planner,
             records: &*self.surroundings.records,
             known: &mut self.known,
+            projects: &mut self.projects,
             workflows: &mut self.workflows,
         };
         let earlier = match reader.look_up(&messages).await {
