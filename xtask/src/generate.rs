@@ -6,6 +6,7 @@ mod channels;
 mod errors;
 mod messages;
 mod metrics;
+mod rights;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -46,6 +47,7 @@ pub(crate) fn generate(check: bool) -> Result<()> {
 fn files(root: &Path) -> Result<Files> {
     let mut files = Files::new();
     files.insert("docs/errors.md".to_owned(), errors::table());
+    files.insert("docs/rights.md".to_owned(), rights::table());
     files.insert("docs/metrics.md".to_owned(), metrics::table(root)?);
     let mut document = |name: &str, value: Value| {
         files.insert(format!("{FOLDER}/{name}"), canonical::text(value));
@@ -56,6 +58,7 @@ fn files(root: &Path) -> Result<Files> {
         serde_json::to_value(svc_api::openapi()).context("writing the OpenAPI document")?,
     );
     document("workflow.v1.json", emboflow_model::workflow::json_schema());
+    document("trigger.v1.json", emboflow_model::workflow::trigger_json_schema());
     for (name, schema) in messages::schemas() {
         document(&format!("messages/{name}.json"), schema);
     }
