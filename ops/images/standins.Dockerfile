@@ -42,5 +42,6 @@ RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends prometh
 ENTRYPOINT ["prometheus"]
 
 FROM base AS alertmanager
-RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends prometheus-alertmanager && rm -rf /var/lib/apt/lists/*
-ENTRYPOINT ["prometheus-alertmanager"]
+RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends prometheus-alertmanager && rm -rf /var/lib/apt/lists/* && \
+    ln -s /usr/bin/prometheus-alertmanager /usr/local/bin/alertmanager
+ENTRYPOINT ["alertmanager"]
