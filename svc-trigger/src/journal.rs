@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use emboflow_model::trigger::{Start, StartResult, TRIGGER_STATES, TriggerState};
+use emboflow_model::trigger::{MAX_HISTORY, Start, StartResult, TRIGGER_STATES, TriggerState};
 use emboflow_model::{ProjectName, Timestamp, TriggerName};
 use emboflow_records::{RecordsError, RequestOutcome, SharedRecords, fresh_request};
 use tokio::sync::Notify;
@@ -107,21 +107,30 @@ impl Journal {
 
     /// Writes what is noted; what cannot be written now is kept for later.
     pub(crate) async fn flush(&self) {
-        let notes = std::mem::take(&mut *self.notes());
-        for (subject, starts) in notes {
-            let written =
-                self.change(&subject, |state| starts.iter().cloned().for_each(|start| state.note(start)));
-            if let Err(error) = written.await {
+        let subjects: Vec<Subject> = self.notes().keys().cloned().collect();
+        for subject in subjects {
+            if let Err(error) = self.write(&subject).await {
                 tracing::warn!(%error, trigger = %subject.name, "the history of a trigger cannot be written; later");
-                let mut notes = self.notes();
-                // What was noted meanwhile is newer.
-                let mut all = starts;
-                all.extend(notes.remove(&subject).unwrap_or_default());
-                let surplus = all.len().saturating_sub(emboflow_model::trigger::MAX_HISTORY * 2);
-                all.drain(..surplus);
-                notes.insert(subject, all);
+                self.0.noted.notify_one();
             }
         }
+    }
+
+    /// Writes what is noted of one trigger; durable when it returns. Errors: it is kept for later.
+    pub(crate) async fn write(&self, subject: &Subject) -> Result<(), RecordsError> {
+        let Some(mut starts) = self.notes().remove(subject) else { return Ok(()) };
+        let written =
+            self.change(subject, |state| starts.iter().cloned().for_each(|start| state.note(start)));
+        let written = written.await;
+        if written.is_err() {
+            let mut notes = self.notes();
+            // What was noted meanwhile is newer.
+            starts.extend(notes.remove(subject).unwrap_or_default());
+            let surplus = starts.len().saturating_sub(MAX_HISTORY * 2);
+            starts.drain(..surplus);
+            notes.insert(subject.clone(), starts);
+        }
+        written
     }
 
     /// Asks the records about the requests of a trigger whose answers did not come.

@@ -1,10 +1,10 @@
 //! A trigger that follows a JetStream stream: exactly one run for each message. A message is settled after its request
-//! is safely taken; one that comes again has the same key.
+//! is safely taken and noted; one that comes again has the same key.
 
 use emboflow_bus::{Bus, BusError, ForeignMessage, ForeignSpec};
 use emboflow_model::trigger::Reason;
 
-use crate::journal::Journal;
+use crate::journal::{Journal, Subject};
 use crate::kept::Trigger;
 use crate::messages;
 use crate::requester::{For, Requester, failed};
@@ -34,11 +34,14 @@ pub(crate) async fn follow(
     });
     loop {
         let batch = consumer.next_batch(BATCH).await?;
-        for message in batch.messages {
+        for message in &batch.messages {
             let reason =
                 Reason::StreamMessage { stream, created: &batch.created, sequence: message.sequence };
             // What is not taken is dropped unsettled and comes again.
-            start(requester, journal, trigger, reason, &message).await?;
+            start(requester, journal, trigger, reason, message).await?;
+        }
+        journal.write(&Subject::of(trigger)).await?;
+        for message in batch.messages {
             if let Err(error) = message.ack().await {
                 tracing::debug!(%error, trigger = %trigger.name, "a message comes again");
             }
