@@ -29,7 +29,9 @@ impl Hold {
 
     /// Whether one of these is in force. One that cannot be read is: it is somebody's who knows more.
     pub fn is_any_in_force<'b>(bodies: impl IntoIterator<Item = &'b str>, now: Timestamp) -> bool {
-        bodies.into_iter().any(|body| serde_json::from_str::<Self>(body).map_or(true, |hold| now < hold.until))
+        bodies
+            .into_iter()
+            .any(|body| serde_json::from_str::<Self>(body).map_or(true, |hold| now < hold.until))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The whole system under test: every service as a process of its own, on real NATS, real records and a real engine.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod backup;
 mod cell;
 mod client;
 mod containers;
@@ -14,13 +15,14 @@ mod up;
 mod waiting;
 mod workflows;
 
+pub use backup::Backup;
 pub use cell::{Cell, RecordsKind, RuntimeKind};
 pub use client::{Client, Submitted};
 pub use containers::Containers;
 pub use engine::Engine;
 pub use service::Service;
 pub use small_disk::SmallDisk;
-pub use stack::{Part, Stack};
+pub use stack::{FOLLOWED_STREAM, Part, Stack};
 pub use up::Up;
 pub use waiting::{DEADLINE, eventually, eventually_ok, within};
 pub use workflows::{fan_out, long_task, one_task, pair, task};

@@ -50,9 +50,22 @@ impl Service {
         self.settings.insert(key.to_owned(), value.to_string());
     }
 
+    /// The settings whose keys begin so.
+    pub(crate) fn settings_below(&self, prefix: &str) -> impl Iterator<Item = (String, String)> {
+        let own = self.settings.iter().filter(move |(key, _)| key.starts_with(prefix));
+        own.map(|(key, value)| (key.clone(), value.clone())).collect::<Vec<_>>().into_iter()
+    }
+
     /// Takes a setting back, for the next start.
     pub fn unset(&mut self, key: &str) {
         self.settings.remove(key);
+    }
+
+    /// Its settings of one section, such as `records`.
+    pub(crate) fn section(&self, name: &str) -> Vec<(String, String)> {
+        let is_of = |key: &str| key.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
+        let all = self.settings.iter().filter(|(key, _)| is_of(key));
+        all.map(|(key, value)| (key.clone(), value.clone())).collect()
     }
 
     /// Its base URL; the same after each restart.

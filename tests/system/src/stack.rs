@@ -4,12 +4,13 @@ use std::path::Path;
 
 use emboflow_bus::server::ServerOptions;
 use emboflow_bus::testing::{TestServer, TestUsers};
-use emboflow_protocol::rights::Part::Machine;
+use emboflow_protocol::rights::Part::{Machine, Trigger};
 use emboflow_records::testing::MongoServer;
 use reqwest::StatusCode;
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
+use crate::backup::Backup;
 use crate::cell::{Cell, RecordsKind, RuntimeKind};
 use crate::client::Client;
 use crate::containers::Containers;
@@ -22,6 +23,10 @@ const TOKEN: &str = "token-of-a-test-installation";
 const EXECUTORS: [&str; 2] = ["exec-1", "exec-2"];
 const OUTSIDER: &str = "outsider";
 const UNLIMITED: &str = "unlimited";
+/// A stream of others that the trigger service may follow.
+pub const FOLLOWED_STREAM: &str = "ORDERS";
+/// The trigger service with that right.
+const FOLLOWER: &str = "follower";
 const STORAGE_KEY: &str = "storage-key-of-a-test-installation-0123456789";
 
 /// A service by its part in the system.
@@ -171,6 +176,17 @@ impl Stack {
         executor
     }
 
+    /// The trigger service on the same records, not started yet.
+    pub fn trigger_service(&self) -> Service {
+        let mut trigger = Service::new("svc-trigger", "listen", self.dir.path().join("trigger.log"));
+        for (key, value) in self.scheduler.section("records") {
+            trigger.set(&key, value);
+        }
+        trigger.set("nats.url", self.nats.url());
+        trigger.set("nats.nkey_file", self.users.key_file(FOLLOWER).display());
+        trigger
+    }
+
     /// Makes the executor use a Docker engine of the test's own.
     pub fn use_engine(&mut self, engine: &Engine) {
         self.executor.set("runtime.docker.host", engine.host());
@@ -227,6 +243,18 @@ impl Stack {
         counts.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
     }
 
+    /// The place of its backups, beside it.
+    pub async fn backup(&self) -> Backup {
+        let records = self.scheduler.settings_below("records.");
+        let objects = self.gateway.settings_below("backend.");
+        Backup::of(records.chain(objects).collect(), self.dir.path()).await
+    }
+
+    /// Throws away all objects. The gateway must not run.
+    pub fn lose_objects(&self) {
+        std::fs::remove_dir_all(self.dir.path().join("objects")).expect("the objects can be removed");
+    }
+
     /// How many objects of a run the gateway's disk holds.
     pub fn objects_of(&self, run: &str) -> usize {
         files_below(&self.dir.path().join("objects"), &|path| path.to_string_lossy().contains(run))
@@ -253,7 +281,11 @@ impl Drop for Stack {
         if std::thread::panicking() {
             use std::io::Write as _;
             let _ = writeln!(std::io::stderr(), "{:?} {}\n{}", self.cell, self.doing, self.logs());
+            return;
         }
+        let log = self.nats.log();
+        let refused: Vec<_> = log.lines().filter(|line| line.contains("Violation")).collect();
+        assert!(refused.is_empty(), "somebody lacks a right (lib/protocol/src/rights): {refused:#?}");
     }
 }
 
@@ -262,6 +294,8 @@ fn users() -> TestUsers {
     let mut users = TestUsers::platform(EXECUTORS[0]);
     EXECUTORS[1..].iter().for_each(|id| users.add_executor(id));
     users.add(OUTSIDER, Machine { feeds: Vec::new() });
+    let streams = vec![FOLLOWED_STREAM.to_owned()];
+    users.add(FOLLOWER, Trigger { listens: Vec::new(), streams });
     users.add_unlimited(UNLIMITED);
     users
 }

@@ -21,4 +21,6 @@ mod observed;
 mod outsider;
 mod removed_runs;
 mod requests;
+mod restored;
 mod secrets;
+mod triggers;
