@@ -23,7 +23,7 @@ pub(crate) fn reload(dir: &Path, pid_file: Option<&Path>) -> anyhow::Result<Serv
         return Ok(nats::reload(dir).map_or(Server::Absent, Server::Told));
     };
     let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-    let number: Option<i32> = text.trim().parse().ok();
+    let number = text.trim().parse::<i32>().ok().filter(|number| *number > 0);
     let Some((pid, number)) = number.and_then(|number| Some((Pid::from_raw(number)?, number))) else {
         bail!("{} holds no process id", path.display());
     };
@@ -45,7 +45,7 @@ mod tests {
         assert_eq!(reload(dir.path(), None).unwrap(), Server::Absent);
         let file = dir.path().join("nats.pid");
         for (content, words) in
-            [("", "no process id"), ("-7", "no nats-server"), ("0", "no process id"), ("1", "no nats-server")]
+            [("", "no process id"), ("-7", "no process id"), ("0", "no process id"), ("1", "no nats-server")]
         {
             std::fs::write(&file, content).unwrap();
             let error = reload(dir.path(), Some(&file)).unwrap_err().to_string();

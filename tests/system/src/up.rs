@@ -51,6 +51,21 @@ impl Up {
             .await;
     }
 
+    /// Runs a command of the CLI on this installation, which must succeed, and gives what it says.
+    pub async fn command(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(programs::folder().join("emboflow"));
+        command.args(arguments).arg("--data-dir").arg(&self.data_dir).stdin(Stdio::null());
+        let said = command.output().await.expect("the program is built");
+        let (text, errors) = (String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
+        assert!(said.status.success(), "emboflow {}: {}\n{text}{errors}", arguments.join(" "), said.status);
+        text.into_owned()
+    }
+
+    /// A field of up.json.
+    pub fn told(&self, field: &str) -> &str {
+        self.up_json[field].as_str().expect("up.json is whole")
+    }
+
     /// A caller of the API.
     pub fn client(&self) -> Client {
         let text = |field: &str| self.up_json[field].as_str().expect("up.json is whole");
