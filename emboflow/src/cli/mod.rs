@@ -12,6 +12,7 @@ mod grants;
 mod install;
 mod key;
 mod login;
+mod maintenance;
 mod nats;
 mod notification;
 mod project;
@@ -147,12 +148,21 @@ enum Command {
     #[command(subcommand)]
     Executor(executor::Executor),
     Backup(backup::Backup),
+    /// Take nothing in and start nothing, until it is over
+    #[command(subcommand)]
+    Maintenance(maintenance::Maintenance),
     /// Show the health of the installation
     System,
     /// Look for what keeps EmboFlow from working on this machine
     Doctor(doctor::Options),
     /// Make the secrets and NATS users of an installation with containers, where they are missing
     Install(install::Install),
+    /// Ask an address for its health: the health check of containers that have no shell
+    #[command(hide = true)]
+    Probe {
+        /// Such as `http://127.0.0.1:4086/ready`
+        url: String,
+    },
     /// Print the JSON Schema of the workflow file
     Schema,
     /// Sign in at a server, and keep it as a context
@@ -248,10 +258,15 @@ async fn ask(command: Command, shared: &Shared, output: &mut Output) -> Result<(
         Command::Executor(executor) => executor.carry_out(shared, output).await,
         Command::Config(config) => config.carry_out(output),
         Command::Nats(nats) => nats.carry_out(shared, output),
+        Command::Maintenance(maintenance) => maintenance.carry_out(shared, output).await,
         Command::Backup(backup) => backup.carry_out(shared, output).await,
         Command::System => system::show(shared, output).await,
         Command::Doctor(options) => doctor::doctor(&options, shared, output).await,
         Command::Install(install) => install.carry_out(output),
+        Command::Probe { url } => {
+            emboflow_service::probe(&url).map_err(|why| Failure::Other(anyhow::anyhow!(why)))?;
+            Ok(())
+        }
         Command::Schema => schema::print(output),
         Command::Login(login) => login.carry_out(shared, output).await,
         Command::Logout(logout) => logout.carry_out(shared, output).await,
