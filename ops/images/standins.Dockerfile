@@ -32,6 +32,14 @@ RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends docker.
 COPY --chmod=755 dockerd-entrypoint.sh /usr/local/bin/
 ENTRYPOINT ["dockerd-entrypoint.sh"]
 
+# Debian's Podman runs on runc here, with limits that a container without all rights may set.
+FROM base AS podman
+RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends podman runc containers-storage iptables netavark aardvark-dns uidmap fuse-overlayfs && \
+    rm -rf /var/lib/apt/lists/*
+COPY --chmod=755 podman-entrypoint.sh /usr/local/bin/
+COPY containers.conf /etc/containers/containers.conf
+ENTRYPOINT ["podman-entrypoint.sh"]
+
 FROM base AS minio
 COPY weed /usr/local/bin/
 COPY --chmod=755 minio /usr/local/bin/
