@@ -181,7 +181,7 @@ impl Journal {
             if state == before && version.is_some() {
                 return Ok(());
             }
-            let body = serde_json::to_string(&state).unwrap_or_default();
+            let body = serde_json::to_string(&state).expect("a state is plain data");
             let (scope, name) = (subject.project.as_str(), subject.name.as_str());
             if records.keep(TRIGGER_STATES, scope, name, version, body).await?.is_some() {
                 return Ok(());

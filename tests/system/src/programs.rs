@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-const PROGRAMS: [&str; 5] = ["svc-scheduler", "svc-executor", "svc-storage-gw", "svc-api", "emboflow"];
+const PROGRAMS: [&str; 6] =
+    ["svc-scheduler", "svc-executor", "svc-storage-gw", "svc-api", "svc-trigger", "emboflow"];
 
 /// The folder with the programs, which are brought up to date first.
 pub(crate) fn folder() -> &'static Path {
