@@ -8,9 +8,6 @@ use crate::api::{self, ApiError};
 use crate::live::{self, RESYNC};
 use crate::parts::banner::{Loading, Problem};
 
-/// Rows of one answer.
-const PAGE_ROWS: u32 = 100;
-
 /// What has been read of a list.
 pub(crate) struct List<T: 'static> {
     /// The rows so far.
@@ -19,6 +16,8 @@ pub(crate) struct List<T: 'static> {
     next: Signal<Option<String>>,
     loaded: Signal<bool>,
     error: Signal<Option<ApiError>>,
+    /// Grows when it is to be read again.
+    again: Signal<u32>,
 }
 
 impl<T> Clone for List<T> {
@@ -43,27 +42,30 @@ pub(crate) fn use_list<T: DeserializeOwned + 'static>(address: impl FnMut() -> S
         next: use_signal(|| None),
         loaded: use_signal(|| false),
         error: use_signal(|| None),
+        again: use_signal(|| 0),
     };
     use_effect(move || {
-        let _ = (RESYNC.read(), list.address.read());
-        list.reload();
+        let _ = (RESYNC.read(), list.address.read(), list.again.read());
+        spawn(list.read(None));
     });
     list
 }
 
 impl<T: DeserializeOwned + 'static> List<T> {
-    /// Reads it from the start; what is shown stays until the answer is there.
-    pub(crate) fn reload(self) {
-        spawn(self.read(None));
+    /// Reads it from the start; what is shown stays until the answer is there. It is the list that reads, so that a
+    /// dialog may ask for it and close.
+    pub(crate) fn reload(mut self) {
+        self.again += 1;
     }
 
     async fn read(mut self, cursor: Option<String>) {
         live::settled().await;
         let address = self.address.peek().clone();
-        let mark = if address.contains('?') { '&' } else { '?' };
-        let cursor_of = |cursor: &String| format!("&cursor={}", crate::route::encode(cursor));
-        let rest = cursor.as_ref().map(cursor_of).unwrap_or_default();
-        let answer = api::get::<Page<T>>(&format!("{address}{mark}limit={PAGE_ROWS}{rest}")).await;
+        let from = cursor.as_ref().map(|cursor| {
+            let mark = if address.contains('?') { '&' } else { '?' };
+            format!("{mark}cursor={}", crate::route::encode(cursor))
+        });
+        let answer = api::get::<Page<T>>(&format!("{address}{}", from.unwrap_or_default())).await;
         if *self.address.peek() != address {
             // Another list is wanted meanwhile, and its answer is on its way.
             return;

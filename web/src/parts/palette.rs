@@ -36,6 +36,7 @@ fn targets(text: &str, views: &[View]) -> Vec<Target> {
         target("New run", "page", Icon::Plus, Place::new(Route::New)),
         target("Executors", "page", Icon::Executor, Place::new(Route::Executors)),
         target("System", "page", Icon::System, Place::new(Route::System)),
+        target("Notifications", "page", Icon::Alert, Place::new(Route::Notifications)),
         target("Secrets", "page", Icon::Lock, Place::new(Route::Secrets)),
         target("Account", "page", Icon::Person, Place::new(Route::Account)),
         target("Projects", "page", Icon::Folder, Place::new(Route::Projects)),

@@ -4,23 +4,49 @@ use aide::transform::TransformOperation;
 use axum::extract::State;
 use emboflow_model::name::NotificationName;
 use emboflow_model::notification::{KIND, MAX_OF_PROJECT, Notification};
+use emboflow_protocol::ErrorCode;
 use emboflow_protocol::http::Page;
 use emboflow_protocol::http::notification::NotificationRow;
+use schemars::JsonSchema;
+use serde::Deserialize;
 
 use super::stored;
 use crate::app::App;
-use crate::extract::Params;
+use crate::extract::{Params, Search};
 use crate::openapi::{self, Doc, IN_PROJECT};
 use crate::paged::Paged;
-use crate::problem::Outcome;
+use crate::problem::{Failure, Outcome};
+use crate::routes::limit::limit;
 use crate::routes::place::InProject;
 
-/// Lists all notifications of a project by name; there are never many.
+/// Query of a list of notifications.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NotificationQuery {
+    /// Notifications a page, 1 to 100; 100 by default.
+    #[schemars(range(min = 1, max = 100))]
+    limit: Option<u32>,
+    /// Cursor of the page, from `next` of the one before.
+    cursor: Option<String>,
+}
+
+/// Lists notifications by name.
 pub(crate) async fn list(
     State(app): State<App>,
     Params(InProject { project }): Params<InProject>,
+    Search(query): Search<NotificationQuery>,
 ) -> Outcome<Paged<NotificationRow>> {
-    let kept = app.records.kept_page(KIND, Some(project.as_str()), None, MAX_OF_PROJECT as u32).await?;
+    let limit = limit(query.limit, MAX_OF_PROJECT as u32, MAX_OF_PROJECT as u32)?;
+    let after = query.cursor.filter(|cursor| !cursor.is_empty()).map(NotificationName::new).transpose();
+    let after = after.map_err(|error| {
+        Failure::new(ErrorCode::RequestInvalid, format!("the cursor is not one of this list: {error}"))
+    })?;
+    let after = after.as_ref().map(|after| (project.as_str(), after.as_str()));
+    // One more tells whether there is a next page.
+    let mut kept = app.records.kept_page(KIND, Some(project.as_str()), after, limit + 1).await?;
+    let has_more = kept.len() > limit as usize;
+    kept.truncate(limit as usize);
+    let next = kept.last().filter(|_| has_more).map(|last| last.name.clone());
     let mut items = Vec::with_capacity(kept.len());
     for kept in &kept {
         // One that cannot be read does not hide the others; the trigger service tells of it.
@@ -32,7 +58,7 @@ pub(crate) async fn list(
         let Notification { spec, paused, .. } = stored.notification;
         items.push(NotificationRow { name, spec, paused, last, under_way });
     }
-    Ok(Paged(Page { items, next: None }))
+    Ok(Paged(Page { items, next }))
 }
 
 /// Its documentation.
