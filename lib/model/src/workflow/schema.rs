@@ -9,6 +9,24 @@ use super::file::WorkflowFile;
 use super::quantity::SIGNALS;
 use crate::name::NAME_PATTERN;
 
+/// The schema of a file's type. The page carries the generated text instead: what makes it would weigh far more there.
+/// `make verify` sees to it that both are the same.
+macro_rules! made {
+    ($type:ty, $title:literal, $generated:literal) => {{
+        #[cfg(not(target_arch = "wasm32"))]
+        let schema = {
+            let mut schema = schemars::schema_for!($type).to_value();
+            schema["title"] = serde_json::Value::from($title);
+            schema
+        };
+        #[cfg(target_arch = "wasm32")]
+        let schema = serde_json::from_str(include_str!(concat!("../../../../docs/api/", $generated)))
+            .expect("a generated schema is JSON");
+        schema
+    }};
+}
+pub(super) use made;
+
 /// The JSON Schema (draft 2020-12) of the workflow file.
 pub fn json_schema() -> Value {
     schema().clone()
@@ -17,11 +35,7 @@ pub fn json_schema() -> Value {
 /// The same schema, made once.
 pub(super) fn schema() -> &'static Value {
     static SCHEMA: OnceLock<Value> = OnceLock::new();
-    SCHEMA.get_or_init(|| {
-        let mut value = schemars::schema_for!(WorkflowFile).to_value();
-        value["title"] = Value::from("EmboFlow workflow, version 1");
-        value
-    })
+    SCHEMA.get_or_init(|| made!(WorkflowFile, "EmboFlow workflow, version 1", "workflow.v1.json"))
 }
 
 pub(super) fn version(_: &mut SchemaGenerator) -> Schema {

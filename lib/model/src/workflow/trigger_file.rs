@@ -39,11 +39,7 @@ pub fn trigger_json_schema() -> Value {
 
 fn trigger_schema() -> &'static Value {
     static SCHEMA: OnceLock<Value> = OnceLock::new();
-    SCHEMA.get_or_init(|| {
-        let mut value = schemars::schema_for!(TriggerFile).to_value();
-        value["title"] = Value::from("EmboFlow trigger, version 1");
-        value
-    })
+    SCHEMA.get_or_init(|| schema::made!(TriggerFile, "EmboFlow trigger, version 1", "trigger.v1.json"))
 }
 
 /// Reads and checks a trigger file, YAML or JSON. Whether its workflow exists and has the inputs is another question:
