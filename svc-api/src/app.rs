@@ -20,6 +20,7 @@ use crate::limits::Buckets;
 use crate::live::executors::Executors;
 use crate::live::feed::Feed;
 use crate::live::progress::Pulls;
+use crate::maintenance::MaintenanceBook;
 use crate::objects::Objects;
 use crate::oidc::Provider;
 use crate::problem::{Failure, Outcome};
@@ -45,6 +46,7 @@ pub(crate) struct Parts {
     pub(crate) secrets: Secrets,
     /// Where people sign in beside here, if anywhere.
     pub(crate) provider: Option<Provider>,
+    pub(crate) maintenance: MaintenanceBook,
     pub(crate) intake: Intake,
     /// Held while a workflow is put: what a precondition was held against must still be there then.
     pub(crate) putting_workflows: Mutex<()>,

@@ -16,6 +16,7 @@ use emboflow_service::Shutdown;
 use futures::future::try_join_all;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::maintenance::MaintenanceBook;
 use crate::problem::{Failure, Outcome};
 use inbox::{Inbox, Place};
 
@@ -27,6 +28,7 @@ const QUEUE: usize = 4_096;
 /// Publishes requests and hands their answers out.
 pub(crate) struct Intake {
     post: Arc<Post>,
+    maintenance: MaintenanceBook,
     queue: mpsc::Sender<Vec<Queued>>,
 }
 
@@ -55,7 +57,7 @@ struct Queued {
 
 impl Intake {
     /// Opens the inbox.
-    pub(crate) async fn start(bus: Bus, shutdown: &Shutdown) -> Result<Self> {
+    pub(crate) async fn start(bus: Bus, maintenance: MaintenanceBook, shutdown: &Shutdown) -> Result<Self> {
         let listener = format!("api-{}", uuid::Uuid::new_v4().simple());
         let frames = bus.subscribe(reply_filter(&listener)).await.context("opening the inbox for answers")?;
         let inbox = Inbox::new(listener);
@@ -66,7 +68,7 @@ impl Intake {
         let post = Arc::new(Post { bus, inbox });
         let (queue, queued) = mpsc::channel(QUEUE);
         tokio::spawn(pack::publish_packed(post.clone(), queued));
-        Ok(Self { post, queue })
+        Ok(Self { post, maintenance, queue })
     }
 
     /// Publishes a request and waits for its answer; none when it is safely taken but the scheduler is silent.
@@ -75,6 +77,7 @@ impl Intake {
         if asked.verb == Verb::Submit {
             return self.ask_for_runs(vec![asked]).await.map(|mut answers| answers.pop().flatten());
         }
+        self.maintenance.refuse()?;
         let (sender, answer) = oneshot::channel();
         let _place = self.post.publish(asked, sender).await?;
         Ok(in_time(answer).await)
@@ -83,6 +86,7 @@ impl Intake {
     /// The same for several requests for runs, in their order; those of one project share a message as far as it holds
     /// them. Fails when one of them is not taken.
     pub(crate) async fn ask_for_runs(&self, asked: Vec<Asked>) -> Outcome<Vec<Option<Answer>>> {
+        self.maintenance.refuse()?;
         let (queued, waiting): (Vec<_>, Vec<_>) = asked.into_iter().map(Queued::new).unzip();
         self.queue.send(queued).await.map_err(|_| no_longer_published())?;
         try_join_all(waiting.into_iter().map(Waiting::answered)).await

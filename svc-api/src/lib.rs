@@ -16,6 +16,7 @@ mod limits;
 mod listener;
 mod live;
 mod log;
+mod maintenance;
 mod measure;
 mod objects;
 mod oidc;

@@ -24,8 +24,8 @@ use crate::known_query::KnownQueries;
 use crate::problem::Failure;
 use crate::routes::place::{InProject, OfWorkflow};
 use crate::routes::{
-    artifacts, events, executors, hooks, logs, notifications, requests, runs, secrets, system, tasks,
-    triggers, workflows,
+    artifacts, events, executors, hooks, logs, maintenance, notifications, requests, runs, secrets, system,
+    tasks, triggers, workflows,
 };
 use crate::{
     admission, conditional, error_page, host, known_query, limits, measure, openapi, page, paged, trace,
@@ -46,6 +46,7 @@ pub(crate) fn documented() -> (Router<App>, OpenApi) {
         .merge(of_results())
         .merge(triggers::routes())
         .merge(notifications::routes())
+        .merge(maintenance::routes())
         .merge(secrets::routes());
     let guarded = guarded.finish_api_with(&mut document, openapi::frame);
     openapi::prepare();

@@ -19,6 +19,7 @@ use crate::limits::Buckets;
 use crate::live::executors::Executors;
 use crate::live::feed::Feed;
 use crate::live::progress::Pulls;
+use crate::maintenance::MaintenanceBook;
 use crate::objects::Objects;
 use crate::oidc::Provider;
 use crate::secrets::Secrets;
@@ -88,7 +89,8 @@ pub async fn start_on(
     check(health, &bus, &records, &objects);
     look_around(health, &config.watch);
     let tracer = Tracer::start(&config.telemetry, "api", telemetry::instance(), shutdown)?;
-    let intake = Intake::start(bus.clone(), shutdown).await?;
+    let maintenance = MaintenanceBook::open(records.clone(), bus.clone(), shutdown).await?;
+    let intake = Intake::start(bus.clone(), maintenance.clone(), shutdown).await?;
     let feed = Feed::start(&bus, records.clone(), shutdown).await?;
     let executors = Executors::start(&bus, feed.clone(), shutdown).await?;
     let pulls = Pulls::start(&bus, feed.clone(), shutdown).await?;
@@ -109,6 +111,7 @@ pub async fn start_on(
         other_hosts: config.other_hosts,
         secrets,
         provider,
+        maintenance,
         intake,
         putting_workflows: Mutex::default(),
         feed,

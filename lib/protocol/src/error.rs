@@ -240,6 +240,9 @@ catalogue! {
         "Free space on the gateway's disk, or remove runs that are no longer needed.";
     /// An attempt to read a message failed.
     MessageUnreadable = "message.unreadable", 400, "The message cannot be read";
+    /// The installation is in maintenance.
+    SystemMaintenance = "system.maintenance", 503, "The installation is in maintenance",
+        "Nothing is taken in until it is over; `detail` says why. Send it again later with the same idempotency key.";
     /// No such backup, or one that was never finished.
     BackupNotFound = "backup.not_found", 404, "There is no such backup",
         "`emboflow backup list` shows the backups that are whole; one that was cut off is not among them.";

@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod audit;
+pub mod maintenance;
 pub mod notification;
 pub mod secret;
 pub mod service;

@@ -8,6 +8,7 @@ pub(crate) mod hooks;
 pub(crate) mod keys;
 mod limit;
 pub(crate) mod logs;
+pub(crate) mod maintenance;
 pub(crate) mod me;
 pub(crate) mod members;
 pub(crate) mod notifications;
