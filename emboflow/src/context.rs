@@ -41,14 +41,7 @@ pub(crate) struct Context {
 impl Context {
     /// A server, without a sign-in.
     pub(crate) fn of(server: impl Into<String>) -> Self {
-        Self {
-            server: server.into(),
-            project: None,
-            user: None,
-            key: None,
-            session: None,
-            expires_at: None,
-        }
+        Self { server: server.into(), project: None, user: None, key: None, session: None, expires_at: None }
     }
 }
 

@@ -38,7 +38,8 @@ pub(crate) fn App() -> Element {
         let here = place.read().clone();
         // Nobody has asked for the project that is shown: one that is open takes its place.
         let is_asked = here.route.is_in_project() && !browser::is_at_root();
-        if let Some(open) = me::open_project().filter(|_| !is_asked && me::role_in(here.project()).is_none()) {
+        if let Some(open) = me::open_project().filter(|_| !is_asked && me::role_in(here.project()).is_none())
+        {
             adjust(here.of_project(&open));
         }
     });
