@@ -60,9 +60,7 @@ fn Shown(view: TriggerView, version: Option<String>, onchange: Callback<()>) -> 
             div {
                 h1 { class: "mono", "{name}" }
                 p { class: "lead",
-                    "{view.summary} · starts "
-                    Link { to: Place::new(Route::Workflow { name: workflow.clone() }), label: workflow.clone(), "{workflow}" }
-                    " · made "
+                    "{view.summary} · made "
                     Ago { at: view.created_at }
                 }
             }
@@ -82,8 +80,12 @@ fn Shown(view: TriggerView, version: Option<String>, onchange: Callback<()>) -> 
                 }
             }
         }
-        if let Some(workflow) = &view.declared_by {
-            p { class: "soft", "It stands in the file of the workflow " span { class: "mono", "{workflow}" } ", and is changed there." }
+        p { class: "row-flex",
+            span { class: "soft", if view.declared_by.is_some() { "It stands in the file of its workflow:" } else { "It starts runs of" } }
+            Link { to: Place::new(Route::Workflow { name: workflow.clone() }), class: "button small", label: "Workflow {workflow}",
+                Drawn { icon: Icon::Workflow }
+                "{workflow}"
+            }
         }
         div { class: "stack",
             if view.kind == "schedule" {
@@ -94,7 +96,7 @@ fn Shown(view: TriggerView, version: Option<String>, onchange: Callback<()>) -> 
             }
             History { name: name.clone(), fired: fired() }
             if let Some(source) = &view.source {
-                Source { text: source.clone() }
+                Source { text: source.clone(), title: "Its file" }
             }
         }
     }

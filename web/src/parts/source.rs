@@ -5,13 +5,13 @@ use dioxus::prelude::*;
 use crate::parts::text::Copy;
 
 #[component]
-pub(crate) fn Source(text: String) -> Element {
+pub(crate) fn Source(text: String, #[props(default = "Workflow file".to_owned())] title: String) -> Element {
     let lines: Vec<String> = text.lines().map(str::to_owned).collect();
     let count = lines.len() as u64;
     rsx! {
-        section { class: "card", "aria-label": "Workflow file",
+        section { class: "card", "aria-label": "{title}",
             div { class: "card-head with-copy",
-                h2 { class: "grow", "Workflow file" }
+                h2 { class: "grow", "{title}" }
                 span { class: "dim num", {crate::format::count(count, "line")} }
                 Copy { text: text.clone(), what: "the file" }
             }

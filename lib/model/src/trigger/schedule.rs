@@ -1,7 +1,5 @@
 //! The time table of a schedule: which times it has, and when each is due.
 
-use std::str::FromStr as _;
-
 use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
 use jiff::Zoned;
@@ -157,7 +155,7 @@ fn read_cron(text: &str) -> Result<Cron, BadSchedule> {
     }
     let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
     let cron = parser.parse(text).map_err(|error| refuse(error.to_string()))?;
-    let start = Zoned::from_str("2024-01-01T00:00:00Z[UTC]").expect("the literal is a moment");
+    let start = jiff::Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC);
     match cron.find_next_occurrence(&start, true) {
         Ok(_) => Ok(cron),
         Err(_) => Err(refuse("no day is ever like that".to_owned())),
