@@ -33,7 +33,7 @@ pub(crate) async fn by_address(State(app): State<App>, request: Request, next: N
 
 fn tries_to_sign_in(request: &Request) -> bool {
     let path = request.uri().path();
-    let is_sign_in = matches!(path, "/session" | "/oidc") || path.starts_with("/session/");
+    let is_sign_in = matches!(path, "/session" | "/session/oidc" | "/session/invitation" | "/oidc");
     is_sign_in && *request.method() != Method::DELETE
 }
 
