@@ -113,7 +113,7 @@ fn title(place: &Place) -> String {
         Route::Users => "Users".to_owned(),
         Route::Projects => "Projects".to_owned(),
         Route::Project { name } => format!("Project {name}"),
-        Route::Keys => "Keys".to_owned(),
+        Route::Keys => "API keys".to_owned(),
         Route::Audit => "Audit".to_owned(),
         Route::Unknown => "Not found".to_owned(),
     };

@@ -13,6 +13,12 @@ pub(crate) fn duration(ms: u64) -> String {
     }
 }
 
+/// How long something still takes: whole seconds, for they are counted down.
+pub(crate) fn left(ms: u64) -> String {
+    let seconds = ms.div_ceil(1_000);
+    if seconds < 60 { format!("{seconds} s") } else { duration(seconds * 1_000) }
+}
+
 /// How long ago, coarsely.
 pub(crate) fn ago(ms: u64) -> String {
     let seconds = ms / 1000;
@@ -120,6 +126,11 @@ mod tests {
         assert_eq!(duration(3_725_000), "1 h 02 min");
         assert_eq!(duration(61_000), "1 min 01 s");
         assert_eq!(duration(90_000_000), "1 d 01 h");
+    }
+
+    #[test]
+    fn what_is_counted_down_has_whole_seconds() {
+        assert_eq!([1, 1_000, 59_001, 60_001].map(left), ["1 s", "1 s", "1 min 00 s", "1 min 01 s"]);
     }
 
     #[test]

@@ -36,7 +36,7 @@ fn sections() -> (Vec<Section>, Vec<Section>) {
         administration.push(("Projects", Icon::Folder, Route::Projects));
     }
     if of_platform {
-        administration.push(("Keys", Icon::Key, Route::Keys));
+        administration.push(("API keys", Icon::Key, Route::Keys));
     }
     if of_platform || me::may_in_project(Role::Admin) {
         administration.push(("Audit", Icon::Book, Route::Audit));
@@ -60,7 +60,7 @@ fn section(route: &Route) -> &'static str {
         Route::Account => "Account",
         Route::Users => "Users",
         Route::Projects | Route::Project { .. } => "Projects",
-        Route::Keys => "Keys",
+        Route::Keys => "API keys",
         Route::Audit => "Audit",
         Route::Unknown => "",
     }

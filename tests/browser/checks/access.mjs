@@ -123,7 +123,7 @@ export async function a_viewer_looks_and_is_told_who_may_act(session) {
   await tab.visit('');
   await tab.page.waitForURL(`**/projects/${lab}/runs`);
   ensure((await tab.page.getByRole('link', { name: 'New run' }).count()) === 0, 'a viewer is offered a new run');
-  for (const hidden of ['Users', 'Keys', 'Secrets', 'Audit']) {
+  for (const hidden of ['Users', 'API keys', 'Secrets', 'Audit']) {
     ensure((await tab.page.getByRole('link', { name: hidden, exact: true }).count()) === 0, `a viewer is offered ${hidden}`);
   }
   await tab.visit(`projects/${lab}/workflows/look?tab=run`);

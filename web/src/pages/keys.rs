@@ -35,8 +35,8 @@ fn Everybodys() -> Element {
     rsx! {
         div { class: "page-head",
             div {
-                h1 { "Keys" }
-                p { class: "lead", "The API keys of all users. Nobody can read a value back." }
+                h1 { "API keys" }
+                p { class: "lead", "Those of all users. Nobody can read a value back." }
             }
             div { class: "actions",
                 Link { to: Place::new(Route::Account), class: "button", "Your own keys" }

@@ -199,10 +199,10 @@ fn Row(
 fn State(user: UserView) -> Element {
     let now = *CLOCK.read();
     let locked = user.locked_until.filter(|until| until.0 > now);
-    let left = locked.map(|until| u64::try_from(until.0 - now).unwrap_or(0).div_ceil(1_000) * 1_000);
+    let left = locked.map(|until| u64::try_from(until.0 - now).unwrap_or(0));
     let (tone, icon, word) = match (user.disabled, left) {
         (true, _) => ("tone-bad", Icon::Stop, "Kept out".to_owned()),
-        (false, Some(left)) => ("tone-warn", Icon::Clock, format!("Locked, {}", format::duration(left))),
+        (false, Some(left)) => ("tone-warn", Icon::Clock, format!("Locked, {}", format::left(left))),
         (false, None) if user.last_sign_in_at.is_none() => ("tone-idle", Icon::Dots, "Invited".to_owned()),
         (false, None) => ("tone-ok", Icon::Check, "Let in".to_owned()),
     };

@@ -133,7 +133,7 @@ fn Outcome(of: Try) -> Element {
             }
         }
         if waits > 0 {
-            p { class: "soft", "data-locked": "true", {format!("Try again in {}.", format::duration(waits.div_ceil(1_000) * 1_000))} }
+            p { class: "soft", "data-locked": "true", {format!("Try again in {}.", format::left(waits))} }
         }
     }
 }
