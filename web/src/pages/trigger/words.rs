@@ -12,7 +12,7 @@ use crate::icon::{Drawn, Icon};
 pub(crate) fn until(at: Timestamp) -> String {
     match at.ms_since(Timestamp(*CLOCK.read())) {
         0 => "now".to_owned(),
-        ms => format!("in {}", format::duration(ms / 1000 * 1000)),
+        ms => format!("in {}", format::left(ms)),
     }
 }
 
