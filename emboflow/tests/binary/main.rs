@@ -2,9 +2,11 @@
 
 mod access;
 mod cli;
+mod config;
 mod contexts;
 mod each;
 mod lost_answers;
+mod nats;
 mod support;
 mod tidy;
 mod triggers;

@@ -163,12 +163,17 @@ fn file_content(key: &str, node: Node) -> Result<Node> {
 fn unknown_key(key: String, origin: &Origin, fields: &[&'static str]) -> ConfigError {
     let nearest = fields
         .iter()
-        .map(|field| (strsim::jaro_winkler(field, &key), *field))
+        .map(|field| (likeness(field, &key), *field))
         .filter(|(likeness, _)| *likeness >= 0.8)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, field)| field.to_owned());
     let known = fields.iter().map(|field| (*field).to_owned()).collect();
     ConfigError::UnknownKey { key, origin: origin.to_string(), nearest, known }
+}
+
+/// How alike two names are, from 0 to 1. Two letters in each other's place are a slip, also in a short name.
+fn likeness(one: &str, other: &str) -> f64 {
+    if strsim::osa_distance(one, other) == 1 { 0.95 } else { strsim::jaro_winkler(one, other) }
 }
 
 fn one_variant(
