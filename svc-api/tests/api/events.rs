@@ -158,53 +158,22 @@ async fn the_stream_also_carries_executors_and_the_live_log_that_was_asked_for()
     let attempt = AttemptId { run: first.run, task: "train".parse().unwrap(), number: 1 };
     let (mut stream, _) = EventStream::open(&world, &format!("?log={attempt}"), None).await;
 
+    let executor = "e1".parse().unwrap();
+    let publish = async |offset, bytes: &[u8]| {
+        let bytes = Bytes::copy_from_slice(bytes);
+        world.bus.publish_live_log(&first.project, &attempt, &executor, offset, bytes).await
+    };
     // Frames are lossy: the first ones are lost until the server has the subscription.
     until("the subscription", async || {
-        world
-            .bus
-            .publish_live_log(&first.project, &attempt, &"e1".parse().unwrap(), 1_000, Bytes::from("?"))
-            .await;
+        publish(1_000, b"?").await;
         let is_there = tokio::time::timeout(Duration::from_millis(50), stream.next_of("log")).await.is_ok();
         is_there.then_some(())
     })
     .await;
     let text = "zwölf\n".as_bytes();
-    assert!(
-        world
-            .bus
-            .publish_live_log(
-                &first.project,
-                &attempt,
-                &"e1".parse().unwrap(),
-                0,
-                Bytes::from_static(&b"eins\n"[..])
-            )
-            .await
-    );
-    assert!(
-        world
-            .bus
-            .publish_live_log(
-                &first.project,
-                &attempt,
-                &"e1".parse().unwrap(),
-                5,
-                Bytes::copy_from_slice(&text[..3])
-            )
-            .await
-    );
-    assert!(
-        world
-            .bus
-            .publish_live_log(
-                &first.project,
-                &attempt,
-                &"e1".parse().unwrap(),
-                8,
-                Bytes::copy_from_slice(&text[3..])
-            )
-            .await
-    );
+    assert!(publish(0, b"eins\n").await);
+    assert!(publish(5, &text[..3]).await);
+    assert!(publish(8, &text[3..]).await);
     let mut said = String::new();
     while !said.ends_with("lf\n") {
         let frame = stream.next_of("log").await;
