@@ -5,7 +5,6 @@ use std::sync::OnceLock;
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
 
-use super::file::WorkflowFile;
 use super::quantity::SIGNALS;
 use crate::name::NAME_PATTERN;
 
@@ -35,7 +34,8 @@ pub fn json_schema() -> Value {
 /// The same schema, made once.
 pub(super) fn schema() -> &'static Value {
     static SCHEMA: OnceLock<Value> = OnceLock::new();
-    SCHEMA.get_or_init(|| made!(WorkflowFile, "EmboFlow workflow, version 1", "workflow.v1.json"))
+    SCHEMA
+        .get_or_init(|| made!(super::file::WorkflowFile, "EmboFlow workflow, version 1", "workflow.v1.json"))
 }
 
 pub(super) fn version(_: &mut SchemaGenerator) -> Schema {
