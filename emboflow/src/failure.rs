@@ -2,7 +2,7 @@
 
 use std::io;
 
-use emboflow_protocol::Problem;
+use emboflow_protocol::{ErrorCode, Problem};
 
 use crate::output::Output;
 
@@ -59,6 +59,8 @@ impl Failure {
     pub(crate) fn may_be_taken(&self) -> bool {
         match self {
             Self::Unreachable { heard, .. } => *heard,
+            // During maintenance nothing is taken, and that is certain.
+            Self::Refused(problem) if problem.code == ErrorCode::SystemMaintenance.code() => false,
             Self::Refused(problem) => matches!(problem.status, 408 | 503),
             _ => false,
         }

@@ -16,6 +16,7 @@ mod killed_engine;
 mod killed_processes;
 mod killed_scheduler;
 mod lost_executor;
+mod maintenance;
 mod nats_users;
 mod observed;
 mod outsider;
