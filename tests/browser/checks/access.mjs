@@ -265,9 +265,9 @@ export async function a_project_s_administrator_lets_people_in(session) {
   await tab.page.getByLabel('Role', { exact: true }).selectOption('developer');
   await tab.page.getByRole('button', { name: 'Let in' }).click();
   const row = tab.page.locator(`[data-member="${guest}"]`);
-  await row.getByLabel(`Role of ${guest}`).selectOption('viewer');
+  await row.getByLabel(`Role of ${guest}`, { exact: true }).selectOption('viewer');
   await until('the role is changed', async () => (await api(`users/${guest}`)).powers.bindings.some(({ project, role }) => project === lab && role === 'viewer'));
-  await row.getByRole('button', { name: `Take the role of ${guest} away` }).click();
+  await row.getByRole('button', { name: `Take away the role of ${guest}` }).click();
   await row.waitFor({ state: 'detached' });
   await tab.visit(`audit?project=${lab}`);
   await tab.page.locator('[data-result="ok"]').first().waitFor();

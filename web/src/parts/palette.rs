@@ -41,7 +41,7 @@ fn targets(text: &str, views: &[View]) -> Vec<Target> {
         target("Account", "page", Icon::Person, Place::new(Route::Account)),
         target("Projects", "page", Icon::Folder, Place::new(Route::Projects)),
         target("Users", "page", Icon::People, Place::new(Route::Users)),
-        target("Keys", "page", Icon::Key, Place::new(Route::Keys)),
+        target("API keys", "page", Icon::Key, Place::new(Route::Keys)),
         target("Audit", "page", Icon::Book, Place::new(Route::Audit)),
     ];
     let views = views.iter().map(|view| target(&view.name, "saved view", Icon::Runs, view.place()));

@@ -133,7 +133,7 @@ fn BindingRow(powers: Signal<Powers>, number: usize, row: Binding, projects: Vec
             button {
                 class: "button ghost square",
                 r#type: "button",
-                "aria-label": "Take role {place} away",
+                "aria-label": "Take away role {place}",
                 onclick: move |_| {
                     powers.write().bindings.remove(number);
                 },

@@ -90,7 +90,7 @@ fn Row(project: String, member: MemberView, list: List<MemberView>) -> Element {
                     button {
                         class: "button small",
                         r#type: "button",
-                        "aria-label": "Take the role of {user} away",
+                        "aria-label": "Take away the role of {user}",
                         disabled: act.is_busy(),
                         onclick: move |_| {
                             let address = taken.clone();
