@@ -9,6 +9,7 @@ pub(crate) mod inputs_form;
 pub(crate) mod keys;
 pub(crate) mod list;
 pub(crate) mod look_only;
+pub(crate) mod maintenance;
 pub(crate) mod meter;
 pub(crate) mod once;
 pub(crate) mod palette;

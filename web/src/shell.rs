@@ -10,6 +10,7 @@ use crate::icon::{Drawn, Icon};
 use crate::live::{CONNECTION, Connection, SERVER_VERSION};
 use crate::me;
 use crate::parts::keys::{self, KeySheet};
+use crate::parts::maintenance::MaintenanceBanner;
 use crate::parts::palette::{OPEN, Palette};
 use crate::parts::toast::Toasts;
 use crate::place::{Link, PLACE, go, here};
@@ -126,6 +127,7 @@ pub(crate) fn Shell(children: Element) -> Element {
                         }
                     }
                 }
+                MaintenanceBanner {}
                 main { class: "page", id: "content", tabindex: "-1", {children} }
             }
         }
