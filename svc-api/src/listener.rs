@@ -191,6 +191,8 @@ mod tests {
         // It ends, with or without words.
         let ended = tokio::time::timeout(Duration::from_secs(60), slow.read_to_end(&mut rest)).await;
         assert!(ended.is_ok(), "the connection stays");
+        stop.cancel();
+        let (address, stop) = served(Limits::default()).await;
         let mut quick = TcpStream::connect(address).await.unwrap();
         quick.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await.unwrap();
         assert!(answer(&mut quick).await.ends_with("127.0.0.1"), "the handler knows where it comes from");
