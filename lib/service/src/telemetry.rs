@@ -74,11 +74,22 @@ pub fn init_with_file(service: &'static str, file: LogFile, hushed: &[&'static s
     });
 }
 
+/// They show what they send.
+const TALKATIVE: &[&str] = &["bollard", "oauth2", "openidconnect", "hyper", "h2"];
+
 fn filter() -> EnvFilter {
     #[expect(clippy::disallowed_methods, reason = "logging starts before any configuration is read")]
     let wanted = std::env::var("EMBOFLOW_LOG").or_else(|_| std::env::var("RUST_LOG"));
     let wanted = wanted.unwrap_or_else(|_| "info".to_owned());
-    EnvFilter::try_new(&wanted).unwrap_or_else(|_| EnvFilter::new("info"))
+    filter_of(&wanted)
+}
+
+/// Whatever is wanted, libraries that write down whole requests at `debug` are never that loud: a container is created
+/// with its environment, and an identity provider is asked with a secret.
+fn filter_of(wanted: &str) -> EnvFilter {
+    let filter = EnvFilter::try_new(wanted).unwrap_or_else(|_| EnvFilter::new("info"));
+    let quiet = TALKATIVE.iter().filter_map(|library| format!("{library}=info").parse().ok());
+    quiet.fold(filter, EnvFilter::add_directive)
 }
 
 /// Tells this process from others of its service: the name of its machine or container.
@@ -188,6 +199,24 @@ mod tests {
         fn flush(&mut self) -> std::io::Result<()> {
             Ok(())
         }
+    }
+
+    #[test]
+    fn no_wish_for_details_makes_a_library_show_the_secrets_that_it_sends() {
+        let sink = Sink::default();
+        for wanted in ["trace", "debug", "info,bollard=trace", "not a filter ==="] {
+            let writer = sink.clone();
+            let layer = tracing_subscriber::fmt::layer().with_writer(move || writer.clone());
+            let subscriber = tracing_subscriber::registry().with(layer.with_filter(filter_of(wanted)));
+            tracing::subscriber::with_default(subscriber, || {
+                tracing::debug!(target: "bollard::docker", "canary");
+                tracing::trace!(target: "hyper::proto::h1", "canary");
+                tracing::warn!(target: "bollard::docker", "the engine is away");
+            });
+        }
+        let said = String::from_utf8(sink.0.lock().unwrap().clone()).unwrap();
+        assert!(!said.contains("canary"), "{said}");
+        assert_eq!(said.matches("the engine is away").count(), 4);
     }
 
     #[test]
