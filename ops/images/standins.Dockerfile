@@ -42,7 +42,7 @@ ENTRYPOINT ["podman-entrypoint.sh"]
 
 FROM base AS minio
 COPY weed /usr/local/bin/
-COPY --chmod=755 minio /usr/local/bin/
+COPY --chmod=755 minio mc /usr/local/bin/
 ENTRYPOINT ["minio"]
 
 FROM base AS prometheus
