@@ -72,8 +72,9 @@ impl Access {
         let installation = Installation::new(&config.token, config.page_code.as_ref())?;
         let default = ProjectName::new("default").expect("`default` has the form of a name");
         let projects = config.projects.iter().cloned().chain([default]);
-        let projects =
-            Projects::start(records.clone(), bus, projects, shutdown).await.context("reading the projects")?;
+        let projects = Projects::start(records.clone(), bus, projects, shutdown)
+            .await
+            .context("reading the projects")?;
         Sessions::new(records.clone(), installation.mark()).start_tidying(shutdown);
         Ok(Self {
             users: Users::new(records.clone()),

@@ -72,6 +72,9 @@ impl World {
         let nats = TestServer::start().await;
         let bus = nats.bus("tests").await;
         let records = emboflow_records::open(&config).await.unwrap();
+        let project = json!({ "name": "lab", "created_at": "2026-11-21T13:00:00.000Z" }).to_string();
+        // Made once, however often the services start.
+        records.keep("project", "", "lab", None, project).await.unwrap();
         let scheduler = Shutdown::new();
         let settings = json!({ "nats": { "url": nats.url() }, "storage_key": "k".repeat(32) });
         let settings = serde_json::from_value(settings).unwrap();
