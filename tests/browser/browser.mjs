@@ -67,7 +67,9 @@ export class Tab {
 
   /** Opens an address of the site and waits until the stream is open. */
   async visit(address) {
-    await this.page.goto(new URL(address, ROOT).href);
+    const open = () => this.page.goto(new URL(address, ROOT).href);
+    // A container that comes or goes changes the machine's network, and a browser then drops what it is loading.
+    await open().catch((error) => (String(error).includes('ERR_NETWORK_CHANGED') ? open() : Promise.reject(error)));
     await this.page.waitForSelector('[data-live="Live"]', { timeout: DEADLINE_MS });
   }
 

@@ -55,13 +55,13 @@ export async function a_user_signs_in_where_they_wanted_to_go(session) {
   const name = await user({ [lab]: 'developer' });
   const tab = await stranger(session);
   await tab.page.goto(site(`projects/${lab}/workflows`));
-  await tab.page.getByRole('heading', { name: 'Sign in' }).waitFor();
+  await tab.page.getByRole('heading', { name: 'Sign in', exact: true }).waitFor();
   await ensureForAll(tab, 'the page of signing in');
   await tab.picture('sign-in');
   await signIn(tab, name, 'another password');
   await tab.page.getByRole('alert').getByText('There is no such user, or the password is another one.').waitFor();
   await signIn(tab, name, PASSWORD);
-  await tab.page.getByRole('heading', { name: 'Workflows' }).waitFor();
+  await tab.page.getByRole('heading', { name: 'Workflows', exact: true }).waitFor();
   ensure(new URL(tab.page.url()).pathname.endsWith(`/projects/${lab}/workflows`), `signed in at ${tab.page.url()}`);
   ensure((await tab.page.getByLabel('Project', { exact: true }).inputValue()) === lab, 'another project is shown');
   ensureOnlyRefusals(tab, 401);
@@ -110,7 +110,7 @@ export async function a_link_signs_in_once_and_a_password_is_chosen(session) {
   await tab.page.getByText('The password is changed.').waitFor();
   await tab.page.getByRole('button', { name: 'Sign out' }).click();
   await signIn(tab, name, PASSWORD);
-  await tab.page.getByRole('heading', { name: 'Account' }).waitFor();
+  await tab.page.getByRole('heading', { name: 'Account', exact: true }).waitFor();
   ensureOnlyRefusals(tab, 401);
 }
 
@@ -238,7 +238,7 @@ export async function a_session_that_is_ended_elsewhere_ends_here(session) {
   await tab.page.getByText('Your session has ended.').waitFor({ timeout: DEADLINE_MS });
   await api(`users/${name}`, { method: 'PATCH', body: { disabled: false } });
   await signIn(tab, name, PASSWORD);
-  await tab.page.getByRole('heading', { name: 'Runs' }).waitFor();
+  await tab.page.getByRole('heading', { name: 'Runs', exact: true }).waitFor();
   ensure(new URL(tab.page.url()).pathname.endsWith(`/projects/${lab}/runs`), 'it does not go on where it was');
 }
 
