@@ -74,8 +74,9 @@ pub fn init_with_file(service: &'static str, file: LogFile, hushed: &[&'static s
     });
 }
 
-/// They show what they send.
-const TALKATIVE: &[&str] = &["bollard", "oauth2", "openidconnect", "hyper", "h2"];
+/// They show what they send and receive beyond these levels.
+const TALKATIVE: &[&str] =
+    &["async_nats=debug", "bollard=info", "oauth2=info", "openidconnect=info", "hyper=info", "h2=info"];
 
 fn filter() -> EnvFilter {
     #[expect(clippy::disallowed_methods, reason = "logging starts before any configuration is read")]
@@ -84,11 +85,11 @@ fn filter() -> EnvFilter {
     filter_of(&wanted)
 }
 
-/// Whatever is wanted, libraries that write down whole requests at `debug` are never that loud: a container is created
-/// with its environment, and an identity provider is asked with a secret.
+/// Whatever is wanted, libraries that write down whole messages are never that loud: a container is created with its
+/// environment, an identity provider is asked with a secret, and a claim is answered with one.
 fn filter_of(wanted: &str) -> EnvFilter {
     let filter = EnvFilter::try_new(wanted).unwrap_or_else(|_| EnvFilter::new("info"));
-    let quiet = TALKATIVE.iter().filter_map(|library| format!("{library}=info").parse().ok());
+    let quiet = TALKATIVE.iter().filter_map(|most| most.parse().ok());
     quiet.fold(filter, EnvFilter::add_directive)
 }
 
@@ -211,6 +212,7 @@ mod tests {
             tracing::subscriber::with_default(subscriber, || {
                 tracing::debug!(target: "bollard::docker", "canary");
                 tracing::trace!(target: "hyper::proto::h1", "canary");
+                tracing::trace!(target: "async_nats::connection", "canary");
                 tracing::warn!(target: "bollard::docker", "the engine is away");
             });
         }

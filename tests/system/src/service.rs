@@ -25,14 +25,23 @@ pub struct Service {
     /// The setting that says where it listens.
     listens_by: &'static str,
     log: PathBuf,
+    /// How much it says.
+    level: &'static str,
     child: Option<Child>,
     address: Option<SocketAddr>,
 }
 
 impl Service {
     pub(crate) fn new(program: &'static str, listens_by: &'static str, log: PathBuf) -> Self {
-        let mut service =
-            Self { program, settings: BTreeMap::new(), listens_by, log, child: None, address: None };
+        let mut service = Self {
+            program,
+            settings: BTreeMap::new(),
+            listens_by,
+            log,
+            level: "info",
+            child: None,
+            address: None,
+        };
         service.set(listens_by, "127.0.0.1:0");
         service
     }
@@ -48,6 +57,11 @@ impl Service {
     /// Changes a setting (`section.key`), for the next start.
     pub fn set(&mut self, key: &str, value: impl ToString) {
         self.settings.insert(key.to_owned(), value.to_string());
+    }
+
+    /// Makes it say all that it can, from its next start on.
+    pub fn say_all(&mut self) {
+        self.level = "trace";
     }
 
     /// The settings whose keys begin so.
@@ -140,6 +154,7 @@ impl Service {
         for (key, value) in &self.settings {
             command.args(["--set", &format!("{key}={value}")]);
         }
+        command.env("EMBOFLOW_LOG", self.level);
         // A service that aborts for a test need not leave a picture of its memory.
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).kill_on_drop(true);
         self.child = Some(command.spawn().expect("the program is built"));

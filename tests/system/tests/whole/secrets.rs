@@ -28,6 +28,9 @@ async fn with_a_key(cell: Cell) -> (Stack, tempfile::TempDir) {
         stack.api.set("secrets.key", KEY);
         stack.scheduler.set("secrets.key", KEY);
         stack.executor.set("secrets_dir", memory.path().join("secrets").display());
+        for service in [&mut stack.api, &mut stack.scheduler, &mut stack.executor] {
+            service.say_all();
+        }
     })
     .await;
     (stack, memory)
@@ -83,7 +86,12 @@ async fn a_secret_reaches_its_task_and_is_in_nothing_else(cell: Cell) {
     let log = client.text(&format!("/runs/{run}/tasks/t/logs")).await;
     assert_eq!(log.split_whitespace().collect::<Vec<_>>(), ["***", "***"], "both were there to be hidden");
 
-    for path in [format!("/runs/{run}"), format!("/runs/{run}/tasks"), format!("/runs/{run}/history"), "/secrets".into()] {
+    for path in [
+        format!("/runs/{run}"),
+        format!("/runs/{run}/tasks"),
+        format!("/runs/{run}/history"),
+        "/secrets".into(),
+    ] {
         assert!(!shows(client.text(&path).await.as_bytes()), "{path}");
     }
     eventually("the end of the run was heard", || async {
@@ -107,7 +115,11 @@ async fn a_secret_that_is_not_there_fails_the_task_and_says_which(cell: Cell) {
     let client = stack.client();
     let run = client.submit("missing-1", &task("secrets: { TOKEN: no-such }\nrun: echo $TOKEN_FILE\n")).await;
     let failed = client.only_task(&run).await;
-    assert_eq!((&failed["state"], &failed["reason"]), (&json!("failed"), &json!("secret_unavailable")), "{failed:#}");
+    assert_eq!(
+        (&failed["state"], &failed["reason"]),
+        (&json!("failed"), &json!("secret_unavailable")),
+        "{failed:#}"
+    );
     let message = failed["message"].as_str().unwrap();
     assert!(message.contains("`no-such`") && message.contains("`TOKEN`"), "{message}");
     assert_eq!(failed["attempts"].as_array().map(Vec::len), Some(1), "nobody tries again what cannot work");
