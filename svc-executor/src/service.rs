@@ -87,8 +87,8 @@ pub async fn start_on(
     let started = Started { executor: identity.executor.clone() };
     let tracer = Tracer::start(&config.telemetry, "executor", identity.executor.as_str(), shutdown)?;
     let secrets_dir = config.secrets_dir.clone();
-    let secrets_dir =
-        secrets_dir.unwrap_or_else(|| format!("/dev/shm/emboflow-{}-{}", config.instance, identity.executor).into());
+    let secrets_dir = secrets_dir
+        .unwrap_or_else(|| format!("/dev/shm/emboflow-{}-{}", config.instance, identity.executor).into());
     let executor = Arc::new(Executor {
         identity,
         pool,

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use emboflow_bus::Replay;
-use emboflow_model::object_key::log_prefix;
 use emboflow_model::LogSeal;
+use emboflow_model::object_key::log_prefix;
 use emboflow_protocol::Subject;
 use emboflow_protocol::log::live_subject;
 use emboflow_protocol::stream::LOGS;
