@@ -94,11 +94,12 @@ fn Tree(view: HealthView) -> Element {
 #[component]
 fn Line(row: Row) -> Element {
     let Row { depth, node, .. } = row;
-    let indent = depth * 18;
+    // A class each: the page's policy takes no style of an element.
+    let indent = depth.min(4);
     rsx! {
         tr { class: if node.status == HealthStatus::Failed { "failing" } else { "" },
             td { class: "nowrap",
-                span { style: "padding-left: {indent}px",
+                span { class: "indent-{indent}",
                     if depth == 0 {
                         strong { "{node.name}" }
                     } else {
