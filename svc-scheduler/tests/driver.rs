@@ -209,7 +209,10 @@ async fn a_run_is_made_only_in_a_project_that_is_there() {
     assert!(matches!(ask("default", "first").await, RequestOutcome::Accepted(_)));
     let vault = json!({ "name": "vault", "created_at": Timestamp(1) }).to_string();
     world.records.keep("project", "", "vault", None, vault).await.unwrap().unwrap();
-    assert!(matches!(ask("vault", "second").await, RequestOutcome::Accepted(_)), "known as soon as it is kept");
+    assert!(
+        matches!(ask("vault", "second").await, RequestOutcome::Accepted(_)),
+        "known as soon as it is kept"
+    );
     world.end().await;
 }
 

@@ -1,5 +1,7 @@
 //! People, projects, keys and secrets by the command line, against a real API.
 
+#![expect(clippy::unwrap_used, reason = "a test fails where it is")]
+
 use std::process::Stdio;
 
 use serde_json::Value;

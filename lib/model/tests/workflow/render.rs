@@ -242,7 +242,8 @@ fn quantities_are_read_as_people_write_them() {
 
 #[test]
 fn a_secret_is_a_file_unless_the_file_says_otherwise() {
-    let workflow = good(&one_task("secrets: { TOKEN: my-token, KEY: { name: ssh-key, as: env }, CA: { name: ca } }"));
+    let workflow =
+        good(&one_task("secrets: { TOKEN: my-token, KEY: { name: ssh-key, as: env }, CA: { name: ca } }"));
     let wanted = |variable: &str, secret: &str, form| SecretUse {
         variable: variable.to_owned(),
         secret: secret.parse().unwrap(),

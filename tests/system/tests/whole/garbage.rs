@@ -1,7 +1,5 @@
 //! What nobody can read ends as a visible dead letter, and other runs go on.
 
-use std::time::Duration;
-
 use futures::{FutureExt, StreamExt};
 use system_tests::{Cell, Client, DEADLINE, Stack, on_cells, one_task};
 

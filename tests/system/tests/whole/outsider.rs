@@ -1,7 +1,5 @@
 //! A system that has nothing but a NATS client.
 
-use std::time::Duration;
-
 use async_nats::{Client, HeaderMap};
 use futures::StreamExt;
 use serde_json::{Value, json};
@@ -21,8 +19,7 @@ pub(crate) async fn ask(nats: &Client, subject: &str, key: &str, body: &Value) -
         .await
         .unwrap();
     assert_eq!(stored.await.unwrap().stream, "EMBOFLOW_INTAKE");
-    let answer =
-        tokio::time::timeout(DEADLINE, answers.next()).await.expect("an answer").unwrap();
+    let answer = tokio::time::timeout(DEADLINE, answers.next()).await.expect("an answer").unwrap();
     serde_json::from_slice(&answer.payload).unwrap()
 }
 
