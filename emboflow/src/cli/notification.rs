@@ -65,7 +65,7 @@ pub(crate) struct Set {
     /// Send a mail to this address (may be repeated)
     #[arg(long, value_name = "ADDRESS")]
     email: Vec<String>,
-    /// Publish on emboflow.notification.<project>.<TOPIC>
+    /// Publish on emboflow.notification.PROJECT.TOPIC
     #[arg(long, value_name = "TOPIC")]
     topic: Option<String>,
     /// Ends of runs that are told

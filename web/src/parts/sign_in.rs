@@ -25,7 +25,7 @@ pub(crate) fn SignInPage(
     ended: bool,
 ) -> Element {
     use_effect(|| browser::set_title("Sign in · EmboFlow"));
-    let mut ways = use_resource(|| api_ways());
+    let mut ways = use_resource(api_ways);
     let refused = here().get("sign-in").map(str::to_owned);
     let shown = ways.read().clone();
     rsx! {

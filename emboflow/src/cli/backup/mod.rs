@@ -33,10 +33,10 @@ pub(crate) struct Options {
     /// the installation in --data-dir
     #[arg(long, global = true, value_name = "FILE", env = "EMBOFLOW_BACKUP_CONFIG")]
     config: Option<PathBuf>,
-    /// Folder with the backups of --data-dir [default: <data-dir>-backups]
+    /// Folder with the backups of --data-dir [default: DATA_DIR-backups]
     #[arg(long, global = true, value_name = "DIR", conflicts_with = "config")]
     place: Option<PathBuf>,
-    /// Key file of the backups of --data-dir [default: <place>.key, made by the first `create`]
+    /// Key file of the backups of --data-dir [default: PLACE.key, made by the first `create`]
     #[arg(long, global = true, value_name = "FILE", conflicts_with = "config")]
     key_file: Option<PathBuf>,
 }

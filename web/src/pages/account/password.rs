@@ -21,7 +21,7 @@ pub(super) fn PasswordCard(has_password: bool, by_link: bool) -> Element {
         && (!wants_current || !current.read().is_empty());
     let submit = move |event: Event<FormData>| {
         event.prevent_default();
-        let body = PasswordBody { current: wants_current.then(|| current()), password: password() };
+        let body = PasswordBody { current: wants_current.then(&*current), password: password() };
         let change = async move { api::tell("POST", &api::global("me/password"), &body).await };
         act.start(change, move |()| {
             for mut field in [current, password, again] {

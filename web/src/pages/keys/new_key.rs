@@ -61,7 +61,7 @@ fn NewKeyDialog(onclose: Callback<()>, onmade: Callback<KeyMade>) -> Element {
     let gives = full() || powers.read().platform_admin || !powers.read().bindings.is_empty();
     let submit = move |event: Event<FormData>| {
         event.prevent_default();
-        let powers = (!full()).then(|| powers());
+        let powers = (!full()).then(&*powers);
         let body = NewKey { name: name.peek().trim().to_owned(), powers, expires_in_days: days() };
         let make = async move { api::post::<KeyMade>(&api::global("keys"), &body).await };
         act.start(make, move |key| onmade.call(key));

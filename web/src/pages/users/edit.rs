@@ -62,8 +62,8 @@ fn Form(
         let body = UserChange {
             display: (before.display.clone().unwrap_or_default() != called).then_some(called),
             password: None,
-            powers: (before.powers != *powers.peek()).then(|| powers()),
-            disabled: (before.disabled != disabled()).then(|| disabled()),
+            powers: (before.powers != *powers.peek()).then(&*powers),
+            disabled: (before.disabled != disabled()).then(&*disabled),
         };
         let (name, version) = (before.name.to_string(), version.clone());
         let change = async move { api::patch::<UserView>(&address(&name), version.as_deref(), &body).await };
