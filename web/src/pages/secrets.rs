@@ -146,7 +146,7 @@ fn SetSecret(
     list: List<SecretView>,
 ) -> Element {
     let is_new = name.is_none();
-    let mut chosen = use_signal(|| name.clone().unwrap_or_default());
+    let chosen = use_signal(|| name.clone().unwrap_or_default());
     let mut value = use_signal(String::new);
     let act = use_act();
     let title = match &name {
@@ -170,20 +170,7 @@ fn SetSecret(
                 div { class: "dialog-body",
                     h2 { "{title}" }
                     if is_new {
-                        div { class: "field",
-                            label { r#for: "secret-name", "Name" }
-                            input {
-                                id: "secret-name",
-                                class: "input mono",
-                                r#type: "text",
-                                autocomplete: "off",
-                                autocapitalize: "none",
-                                spellcheck: "false",
-                                placeholder: "my-token",
-                                value: "{chosen}",
-                                oninput: move |event| chosen.set(event.value()),
-                            }
-                        }
+                        NameField { chosen }
                     } else {
                         p { class: "soft", "Tasks that start from now on get the new value; those that run keep the old one." }
                     }
@@ -206,6 +193,27 @@ fn SetSecret(
                     button { class: "button", r#type: "button", onclick: move |_| onclose.call(()), "Cancel" }
                     button { class: "button primary", r#type: "submit", disabled: act.is_busy() || value.read().is_empty() || chosen.read().trim().is_empty(), "Set the secret" }
                 }
+            }
+        }
+    }
+}
+
+#[component]
+fn NameField(chosen: Signal<String>) -> Element {
+    let mut chosen = chosen;
+    rsx! {
+        div { class: "field",
+            label { r#for: "secret-name", "Name" }
+            input {
+                id: "secret-name",
+                class: "input mono",
+                r#type: "text",
+                autocomplete: "off",
+                autocapitalize: "none",
+                spellcheck: "false",
+                placeholder: "my-token",
+                value: "{chosen}",
+                oninput: move |event| chosen.set(event.value()),
             }
         }
     }

@@ -129,7 +129,7 @@ fn Row(
     let mut asks = use_signal(|| false);
     let act = use_act();
     let name = user.name.to_string();
-    let (linked, removed) = (name.clone(), name.clone());
+    let linked = name.clone();
     rsx! {
         tr { "data-user": "{name}",
             td {
@@ -167,30 +167,36 @@ fn Row(
                     }
                     button { class: "button small", r#type: "button", "aria-label": "Remove {name}", onclick: move |_| asks.set(true), "Remove" }
                 }
-                if !asks() {
-                    {act.refusal()}
-                }
+                {act.refusal()}
                 if edits() {
                     EditUser { name: name.clone(), projects, list, onclose: move |()| edits.set(false) }
                 }
                 if asks() {
-                    Confirm {
-                        title: "Remove {name}?",
-                        text: "Their sessions and keys no longer work. What they did stays in the audit.",
-                        verb: "Remove the user",
-                        act,
-                        onclose: move |()| asks.set(false),
-                        onconfirm: move |()| {
-                            let address = api::global(&format!("users/{}", encode(&removed)));
-                            act.start(async move { api::delete(&address).await }, move |()| {
-                                asks.set(false);
-                                toast::done("The user is removed.");
-                                list.reload();
-                            });
-                        },
-                    }
+                    Removal { name: name.clone(), list, onclose: move |()| asks.set(false) }
                 }
             }
+        }
+    }
+}
+
+#[component]
+fn Removal(name: String, list: List<UserView>, onclose: Callback<()>) -> Element {
+    let act = use_act();
+    rsx! {
+        Confirm {
+            title: "Remove {name}?",
+            text: "Their sessions and keys no longer work. What they did stays in the audit.",
+            verb: "Remove the user",
+            act,
+            onclose,
+            onconfirm: move |()| {
+                let address = api::global(&format!("users/{}", encode(&name)));
+                act.start(async move { api::delete(&address).await }, move |()| {
+                    toast::done("The user is removed.");
+                    list.reload();
+                    onclose.call(());
+                });
+            },
         }
     }
 }

@@ -113,19 +113,28 @@ pub(crate) fn InputsForm(
                 if !may_run() {
                     LookOnly {}
                 } else {
-                    div { class: "row-flex",
-                        button {
-                            class: "button primary",
-                            r#type: "submit",
-                            disabled: busy() || bad > 0 || blocked,
-                            Drawn { icon: if busy() { Icon::Spinner } else { Icon::Play } }
-                            "Start the run"
-                        }
-                        if bad > 0 {
-                            span { class: "dim", role: "status", {crate::format::count(bad as u64, "input")} " to be put right first" }
-                        }
-                    }
+                    Start { busy: busy(), bad: bad as u64, blocked }
                 }
+            }
+        }
+    }
+}
+
+#[component]
+fn Start(
+    busy: bool,
+    /// Inputs that cannot be sent so.
+    bad: u64,
+    blocked: bool,
+) -> Element {
+    rsx! {
+        div { class: "row-flex",
+            button { class: "button primary", r#type: "submit", disabled: busy || bad > 0 || blocked,
+                Drawn { icon: if busy { Icon::Spinner } else { Icon::Play } }
+                "Start the run"
+            }
+            if bad > 0 {
+                span { class: "dim", role: "status", {crate::format::count(bad, "input")} " to be put right first" }
             }
         }
     }

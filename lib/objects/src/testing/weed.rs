@@ -22,7 +22,7 @@ struct Weed {
 /// A bucket on the server, with settings to reach it. Starts the server when it is the first.
 pub async fn bucket(name: &str) -> S3Backend {
     emboflow_service::tls::install();
-    let weed = tokio::task::spawn_blocking(|| WEED.get_or_init(Weed::start)).await.unwrap();
+    let weed = tokio::task::spawn_blocking(|| WEED.get_or_init(Weed::start)).await.expect("weed starts");
     let settings = S3Backend {
         endpoint: Some(weed.endpoint.clone()),
         bucket: name.to_owned(),
@@ -61,20 +61,20 @@ pub fn client(settings: &S3Backend) -> aws_sdk_s3::Client {
         .credentials_provider(keys)
         .force_path_style(true)
         .retry_config(RetryConfig::disabled())
-        .endpoint_url(settings.endpoint.clone().unwrap());
+        .endpoint_url(settings.endpoint.clone().expect("it is set"));
     aws_sdk_s3::Client::from_conf(config.build())
 }
 
 impl Weed {
     fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap().keep();
+        let folder = tempfile::tempdir().expect("a temporary directory can be made").keep();
         let keys = serde_json::json!({ "identities": [{
             "name": "tester",
             "credentials": [{ "accessKey": ACCESS_KEY, "secretKey": SECRET_KEY }],
             "actions": ["Admin", "Read", "Write", "List", "Tagging"],
         }]});
         let keys_file = folder.join("s3.json");
-        std::fs::write(&keys_file, keys.to_string()).unwrap();
+        std::fs::write(&keys_file, keys.to_string()).expect("the keys can be written");
         let ports = free_ports();
         let process = supervised(&folder, &ports, &arguments(&folder, &keys_file, &ports));
         Self { endpoint: format!("http://127.0.0.1:{}", ports[6]), _process: process }
@@ -82,8 +82,9 @@ impl Weed {
 }
 
 fn free_ports() -> Vec<u16> {
-    let listeners: Vec<_> = (0..8).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-    listeners.iter().map(|listener| listener.local_addr().unwrap().port()).collect()
+    let listeners: Vec<_> =
+        (0..8).map(|_| TcpListener::bind("127.0.0.1:0").expect("a port is free")).collect();
+    listeners.iter().map(|listener| listener.local_addr().expect("it is bound").port()).collect()
 }
 
 fn arguments(folder: &Path, keys_file: &Path, ports: &[u16]) -> Vec<String> {
@@ -119,5 +120,5 @@ fn supervised(folder: &Path, ports: &[u16], arguments: &[String]) -> Child {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .unwrap()
+        .expect("a shell can be started")
 }

@@ -15,75 +15,86 @@ pub(super) fn page(
     limit: u32,
 ) -> Result<ItemPage, RecordsError> {
     match section {
-        Section::Requests => {
-            let [project, key] = parts_of(after)?;
-            let sql = "SELECT project, key, shard, body FROM requests WHERE (project, key) > (?1, ?2)
-                       ORDER BY project, key LIMIT ?3";
-            read(connection, sql, params![project, key, limit], limit, |row| {
-                let item =
-                    Item::Request { shard: row.get(2)?, request: from_json(column(row, 3)?, "a request")? };
-                Ok((place_of(&[column(row, 0)?, column(row, 1)?]), item))
-            })
-        }
-        Section::Removals => {
-            let [run] = parts_of(after)?;
-            let sql = "SELECT run, shard, body FROM removals WHERE run > ?1 ORDER BY run LIMIT ?2";
-            read(connection, sql, params![run, limit], limit, |row| {
-                let removal = from_json(column(row, 2)?, "a removal")?;
-                Ok((column(row, 0)?.to_owned(), Item::Removal { shard: row.get(1)?, removal }))
-            })
-        }
-        Section::Workflows => {
-            let [project, name, version] = parts_of(after)?;
-            let version: i64 = version.parse().unwrap_or(0);
-            let sql = "SELECT project, name, version, row, source FROM workflows
-                       WHERE (project, name, version) > (?1, ?2, ?3) ORDER BY project, name, version LIMIT ?4";
-            read(connection, sql, params![project, name, version, limit], limit, |row| {
-                let workflow = crate::document::WorkflowVersion {
-                    row: from_json(column(row, 3)?, "a workflow")?,
-                    source: column(row, 4)?.into(),
-                };
-                let version: i64 = row.get(2)?;
-                let place = place_of(&[column(row, 0)?, column(row, 1)?, &version.to_string()]);
-                Ok((place, Item::Workflow { workflow }))
-            })
-        }
-        Section::Settings => {
-            let [name] = parts_of(after)?;
-            let sql = "SELECT name, CAST(value AS TEXT) FROM settings WHERE name > ?1 ORDER BY name LIMIT ?2";
-            let mut page = read(connection, sql, params![name, limit], limit, |row| {
-                let (name, value) = (column(row, 0)?.to_owned(), column(row, 1)?.to_owned());
-                Ok((name.clone(), Item::Setting { name, value }))
-            })?;
-            page.items.retain(|item| !matches!(item, Item::Setting { name, .. } if is_own_setting(name)));
-            Ok(page)
-        }
-        Section::Audit => {
-            let [id] = parts_of(after)?;
-            let sql = "SELECT id, body FROM audit WHERE id > ?1 ORDER BY id LIMIT ?2";
-            read(connection, sql, params![id, limit], limit, |row| {
-                let entry = Box::new(from_json(column(row, 1)?, "a line of the audit")?);
-                Ok((column(row, 0)?.to_owned(), Item::Audit { entry }))
-            })
-        }
-        Section::Kept => {
-            let [kind, scope, name] = parts_of(after)?;
-            let sql = "SELECT kind, scope, name, version, body FROM kept
-                       WHERE (kind, scope, name) > (?1, ?2, ?3) ORDER BY kind, scope, name LIMIT ?4";
-            read(connection, sql, params![kind, scope, name, limit], limit, |row| {
-                let (kind, scope, name) = (column(row, 0)?, column(row, 1)?, column(row, 2)?);
-                let place = place_of(&[kind, scope, name]);
-                let item = Item::Kept {
-                    kind: kind.to_owned(),
-                    scope: scope.to_owned(),
-                    name: name.to_owned(),
-                    version: row.get(3)?,
-                    body: column(row, 4)?.to_owned(),
-                };
-                Ok((place, item))
-            })
-        }
+        Section::Requests => requests(connection, after, limit),
+        Section::Removals => removals(connection, after, limit),
+        Section::Workflows => workflows(connection, after, limit),
+        Section::Settings => settings(connection, after, limit),
+        Section::Audit => audit(connection, after, limit),
+        Section::Kept => kept(connection, after, limit),
     }
+}
+
+fn requests(connection: &Connection, after: Option<&str>, limit: u32) -> Result<ItemPage, RecordsError> {
+    let [project, key] = parts_of(after)?;
+    let sql = "SELECT project, key, shard, body FROM requests WHERE (project, key) > (?1, ?2)
+               ORDER BY project, key LIMIT ?3";
+    read(connection, sql, params![project, key, limit], limit, |row| {
+        let item = Item::Request { shard: row.get(2)?, request: from_json(column(row, 3)?, "a request")? };
+        Ok((place_of(&[column(row, 0)?, column(row, 1)?]), item))
+    })
+}
+
+fn removals(connection: &Connection, after: Option<&str>, limit: u32) -> Result<ItemPage, RecordsError> {
+    let [run] = parts_of(after)?;
+    let sql = "SELECT run, shard, body FROM removals WHERE run > ?1 ORDER BY run LIMIT ?2";
+    read(connection, sql, params![run, limit], limit, |row| {
+        let removal = from_json(column(row, 2)?, "a removal")?;
+        Ok((column(row, 0)?.to_owned(), Item::Removal { shard: row.get(1)?, removal }))
+    })
+}
+
+fn workflows(connection: &Connection, after: Option<&str>, limit: u32) -> Result<ItemPage, RecordsError> {
+    let [project, name, version] = parts_of(after)?;
+    let version: i64 = version.parse().unwrap_or(0);
+    let sql = "SELECT project, name, version, row, source FROM workflows
+               WHERE (project, name, version) > (?1, ?2, ?3) ORDER BY project, name, version LIMIT ?4";
+    read(connection, sql, params![project, name, version, limit], limit, |row| {
+        let workflow = crate::document::WorkflowVersion {
+            row: from_json(column(row, 3)?, "a workflow")?,
+            source: column(row, 4)?.into(),
+        };
+        let version: i64 = row.get(2)?;
+        let place = place_of(&[column(row, 0)?, column(row, 1)?, &version.to_string()]);
+        Ok((place, Item::Workflow { workflow }))
+    })
+}
+
+fn settings(connection: &Connection, after: Option<&str>, limit: u32) -> Result<ItemPage, RecordsError> {
+    let [name] = parts_of(after)?;
+    let sql = "SELECT name, CAST(value AS TEXT) FROM settings WHERE name > ?1 ORDER BY name LIMIT ?2";
+    let mut page = read(connection, sql, params![name, limit], limit, |row| {
+        let (name, value) = (column(row, 0)?.to_owned(), column(row, 1)?.to_owned());
+        Ok((name.clone(), Item::Setting { name, value }))
+    })?;
+    page.items.retain(|item| !matches!(item, Item::Setting { name, .. } if is_own_setting(name)));
+    Ok(page)
+}
+
+fn audit(connection: &Connection, after: Option<&str>, limit: u32) -> Result<ItemPage, RecordsError> {
+    let [id] = parts_of(after)?;
+    let sql = "SELECT id, body FROM audit WHERE id > ?1 ORDER BY id LIMIT ?2";
+    read(connection, sql, params![id, limit], limit, |row| {
+        let entry = Box::new(from_json(column(row, 1)?, "a line of the audit")?);
+        Ok((column(row, 0)?.to_owned(), Item::Audit { entry }))
+    })
+}
+
+fn kept(connection: &Connection, after: Option<&str>, limit: u32) -> Result<ItemPage, RecordsError> {
+    let [kind, scope, name] = parts_of(after)?;
+    let sql = "SELECT kind, scope, name, version, body FROM kept
+               WHERE (kind, scope, name) > (?1, ?2, ?3) ORDER BY kind, scope, name LIMIT ?4";
+    read(connection, sql, params![kind, scope, name, limit], limit, |row| {
+        let (kind, scope, name) = (column(row, 0)?, column(row, 1)?, column(row, 2)?);
+        let place = place_of(&[kind, scope, name]);
+        let item = Item::Kept {
+            kind: kind.to_owned(),
+            scope: scope.to_owned(),
+            name: name.to_owned(),
+            version: row.get(3)?,
+            body: column(row, 4)?.to_owned(),
+        };
+        Ok((place, item))
+    })
 }
 
 fn read(

@@ -34,7 +34,7 @@ pub(super) fn Actions(
     let mut open = use_signal(|| Open::Nothing);
     let act = use_act();
     let name = view.name.to_string();
-    let (resumed, removed) = (name.clone(), name.clone());
+    let resumed = name.clone();
     let resume = move |_| {
         let address = of_trigger(&resumed, "resume");
         act.start(async move { api::post::<TriggerView>(&address, &Value::Null).await }, move |_| {
@@ -80,21 +80,27 @@ pub(super) fn Actions(
                     },
                 }
             },
-            Open::Remove => rsx! {
-                Confirm {
-                    title: "Remove the trigger {name}?",
-                    text: "Its history goes with it. The runs that it has started stay.",
-                    verb: "Remove it",
-                    act,
-                    onclose: close,
-                    onconfirm: move |()| {
-                        let address = of_trigger(&removed, "");
-                        act.start(async move { api::delete(&address).await }, move |()| {
-                            toast::done("The trigger is removed.");
-                            go(Place::new(Route::Triggers));
-                        });
-                    },
-                }
+            Open::Remove => rsx! { RemoveIt { name, onclose: close } },
+        }
+    }
+}
+
+#[component]
+fn RemoveIt(name: String, onclose: Callback<()>) -> Element {
+    let act = use_act();
+    rsx! {
+        Confirm {
+            title: "Remove the trigger {name}?",
+            text: "Its history goes with it. The runs that it has started stay.",
+            verb: "Remove it",
+            act,
+            onclose,
+            onconfirm: move |()| {
+                let address = of_trigger(&name, "");
+                act.start(async move { api::delete(&address).await }, move |()| {
+                    toast::done("The trigger is removed.");
+                    go(Place::new(Route::Triggers));
+                });
             },
         }
     }
