@@ -19,10 +19,13 @@ use crate::kept::now;
 
 /// Tries under way at most.
 const SIDE_BY_SIDE: usize = 32;
+/// Tries of one project at most: its receivers may all be slow.
+const OF_PROJECT: usize = 4;
 /// After how long a delivery is looked at again that could not be tried: the records are away, or it is paused.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
 type Receiver = (ProjectName, NotificationName);
+type Due = HashMap<Receiver, BTreeSet<(Timestamp, DeliveryId)>>;
 
 /// What is due when, and who is busy.
 pub(super) struct Courier {
@@ -31,7 +34,7 @@ pub(super) struct Courier {
     deliveries: Deliveries,
     later: BinaryHeap<Reverse<(Timestamp, DeliveryId)>>,
     /// Due, by receiver.
-    due: HashMap<Receiver, BTreeSet<DeliveryId>>,
+    due: Due,
     tries: JoinSet<Option<Timestamp>>,
     under_way: HashMap<Id, DeliveryId>,
 }
@@ -70,14 +73,11 @@ impl Courier {
         let now = now();
         while let Some(Reverse((at, _))) = self.later.peek()
             && *at <= now
-            && let Some(Reverse((_, id))) = self.later.pop()
+            && let Some(Reverse((at, id))) = self.later.pop()
         {
-            self.due.entry(receiver(&id)).or_default().insert(id);
+            self.due.entry(receiver(&id)).or_default().insert((at, id));
         }
-        let busy: HashSet<Receiver> = self.under_way.values().map(receiver).collect();
-        let free: Vec<Receiver> =
-            self.due.keys().filter(|receiver| !busy.contains(receiver)).cloned().collect();
-        for receiver in free.into_iter().take(SIDE_BY_SIDE.saturating_sub(busy.len())) {
+        for receiver in next_receivers(&self.due, self.under_way.values()) {
             self.send_next(receiver);
         }
     }
@@ -88,7 +88,7 @@ impl Courier {
         if waiting.is_empty() {
             self.due.remove(&receiver);
         }
-        let Some(id) = next else { return };
+        let Some((_, id)) = next else { return };
         let (ways, known, deliveries) = (self.ways.clone(), self.known.clone(), self.deliveries.clone());
         let tried = id.clone();
         let handle = self.tries.spawn(async move {
@@ -109,6 +109,30 @@ impl Courier {
             self.later.push(Reverse((at, id)));
         }
     }
+}
+
+/// To whom something is sent now: nobody to whom something is under way, and who has waited longest first.
+fn next_receivers<'a>(due: &Due, under_way: impl Iterator<Item = &'a DeliveryId>) -> Vec<Receiver> {
+    let busy: HashSet<Receiver> = under_way.map(receiver).collect();
+    let mut of_project: HashMap<&ProjectName, usize> = HashMap::new();
+    for (project, _) in &busy {
+        *of_project.entry(project).or_default() += 1;
+    }
+    let mut free: Vec<_> = due
+        .iter()
+        .filter(|(receiver, _)| !busy.contains(receiver))
+        .filter_map(|(receiver, waiting)| Some((waiting.first()?, receiver)))
+        .collect();
+    free.sort_unstable();
+    let mut next = Vec::new();
+    for (_, receiver) in free {
+        let count = of_project.entry(&receiver.0).or_default();
+        if busy.len() + next.len() < SIDE_BY_SIDE && *count < OF_PROJECT {
+            *count += 1;
+            next.push(receiver.clone());
+        }
+    }
+    next
 }
 
 fn receiver(id: &DeliveryId) -> Receiver {
@@ -147,4 +171,53 @@ async fn try_once(
     }
     deliveries.keep(id, version, &delivery).await?;
     Ok(delivery.next_at)
+}
+
+#[cfg(test)]
+mod tests {
+    use emboflow_model::RunId;
+
+    use super::*;
+
+    fn id(project: &str, notification: &str, run: u128) -> DeliveryId {
+        DeliveryId {
+            project: project.parse().unwrap(),
+            notification: notification.parse().unwrap(),
+            run: RunId::from_bits(run),
+        }
+    }
+
+    fn due(all: &[(i64, DeliveryId)]) -> Due {
+        let mut due = Due::new();
+        for (at, id) in all {
+            due.entry(receiver(id)).or_default().insert((Timestamp(*at), id.clone()));
+        }
+        due
+    }
+
+    #[test]
+    fn a_project_whose_receivers_are_all_slow_leaves_room_for_the_others() {
+        let slow: Vec<_> = (0..100_u32).map(|n| (i64::from(n), id("slow", &format!("n{n}"), 1))).collect();
+        let mut all = slow.clone();
+        all.push((1_000, id("quick", "on-call", 1)));
+        let next = next_receivers(&due(&all), std::iter::empty());
+        let of = |project: &str| next.iter().filter(|(name, _)| name.as_str() == project).count();
+        assert_eq!((of("slow"), of("quick")), (OF_PROJECT, 1));
+        let under_way: Vec<_> = slow[..OF_PROJECT].iter().map(|(_, id)| id.clone()).collect();
+        let next = next_receivers(&due(&all), under_way.iter());
+        assert_eq!(next, [receiver(&id("quick", "on-call", 1))]);
+    }
+
+    #[test]
+    fn who_has_waited_longest_is_next_and_nobody_gets_two_at_once() {
+        let all: Vec<_> = (0..50_u32)
+            .map(|n| (i64::from(50 - n), id(&format!("p{n}"), "on-call", 1)))
+            .chain([(0, id("p0", "on-call", 2))])
+            .collect();
+        let next = next_receivers(&due(&all), std::iter::empty());
+        assert_eq!(next.len(), SIDE_BY_SIDE);
+        assert_eq!(next[0], receiver(&id("p0", "on-call", 2)));
+        assert_eq!(next[1], receiver(&id("p49", "on-call", 1)));
+        assert!(next_receivers(&due(&all[..1]), [id("p0", "on-call", 9)].iter()).is_empty());
+    }
 }

@@ -16,11 +16,11 @@ pub(super) struct Guard {
 /// An address that may not be reached.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{host} is at {address}, {what}: a webhook reaches public addresses, and the networks of `notify.allowed_networks`"
+    "{host} leads to {what}: a webhook reaches public addresses, and the networks of `notify.allowed_networks`"
 )]
 pub(super) struct Forbidden {
     host: String,
-    address: IpAddr,
+    // Not the address itself: who sets a webhook must not learn what names mean inside of this network.
     what: &'static str,
 }
 
@@ -40,7 +40,7 @@ impl Guard {
         if self.allowed.iter().any(|net| net.contains(&address)) {
             return Ok(());
         }
-        not_public(address).map_or(Ok(()), |what| Err(Forbidden { host: host.to_owned(), address, what }))
+        not_public(address).map_or(Ok(()), |what| Err(Forbidden { host: host.to_owned(), what }))
     }
 }
 
@@ -106,7 +106,7 @@ fn embedded_v4(v6: Ipv6Addr) -> Option<Ipv4Addr> {
     let v4 = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
     match (a, b, c, d, e, f) {
         (0, 0, 0, 0, 0, 0xffff | 0) if !v6.is_loopback() && !v6.is_unspecified() => Some(v4(g, h)),
-        (0, 0, 0, 0, 0xffff, 0) | (0x64, 0xff9b, ..) => Some(v4(g, h)),
+        (0, 0, 0, 0, 0xffff, 0) | (0x64, 0xff9b, 0, 0, 0, 0) => Some(v4(g, h)),
         (0x2002, high, low, ..) => Some(v4(high, low)),
         _ => None,
     }
@@ -143,6 +143,7 @@ mod tests {
             "http://[::ffff:169.254.169.254]/",
             "http://[::127.0.0.1]/",
             "http://[64:ff9b::a9fe:a9fe]/",
+            "http://[64:ff9b:1::5db8:d70e]/",
             "http://[2002:7f00:1::]/",
             "http://[fe80::1]/",
             "http://[fd00:ec2::254]/",
@@ -165,7 +166,10 @@ mod tests {
     async fn a_name_is_judged_by_the_address_that_it_leads_to() {
         let resolved = |guard: Guard| async move { guard.resolve("localhost".parse().unwrap()).await };
         let refused = resolved(Guard::new(&[])).await.err().unwrap().to_string();
-        assert!(refused.contains("localhost is at") && refused.contains("this machine itself"), "{refused}");
+        assert!(
+            refused.contains("localhost leads to") && refused.contains("this machine itself"),
+            "{refused}"
+        );
         let all = Guard::new(&["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()]);
         assert!(resolved(all).await.unwrap().count() > 0);
     }
