@@ -90,9 +90,8 @@ impl Users {
         self.shelf.change(name.as_str(), change).await?.ok_or_else(|| no_user(name))
     }
 
-    /// Removes a user. Errors: it is the last administrator.
+    /// Removes a user who is no administrator any more, and whose keys, sessions and links have been ended.
     pub(crate) async fn remove(&self, name: &UserName) -> Outcome<()> {
-        self.set_admin(name, false).await?;
         for _ in 0..TRIES {
             let Some(found) = self.shelf.get(name.as_str()).await? else { return Ok(()) };
             if self.shelf.drop(&found).await? {

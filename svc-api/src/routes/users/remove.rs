@@ -12,17 +12,27 @@ use crate::problem::Outcome;
 use crate::routes::place::OfUser;
 
 /// Removes a user with keys, links and sessions. What the user did stays in the audit.
+///
+/// The user goes last: one with the same name, made later, must not be acted for by what was left over. Whatever stops
+/// this half-way leaves a user who is kept out, and the same request again does the rest.
 pub(crate) async fn remove(
     State(app): State<App>,
     Params(OfUser { user }): Params<OfUser>,
 ) -> Outcome<StatusCode> {
     let access = &app.access;
-    access.users.expect(&user).await?;
-    access.users.remove(&user).await?;
-    // Nobody is let in for a user that is not there; all the same, one made anew must not find them.
+    // First what may be refused.
+    access.users.set_admin(&user, false).await?;
+    access
+        .users
+        .change(&user, |user| {
+            user.body.disabled = true;
+            Ok(())
+        })
+        .await?;
     access.links.revoke(&user).await?;
     access.sessions.end_all_of(&user, None).await?;
     access.keys.end_all_of(&user).await?;
+    access.users.remove(&user).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -7,5 +7,6 @@ mod keys;
 mod matrix;
 mod passwords;
 mod projects;
+mod removal;
 mod services;
 mod sessions;
