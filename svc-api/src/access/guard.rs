@@ -10,6 +10,7 @@ use emboflow_model::access::{
     self as rights, AuditEntry, Caller, Needs, ROUTES, Verdict, may, needs_of_route,
 };
 use emboflow_protocol::ErrorCode;
+use tracing::Instrument;
 
 use super::audit::line;
 use super::client::Client;
@@ -19,6 +20,9 @@ use super::same_origin::{Sender, sender};
 use crate::app::App;
 use crate::measure::RequestId;
 use crate::problem::{Failure, Outcome};
+
+/// What signs in, or ends a sign-in, with a safe method.
+const SIGN_IN: [&str; 2] = ["/session", "/oidc"];
 
 /// What a handler has to say about who was let in, for the audit: the user that signed in, or tried to.
 #[derive(Clone, Debug)]
@@ -30,8 +34,32 @@ pub(crate) struct Noted {
 }
 
 /// Judges a request, lets it through or not, and notes it.
+///
+/// What changes something, or signs in, is done in a task of its own: the server drops what it does for a client that
+/// hangs up, and a change must neither stop between two of its steps nor go without its line in the audit.
 pub(crate) async fn guard(
     State(app): State<App>,
+    path: MatchedPath,
+    parameters: Result<RawPathParams, RawPathParamsRejection>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let is_finished = !request.method().is_safe() || SIGN_IN.contains(&path.as_str());
+    let work = guarded(app, path, parameters, request, next);
+    if !is_finished {
+        return work.await;
+    }
+    match tokio::spawn(work.in_current_span()).await {
+        Ok(response) => response,
+        Err(stopped) => match stopped.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(stopped) => Failure::behind(ErrorCode::Internal, stopped).into_response(),
+        },
+    }
+}
+
+async fn guarded(
+    app: App,
     path: MatchedPath,
     parameters: Result<RawPathParams, RawPathParamsRejection>,
     mut request: Request,

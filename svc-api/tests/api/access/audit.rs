@@ -2,8 +2,10 @@
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
-use crate::support::{Person, World, answer, until, until_audited};
+use crate::support::{Person, TOKEN, World, answer, until, until_audited};
 
 #[tokio::test]
 async fn every_change_is_noted_with_who_from_where_and_what_came_of_it() {
@@ -124,4 +126,26 @@ async fn what_was_answered_before_the_end_is_in_the_audit() {
     })
     .await;
     assert_eq!(count, 20);
+}
+
+#[tokio::test]
+async fn who_hangs_up_right_after_the_request_is_noted_all_the_same_and_the_change_is_finished() {
+    let world = World::start().await;
+    Person::of_lab(&world, "anna", "viewer").await;
+    let host = world.api.url().trim_start_matches("http://").to_owned();
+    let send = async |method: &str, path: &str, token: &str, body: &Value| {
+        let body = body.to_string();
+        let head = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json");
+        let head = format!("{head}\r\nauthorization: Bearer {token}\r\ncontent-length: {}", body.len());
+        let mut connection = TcpStream::connect(&host).await.unwrap();
+        connection.write_all(format!("{head}\r\n\r\n{body}").as_bytes()).await.unwrap();
+    };
+    // To hash a password takes a while, in which the API sees that nobody is there any more.
+    let new = "nine quiet lanterns drift";
+    send("PATCH", "/api/v1/users/anna", TOKEN, &json!({"password": new})).await;
+    let line = &until_audited(&world, "who=local&action=PATCH", 1).await[0];
+    assert_eq!((&line["what"], &line["status"]), (&json!("/api/v1/users/anna"), &json!(200)));
+    let sign_in = world.bare(Method::POST, "/session").json(&json!({"user": "anna", "password": new}));
+    assert_eq!(answer(sign_in).await.0, StatusCode::NO_CONTENT);
+    world.end().await;
 }
