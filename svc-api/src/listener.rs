@@ -1,8 +1,7 @@
 //! Takes connections: only so many, and none that lets others wait for its request for ever.
 
-use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -20,7 +19,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::limits::Limits;
+use crate::limits::{Limits, Share, Shares};
 
 /// How long to wait when the system has no room for a connection.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -58,7 +57,7 @@ pub(crate) async fn serve(
                 continue;
             }
         };
-        let Some(among_its_own) = crowd.enter(peer.ip()) else {
+        let Ok(among_its_own) = crowd.enter(peer.ip()) else {
             tracing::debug!(%peer, "an address has too many connections");
             continue;
         };
@@ -104,56 +103,30 @@ fn connection(
 }
 
 /// How many connections each address has.
-#[derive(Clone)]
 struct Crowd {
-    /// 0 = as many as they want.
-    most: u32,
-    trusted: Arc<[IpNet]>,
-    by_address: Arc<Mutex<HashMap<IpAddr, u32>>>,
-}
-
-/// A place among the connections of an address, until it is dropped.
-struct Entered {
-    crowd: Crowd,
-    address: Option<IpAddr>,
+    trusted: Vec<IpNet>,
+    by_address: Shares<IpAddr>,
 }
 
 impl Crowd {
+    /// At most so many for each address; 0 does not limit.
     fn new(most: u32, trusted: Vec<IpNet>) -> Self {
-        Self { most, trusted: trusted.into(), by_address: Arc::default() }
+        Self { trusted, by_address: Shares::of_at_most(most.into()) }
     }
 
-    /// None: it has as many as it may.
-    fn enter(&self, address: IpAddr) -> Option<Entered> {
+    /// A place among the connections of an address, until it is dropped. Errors: it has as many as it may.
+    fn enter(&self, address: IpAddr) -> Result<Option<Share<IpAddr>>, Full> {
         let address = address.to_canonical();
-        let is_free = self.most == 0
-            || address.is_loopback()
-            || self.trusted.iter().any(|network| network.contains(&address));
-        if is_free {
-            return Some(Entered { crowd: self.clone(), address: None });
+        if address.is_loopback() || self.trusted.iter().any(|network| network.contains(&address)) {
+            return Ok(None);
         }
-        let mut by_address = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = by_address.entry(address).or_default();
-        if *count >= self.most {
-            return None;
-        }
-        *count += 1;
-        Some(Entered { crowd: self.clone(), address: Some(address) })
+        self.by_address.take(&address, 1).map(Some).ok_or(Full)
     }
 }
 
-impl Drop for Entered {
-    fn drop(&mut self) {
-        let Some(address) = self.address else { return };
-        let mut by_address = self.crowd.by_address.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = by_address.get_mut(&address) {
-            *count -= 1;
-            if *count == 0 {
-                by_address.remove(&address);
-            }
-        }
-    }
-}
+/// An address has as many connections as it may.
+#[derive(Debug)]
+struct Full;
 
 #[cfg(test)]
 mod tests {
@@ -205,14 +178,12 @@ mod tests {
         let address: IpAddr = "192.0.2.1".parse().unwrap();
         let first = crowd.enter(address);
         let second = crowd.enter(address);
-        assert!(first.is_some() && second.is_some() && crowd.enter(address).is_none());
+        assert!(first.is_ok() && second.is_ok() && crowd.enter(address).is_err());
         drop(first);
-        assert!(crowd.enter(address).is_some(), "one has left, and so has this one");
+        assert!(crowd.enter(address).is_ok(), "one has left, and so has this one");
         for trusted in ["10.1.2.3", "127.0.0.1"] {
             let held: Vec<_> = (0..9).map(|_| crowd.enter(trusted.parse().unwrap())).collect();
-            assert!(held.iter().all(Option::is_some), "{trusted}");
+            assert!(held.iter().all(Result::is_ok), "{trusted}");
         }
-        drop(second);
-        assert!(crowd.by_address.lock().unwrap().is_empty());
     }
 }

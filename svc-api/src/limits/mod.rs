@@ -2,8 +2,10 @@
 //!
 //! A client is whoever signed in, whatever key or session was used; before that, an address.
 
+mod asker;
 mod buckets;
 mod layers;
+mod shares;
 
 use std::time::Duration;
 
@@ -13,8 +15,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 
+pub(crate) use asker::Asker;
 pub(crate) use buckets::Buckets;
 pub(crate) use layers::{by_address, by_caller};
+pub(crate) use shares::{Share, Shares};
 
 const IDLE: Duration = Duration::from_secs(60);
 
