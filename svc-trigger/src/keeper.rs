@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::backoff::Backoff;
+use crate::foreign;
 use crate::journal::Journal;
 use crate::kept::{self, Trigger, Triggers};
 use crate::requester::{Requester, failed};
@@ -202,13 +203,17 @@ async fn work(hands: &Hands, trigger: &Trigger) -> anyhow::Result<()> {
     let Hands { bus, records, requester, journal } = hands;
     match &trigger.document.spec.on {
         TriggerKind::Schedule(spec) => Keeping { requester, journal, records, trigger }.keep(spec).await,
-        TriggerKind::Nats(spec) => match (&spec.stream, &spec.subject) {
-            (Some(name), filter) => {
-                stream::follow(bus, requester, journal, trigger, name, filter.as_deref()).await
+        TriggerKind::Nats(spec) => {
+            // What is kept may be older than the checks of the file.
+            foreign::check(spec).map_err(anyhow::Error::msg)?;
+            match (&spec.stream, &spec.subject) {
+                (Some(name), filter) => {
+                    stream::follow(bus, requester, journal, trigger, name, filter.as_deref()).await
+                }
+                (None, Some(name)) => subject::follow(bus, requester, journal, trigger, name).await,
+                (None, None) => Ok(()),
             }
-            (None, Some(name)) => subject::follow(bus, requester, journal, trigger, name).await,
-            (None, None) => Ok(()),
-        },
+        }
         TriggerKind::Webhook(_) | TriggerKind::RunFinished(_) => Ok(()),
     }
 }

@@ -8,6 +8,7 @@ mod backoff;
 mod config;
 mod ended;
 mod fire;
+mod foreign;
 mod journal;
 mod keeper;
 mod kept;

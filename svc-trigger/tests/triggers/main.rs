@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod asked;
+mod borders;
 mod ended;
 mod killed;
 mod messages;

@@ -17,10 +17,8 @@ use crate::workflow::{code, quantity};
 const MAX_TRIGGERS: usize = 50;
 /// Milliseconds that a webhook's timestamp may be off at most: an hour.
 const MAX_TOLERANCE_MS: u64 = 60 * 60 * 1000;
-/// What no trigger listens to: the platform's own subjects and those of NATS itself.
-const RESERVED: &[&str] = &["emboflow", "$JS", "$SYS", "$KV", "$O", "$SRV", "_INBOX", "*", ">"];
-/// Of the platform's own subjects these are for everybody.
-const PUBLIC: &str = "emboflow.event.";
+/// First token of the platform's own subjects. They are about every project: no trigger of one listens there.
+const ROOT: &str = "emboflow";
 
 /// Checks the triggers of a workflow file, whose inputs are known.
 pub(super) fn check(document: &Document, file: &WorkflowFile, problems: &mut Problems) {
@@ -112,10 +110,13 @@ fn check_subject(subject: &str, is_filter: bool) -> Result<(), &'static str> {
     if tokens.iter().rev().skip(1).any(|token| *token == ">") {
         return Err("`>` is only the last token");
     }
-    if is_filter || subject.starts_with(PUBLIC) {
-        return Ok(());
-    }
-    match RESERVED.contains(&tokens[0]) {
+    // A filter chooses among what a stream of somebody else holds.
+    let is_reserved = tokens[0] == ROOT
+        || (!is_filter
+            && (matches!(tokens[0], "*" | ">")
+                || tokens[0].starts_with('$')
+                || tokens[0].starts_with("_INBOX")));
+    match is_reserved {
         true => Err("the platform's and the server's own subjects, and all subjects at once, start no runs"),
         false => Ok(()),
     }
@@ -126,7 +127,8 @@ fn check_stream(stream: &str) -> Result<(), &'static str> {
     if stream.is_empty() || stream.len() > 128 || !stream.bytes().all(is_plain) {
         return Err("letters, digits, `-` and `_`, at most 128");
     }
-    match stream.starts_with("EMBOFLOW_") || stream.starts_with("KV_emboflow") {
+    let upper = stream.to_ascii_uppercase();
+    match upper.starts_with("EMBOFLOW") || upper.starts_with("KV_EMBOFLOW") {
         true => Err("the platform's own streams start no runs"),
         false => Ok(()),
     }

@@ -1,0 +1,44 @@
+use emboflow_model::trigger::{StartResult, TriggerDocument, TriggerKind};
+
+use crate::world::{World, eventually};
+
+/// Keeps a trigger whose subject the file's checks would refuse, as an older version may have kept it.
+async fn keep_listening_to(world: &World, name: &str, subject: &str) -> TriggerDocument {
+    let source = "{ nats: { subject: door.open, inputs: { day: '${{ event.subject }}' } } }";
+    let mut document = world.keep(name, source, 1).await;
+    let TriggerKind::Nats(spec) = &mut document.spec.on else { panic!("it listens") };
+    spec.subject = Some(subject.to_owned());
+    world.put(&document).await;
+    document
+}
+
+/// Waits until its history says that it may not listen, and why.
+async fn is_refused(world: &World, trigger: &str, why: &str) {
+    eventually(&format!("{trigger} is refused: {why}"), || async {
+        let state = world.state(trigger).await;
+        let says = |message: &Option<String>| message.as_ref().is_some_and(|text| text.contains(why));
+        let is_it = |result: StartResult| result == StartResult::Failed;
+        state.history.iter().any(|start| is_it(start.result) && says(&start.message)).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kept_trigger_that_would_hear_the_platforms_own_subjects_hears_nothing() {
+    let world = World::start().await;
+    keep_listening_to(&world, "spy", "emboflow.event.>").await;
+    let service = world.service().await;
+    is_refused(&world, "spy", "the platform's own").await;
+    world.keep("door", "{ nats: { subject: door.open } }", 1).await;
+    let client = async_nats::connect(world.nats.url()).await.unwrap();
+    eventually("the other one goes on", || async {
+        client.publish("emboflow.event.lab.run-1", "{}".into()).await.unwrap();
+        client.publish("door.open", "{}".into()).await.unwrap();
+        client.flush().await.unwrap();
+        (!world.runs("door").await.is_empty()).then_some(())
+    })
+    .await;
+    service.stop().await;
+    assert!(world.runs("spy").await.is_empty());
+    world.end().await;
+}
