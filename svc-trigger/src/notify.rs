@@ -42,6 +42,8 @@ use crate::kept::now;
 
 /// How long a change may stay unnoticed when its notice is lost.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
+/// How often deliveries are looked for that another service has left.
+const TAKE_UP_EVERY: Duration = Duration::from_secs(5 * 60);
 /// How long before what was left over is asked for again.
 const RETRY: Duration = Duration::from_secs(2);
 
@@ -86,16 +88,15 @@ impl Notifier {
         let (known, deliveries) = (Known::default(), Deliveries::new(records.clone()));
         let (due, noted) = mpsc::unbounded_channel();
         let courier = Courier::new(ways, known.clone(), deliveries.clone());
-        let (stop, left_over) = (shutdown.token(), take_up(deliveries.clone(), due.clone()));
+        let (stop, left_over) = (shutdown.token(), keep_taking_up(deliveries.clone(), due.clone()));
         // Nothing is sent before it is known what is wanted: a delivery without its notification would be dropped.
         let first_look = looked_once(known.clone(), records.clone());
         shutdown.spawn("courier of notifications", async move {
             let work = async {
                 first_look.await;
-                left_over.await;
                 courier.work(noted).await;
             };
-            tokio::select! { () = stop.cancelled() => {}, () = work => {} }
+            tokio::select! { () = stop.cancelled() => {}, () = work => {}, () = left_over => {} }
         });
         keep_looking(known.clone(), bus, records.clone(), shutdown).await?;
         Ok(Self { known, records: records.clone(), deliveries, due })
@@ -142,17 +143,22 @@ async fn looked_once(known: Known, records: SharedRecords) {
     }
 }
 
-async fn take_up(deliveries: Deliveries, due: mpsc::UnboundedSender<(DeliveryId, Timestamp)>) {
-    let left_over = loop {
-        match deliveries.all().await {
-            Ok(all) => break all,
-            Err(error) => tracing::warn!(%error, "the deliveries that are under way cannot be read yet"),
-        }
-        tokio::time::sleep(RETRY).await;
-    };
-    for (id, delivery) in left_over {
-        let at = delivery.next_at.unwrap_or_default();
-        let _ = due.send((id, at));
+/// Finds what other services have noted and left, at the start and now and then, for ever.
+async fn keep_taking_up(deliveries: Deliveries, due: mpsc::UnboundedSender<(DeliveryId, Timestamp)>) {
+    loop {
+        let pause = match deliveries.all().await {
+            Ok(all) => {
+                for (id, delivery) in all {
+                    let _ = due.send((id, delivery.next_at.unwrap_or_default()));
+                }
+                TAKE_UP_EVERY
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the deliveries that are under way cannot be read yet");
+                RETRY
+            }
+        };
+        tokio::time::sleep(pause).await;
     }
 }
 

@@ -14,6 +14,8 @@ use crate::requester::{For, NotTaken, Requester, failed};
 
 /// The longest sleep: somebody may set the clock.
 const LONGEST_SLEEP_MS: u64 = 10_000;
+/// A request that is not decided after so long is published again.
+const DECIDED_WITHIN_MS: u64 = 60_000;
 
 /// What is needed to keep a time table.
 pub(crate) struct Keeping<'a> {
@@ -94,6 +96,16 @@ impl Keeping<'_> {
         }
     }
 
+    /// Publishes a request again that nobody has decided for long: NATS may have lost it. It has the same key, so that it
+    /// is the same request wherever it was not lost.
+    async fn ask_again(&self, table: &Schedule, before: &Start) -> anyhow::Result<()> {
+        let is_old = now().ms_since(before.at) > DECIDED_WITHIN_MS;
+        if let (true, Ok(time)) = (is_old, before.cause.parse()) {
+            self.request(table, time, before.cause.clone()).await?;
+        }
+        Ok(())
+    }
+
     /// Whether it is this time's turn, with the run that was started before.
     async fn turn(&self, table: &Schedule, state: &TriggerState, key: &str) -> anyhow::Result<Turn> {
         let before = state.newest_request().filter(|before| before.key.as_deref() != Some(key));
@@ -107,6 +119,7 @@ impl Keeping<'_> {
             },
         };
         let Some(run) = run else {
+            self.ask_again(table, before).await?;
             // The scheduler has not decided: its run may begin any moment.
             anyhow::ensure!(table.overlap == Overlap::Skip, "the request before is not decided yet");
             return Ok(Turn::Skip("the request before is not decided yet".to_owned()));

@@ -35,6 +35,8 @@ pub(super) struct Courier {
     later: BinaryHeap<Reverse<(Timestamp, DeliveryId)>>,
     /// Due, by receiver.
     due: Due,
+    /// All that is due, later or under way: what is noted again is the same.
+    held: HashSet<DeliveryId>,
     tries: JoinSet<Option<Timestamp>>,
     under_way: HashMap<Id, DeliveryId>,
 }
@@ -47,6 +49,7 @@ impl Courier {
             deliveries,
             later: BinaryHeap::new(),
             due: HashMap::new(),
+            held: HashSet::new(),
             tries: JoinSet::new(),
             under_way: HashMap::new(),
         }
@@ -60,7 +63,8 @@ impl Courier {
             let pause = self.later.peek().map(|Reverse((at, _))| Duration::from_millis(at.ms_since(now())));
             tokio::select! {
                 new = noted.recv() => match new {
-                    Some((id, at)) => self.later.push(Reverse((at, id))),
+                    Some((id, at)) if self.held.insert(id.clone()) => self.later.push(Reverse((at, id))),
+                    Some(_) => {}
                     None => return,
                 },
                 Some(tried) = self.tries.join_next_with_id() => self.tried(tried),
@@ -105,8 +109,10 @@ impl Courier {
             tracing::error!(%error, "a delivery was broken off");
             (error.id(), Some(look_again_at()))
         });
-        if let (Some(id), Some(at)) = (self.under_way.remove(&task), next) {
-            self.later.push(Reverse((at, id)));
+        let Some(id) = self.under_way.remove(&task) else { return };
+        match next {
+            Some(at) => self.later.push(Reverse((at, id))),
+            None => drop(self.held.remove(&id)),
         }
     }
 }
@@ -151,6 +157,10 @@ async fn try_once(
     id: &DeliveryId,
 ) -> Result<Option<Timestamp>, RecordsError> {
     let Some((version, delivery)) = deliveries.get(id).await? else { return Ok(None) };
+    // Another service may have tried it meanwhile.
+    if delivery.next_at.is_some_and(|at| at > now()) {
+        return Ok(delivery.next_at);
+    }
     let Some(notification) = known.get(&id.project, &id.notification) else {
         deliveries.forget(id, version).await?;
         return Ok(None);

@@ -39,9 +39,14 @@ impl Schedule {
     /// Decides what to do at `now`, when everything up to `watermark` has been dealt with. Times before the window of
     /// `catch_up` are dropped silently. `trigger` is what the jitter depends on.
     pub fn due(&self, trigger: &str, watermark: Timestamp, now: Timestamp) -> Due {
+        // A time comes only with its share of the jitter: the window is about when it comes.
         let window = Timestamp(now.0.saturating_sub_unsigned(self.catch_up_ms));
+        let earliest = Timestamp(window.0.saturating_sub_unsigned(self.jitter_ms));
         let mut times = Vec::new();
-        let mut next = self.after(watermark.max(window));
+        let mut next = self.after(watermark.max(earliest));
+        while let Some(time) = next.filter(|time| self.due_at(trigger, *time) <= window) {
+            next = self.after(time);
+        }
         while let Some(time) = next
             && self.due_at(trigger, time) <= now
             && times.len() < MAX_TIMES

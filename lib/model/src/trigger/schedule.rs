@@ -22,7 +22,7 @@ const MAX_CATCH_UP_MS: u64 = 31 * CATCH_UP_MS;
 pub struct Schedule {
     cron: Cron,
     zone: TimeZone,
-    jitter_ms: u64,
+    pub(super) jitter_ms: u64,
     /// What happens to missed times.
     pub missed: Missed,
     /// What happens while the run before still goes on.

@@ -101,6 +101,22 @@ fn jitter_is_the_same_every_time_and_keeps_the_order() {
 }
 
 #[test]
+fn a_time_that_comes_late_by_its_jitter_is_not_taken_for_one_of_long_ago() {
+    let mut given = spec("0 12 * * *", "UTC");
+    (given.jitter, given.catch_up) = (Some("2h".into()), Some("1m".into()));
+    let table = Schedule::new(&given).unwrap();
+    let noon = at("2026-11-21T12:00:00Z");
+    let trigger =
+        (0..).map(|n| format!("t{n}")).find(|name| table.due_at(name, noon).ms_since(noon) > 60 * MINUTE_MS);
+    let trigger = trigger.unwrap();
+    let comes = table.due_at(&trigger, noon);
+    let watermark = at("2026-11-20T18:00:00Z");
+    assert_eq!(table.due(&trigger, watermark, comes).start, [noon]);
+    let too_late = table.due(&trigger, watermark, comes.plus_ms(61_000));
+    assert_eq!((too_late.start.len(), too_late.missed), (0, None));
+}
+
+#[test]
 fn a_range_has_its_ends_and_a_limit() {
     let table = schedule("0 6 * * *", "Europe/Berlin");
     let (from, to) = (at("2026-03-28T05:00:00Z"), at("2026-03-30T04:00:00Z"));
