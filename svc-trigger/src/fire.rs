@@ -52,8 +52,8 @@ impl Recent {
 impl Firing {
     /// Carries it out. Errors: what is away, in words; the caller may ask again.
     pub(crate) async fn answer(self, fire: Fire) -> Result<FireAnswer, String> {
-        let found = kept::read(self.records.as_ref(), &fire.project, &fire.trigger).await;
-        let Some(trigger) = found.map_err(|error| error.to_string())? else {
+        let found = kept::read(self.records.as_ref(), &fire.project, &fire.trigger).await?;
+        let Some(trigger) = found else {
             let message = format!("project '{}' has no trigger '{}'", fire.project, fire.trigger);
             return Ok(refused(ErrorCode::TriggerNotFound, message));
         };

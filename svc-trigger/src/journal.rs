@@ -10,7 +10,7 @@ use emboflow_model::{ProjectName, Timestamp, TriggerName};
 use emboflow_records::{RecordsError, RequestOutcome, SharedRecords, fresh_request};
 use tokio::sync::Notify;
 
-use crate::kept::{Trigger, now};
+use crate::kept::{Trigger, Unreadable, now};
 use crate::measure;
 
 /// How long a note waits for others, so that a thousand messages are not a thousand writes.
@@ -37,6 +37,12 @@ impl Subject {
             id: trigger.document.id.clone(),
             kind: trigger.kind(),
         }
+    }
+
+    /// That of a trigger which cannot be read now. None when nothing tells whose history it is.
+    pub(crate) fn of_unreadable(unreadable: &Unreadable) -> Option<Self> {
+        let Unreadable { project, name, id, .. } = unreadable.clone();
+        Some(Self { project, name, id: id?, kind: "unreadable" })
     }
 }
 

@@ -17,8 +17,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::backoff::Backoff;
 use crate::foreign;
-use crate::journal::Journal;
-use crate::kept::{self, Trigger, Triggers};
+use crate::journal::{Journal, Subject};
+use crate::kept::{self, Trigger, Triggers, Unreadable};
 use crate::requester::{Requester, failed};
 use crate::schedule::Keeping;
 use crate::{measure, stream, subject};
@@ -35,11 +35,15 @@ pub(crate) struct Hands {
     pub(crate) journal: Journal,
 }
 
+type Key = (ProjectName, TriggerName);
+
 /// Keeps all triggers.
 pub(crate) struct Keeper {
     hands: Hands,
     triggers: Triggers,
-    tasks: BTreeMap<(ProjectName, TriggerName), (Arc<Trigger>, CancellationToken)>,
+    tasks: BTreeMap<Key, (Arc<Trigger>, CancellationToken)>,
+    /// Versions of documents that cannot be read and have been told.
+    unreadable: BTreeMap<Key, u64>,
     tracker: TaskTracker,
     changed: Arc<Notify>,
 }
@@ -47,7 +51,8 @@ pub(crate) struct Keeper {
 impl Keeper {
     pub(crate) fn new(hands: Hands, triggers: Triggers) -> Self {
         let changed = Arc::new(Notify::new());
-        Self { hands, triggers, tasks: BTreeMap::new(), tracker: TaskTracker::new(), changed }
+        let (tasks, unreadable) = (BTreeMap::new(), BTreeMap::new());
+        Self { hands, triggers, tasks, unreadable, tracker: TaskTracker::new(), changed }
     }
 
     /// Hears of changed triggers, for ever.
@@ -78,7 +83,8 @@ impl Keeper {
             match kept::read_all(self.hands.records.as_ref()).await {
                 Ok(all) => {
                     backoff.reset();
-                    self.triggers.replace(all);
+                    self.triggers.replace(all.triggers);
+                    self.stop_unreadable(all.unreadable);
                     self.update(&stop).await;
                     tokio::select! {
                         () = stop.cancelled() => {}
@@ -100,13 +106,36 @@ impl Keeper {
         self.hands.journal.flush().await;
     }
 
+    /// Stops the triggers whose documents cannot be read, and says so once of each version. What is known of them
+    /// stays: they may be a newer service's.
+    fn stop_unreadable(&mut self, all: Vec<Unreadable>) {
+        let mut now = BTreeMap::new();
+        for one in all {
+            let key = (one.project.clone(), one.name.clone());
+            if let Some((_, task)) = self.tasks.get(&key) {
+                task.cancel();
+            }
+            if self.unreadable.get(&key) != Some(&one.version) {
+                measure::count_failure("unreadable");
+                tracing::error!(project = %one.project, trigger = %one.name, why = one.why, "a trigger cannot be read; it is stopped");
+                if let Some(subject) = Subject::of_unreadable(&one) {
+                    let why = format!("this version of the trigger service cannot read it: {}", one.why);
+                    self.hands.journal.note_of(&subject, failed("reading the trigger".to_owned(), why));
+                }
+            }
+            now.insert(key, one.version);
+        }
+        self.unreadable = now;
+    }
+
     /// Starts what is new or changed, and ends what is gone.
     async fn update(&mut self, stop: &CancellationToken) {
         let all = self.triggers.all();
         measure::show_triggers(all.iter().map(|one| (&one.document.spec.on, one.document.paused.is_some())));
         let now: BTreeMap<_, _> =
             all.into_iter().map(|one| ((one.project.clone(), one.name.clone()), one)).collect();
-        let gone: Vec<_> = self.tasks.keys().filter(|key| !now.contains_key(*key)).cloned().collect();
+        let is_gone = |key: &&Key| !now.contains_key(*key) && !self.unreadable.contains_key(*key);
+        let gone: Vec<_> = self.tasks.keys().filter(is_gone).cloned().collect();
         for key in gone {
             if let Some((trigger, task)) = self.tasks.remove(&key) {
                 task.cancel();
@@ -115,7 +144,7 @@ impl Keeper {
         }
         for (key, trigger) in now {
             let known = self.tasks.get(&key);
-            if known.is_some_and(|(known, _)| known.version == trigger.version) {
+            if known.is_some_and(|(known, task)| known.version == trigger.version && !task.is_cancelled()) {
                 continue;
             }
             let before = known.map(|(before, task)| {

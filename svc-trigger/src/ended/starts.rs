@@ -58,7 +58,7 @@ impl Listener for RunFinished {
 
     fn look(&self) -> BoxFuture<'_, anyhow::Result<()>> {
         async move {
-            self.triggers.replace(kept::read_all(self.records.as_ref()).await?);
+            self.triggers.replace(kept::read_all(self.records.as_ref()).await?.triggers);
             Ok(())
         }
         .boxed()

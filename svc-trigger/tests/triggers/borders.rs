@@ -1,4 +1,7 @@
-use emboflow_model::trigger::{StartResult, TriggerDocument, TriggerKind};
+use async_nats::jetstream::consumer::pull;
+use async_nats::jetstream::stream::Config;
+use emboflow_model::trigger::{StartResult, TRIGGERS, TriggerDocument, TriggerKind};
+use emboflow_protocol::notice::Notice;
 
 use crate::world::{World, eventually};
 
@@ -40,5 +43,42 @@ async fn a_kept_trigger_that_would_hear_the_platforms_own_subjects_hears_nothing
     .await;
     service.stop().await;
     assert!(world.runs("spy").await.is_empty());
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trigger_that_cannot_be_read_stops_and_goes_on_where_it_was_when_it_can() {
+    let world = World::start().await;
+    let jetstream = world.jetstream().await;
+    let config = Config { name: "JOBS".to_owned(), subjects: vec!["jobs".to_owned()], ..Config::default() };
+    let stream = jetstream.create_stream(config).await.unwrap();
+    let job = async || jetstream.publish("jobs", "{}".into()).await.unwrap().await.unwrap();
+    let service = world.service().await;
+    let document = world.keep("jobs", "{ nats: { stream: JOBS } }", 1).await;
+    job().await;
+    job().await;
+    world.has_started("jobs", 2).await;
+    let known = eventually("both are in the history", || async {
+        let state = world.state("jobs").await;
+        (state.history.len() >= 2).then_some(state)
+    })
+    .await;
+
+    let mut newer = serde_json::to_value(&document).unwrap();
+    newer["spec"]["on"]["nats"]["unheard_of"] = true.into();
+    let kept = world.records.kept(TRIGGERS, "lab", "jobs").await.unwrap().unwrap();
+    let written = world.records.keep(TRIGGERS, "lab", "jobs", Some(kept.version), newer.to_string()).await;
+    assert!(written.unwrap().is_some());
+    world.bus.publish_live(&Notice::new(TRIGGERS, "lab", "jobs")).await;
+    is_refused(&world, "jobs", "cannot read").await;
+    let state = world.state("jobs").await;
+    assert!(known.history.iter().all(|start| state.history.iter().any(|now| now.key == start.key)));
+    let consumer = format!("emboflow-trigger-{}", document.id);
+    assert!(stream.get_consumer::<pull::Config>(&consumer).await.is_ok(), "its consumer stays");
+
+    job().await;
+    world.put(&document).await;
+    assert_eq!(world.has_started("jobs", 3).await.len(), 3);
+    service.stop().await;
     world.end().await;
 }
