@@ -8,21 +8,26 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use emboflow_protocol::ErrorCode;
 
-use super::buckets::network_of;
-use crate::access::{Client, Known};
+use super::asker::Asker;
+use crate::access::{Client, identify};
 use crate::app::App;
 use crate::problem::Failure;
 
-/// Before anybody is known: an address that guesses, or tries to sign in too often, is told to come later.
+/// Before anybody is known: an address that tries to sign in too often is told to come later, and so is one that guesses,
+/// unless what it shows this time is good. Others may sit behind the same address: a program that goes on with a token
+/// that has ended must not shut them out, nor webhooks, which show nothing but their signature.
 pub(crate) async fn by_address(State(app): State<App>, request: Request, next: Next) -> Response {
     let client = Client::of(&app.access.trusted_proxies, request.extensions(), request.headers());
     let address = client.address;
-    let allowed = app.buckets.listens_to(address).and_then(|()| match tries_to_sign_in(&request) {
-        true => app.buckets.sign_in(address),
-        false => Ok(()),
-    });
-    if let Err(wait) = allowed {
-        return come_later("this address has been refused, or has tried to sign in, too often", wait);
+    if tries_to_sign_in(&request)
+        && let Err(wait) = app.buckets.sign_in(address)
+    {
+        return come_later("this address has tried to sign in too often", wait);
+    }
+    if let Err(wait) = app.buckets.listens_to(address)
+        && identify(&app, &client, request.headers(), false).await.is_err()
+    {
+        return come_later("this address has been refused too often", wait);
     }
     let response = next.run(request).await;
     if response.status() == StatusCode::UNAUTHORIZED {
@@ -39,14 +44,10 @@ fn tries_to_sign_in(request: &Request) -> bool {
 
 /// Behind the guard: nobody has more than a share.
 pub(crate) async fn by_caller(State(app): State<App>, request: Request, next: Next) -> Response {
-    let client = match (request.extensions().get::<Known>(), request.extensions().get::<Client>()) {
-        (Some(known), _) => known.caller.who.to_string(),
-        (None, Some(client)) => format!("the address {}", network_of(client.address)),
-        (None, None) => return next.run(request).await,
-    };
-    match app.buckets.request(&client, request.method().is_safe()) {
+    let Some(Asker { name, .. }) = Asker::of(request.extensions()) else { return next.run(request).await };
+    match app.buckets.request(&name, request.method().is_safe()) {
         Ok(()) => next.run(request).await,
-        Err(wait) => come_later(&format!("{client} sends more requests than one client may"), wait),
+        Err(wait) => come_later(&format!("{name} sends more requests than one client may"), wait),
     }
 }
 
