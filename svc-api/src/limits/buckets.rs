@@ -11,6 +11,9 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use tokio::time::Instant;
 
 use super::Limits;
+use super::asker::Asker;
+use super::streams::{OpenStream, Streams};
+use crate::problem::Outcome;
 
 /// Addresses that are remembered for their refusals at most; beyond it the oldest may try again.
 const BLOCKED_MAX: usize = 10_000;
@@ -25,6 +28,7 @@ pub(crate) struct Buckets {
     refused: Bucket<IpAddr>,
     /// Until when an address is not listened to.
     blocked: Mutex<HashMap<IpAddr, Instant>>,
+    streams: Streams,
 }
 
 /// Buckets of one class; none when it has no limit.
@@ -65,6 +69,7 @@ impl Buckets {
             sign_ins: Bucket::a_minute(limits.sign_ins_per_minute),
             refused: Bucket::a_minute(limits.refused_per_minute),
             blocked: Mutex::default(),
+            streams: Streams::of_at_most(limits.streams),
         }
     }
 
@@ -72,6 +77,11 @@ impl Buckets {
     pub(super) fn request(&self, client: &str, is_read: bool) -> Result<(), Duration> {
         let class = if is_read { &self.reads } else { &self.writes };
         class.take(&client.to_owned())
+    }
+
+    /// An answer that stays open. Errors: the client has as many as it may.
+    pub(crate) fn open_stream(&self, asker: &Asker) -> Outcome<OpenStream> {
+        self.streams.open(asker)
     }
 
     /// A try to sign in. Errors: when the next one may come.

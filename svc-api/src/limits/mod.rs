@@ -6,6 +6,7 @@ mod asker;
 mod buckets;
 mod layers;
 mod shares;
+mod streams;
 
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ pub(crate) use asker::Asker;
 pub(crate) use buckets::Buckets;
 pub(crate) use layers::{by_address, by_caller};
 pub(crate) use shares::{Share, Shares};
+pub(crate) use streams::OpenStream;
 
 const IDLE: Duration = Duration::from_secs(60);
 
@@ -38,6 +40,8 @@ pub struct Limits {
     pub connections: u32,
     /// Connections of one address at the same time, unless it is this machine's or a trusted proxy's. Default 256.
     pub connections_per_address: u32,
+    /// Event streams and followed logs of one client at the same time. Default 64.
+    pub streams: u32,
     /// Milliseconds in which the head of a request has to come, from the first moment on that a connection waits for it.
     /// Default 30,000.
     pub head_wait_ms: u64,
@@ -62,6 +66,7 @@ impl Default for Limits {
             refused_per_minute: 60,
             connections: 4_096,
             connections_per_address: 256,
+            streams: 64,
             head_wait_ms: 30_000,
         }
     }
@@ -76,6 +81,7 @@ impl Limits {
             sign_ins_per_minute: 0,
             refused_per_minute: 0,
             connections_per_address: 0,
+            streams: 0,
             ..Self::default()
         }
     }

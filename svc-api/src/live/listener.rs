@@ -17,12 +17,13 @@ use super::feed::Resync;
 use super::frame::{Frame, json, message, sign_of_life};
 use super::missed::{Missed, missed};
 use crate::app::App;
+use crate::limits::OpenStream;
 use crate::log::lossy::LossyFrames;
 use crate::log::text::TextFrames;
 use crate::measure::SSE_CLIENTS;
 
-/// A proxy or a browser closes what is silent for longer.
-const ALIVE_EVERY: Duration = Duration::from_secs(15);
+/// A proxy or a browser closes what is silent for longer; so often is asked, too, what the listener may hear.
+pub(crate) const ALIVE_EVERY: Duration = Duration::from_secs(15);
 /// Who takes nothing for so long has gone away without saying so.
 const STUCK_AFTER: Duration = Duration::from_secs(60);
 /// Pieces between this listener and its connection.
@@ -37,9 +38,23 @@ pub(crate) struct Wish {
     /// Only this run.
     pub(crate) run: Option<RunId>,
     /// Also the live log of this attempt.
-    pub(crate) log: Option<(AttemptId, Subscription)>,
+    pub(crate) log: Option<LiveLog>,
     /// Everything after this place.
     pub(crate) after: Option<u64>,
+}
+
+/// What an attempt writes, as it writes it.
+pub(crate) struct LiveLog {
+    pub(crate) project: ProjectName,
+    pub(crate) attempt: AttemptId,
+    pub(crate) frames: Subscription,
+}
+
+/// The log that a listener hears, put into text.
+struct HeardLog {
+    project: ProjectName,
+    text: TextFrames,
+    frames: LossyFrames,
 }
 
 /// The connection is gone.
@@ -57,8 +72,8 @@ struct Listener {
     last_id: u64,
 }
 
-/// The body of an event stream.
-pub(crate) fn open(app: App, ears: Ears, wish: Wish) -> Body {
+/// The body of an event stream, which counts as open until it ends.
+pub(crate) fn open(app: App, ears: Ears, wish: Wish, open: OpenStream) -> Body {
     let (to, pieces) = mpsc::channel(PIECES);
     // First listen, then read what was missed: nothing falls in between.
     let frames = app.feed.subscribe();
@@ -66,6 +81,7 @@ pub(crate) fn open(app: App, ears: Ears, wish: Wish) -> Body {
     let shutdown = app.shutdown.clone();
     let listener = Listener { app, ears, wish, frames, to, last, last_id: last };
     shutdown.clone().spawn("event stream", async move {
+        let _open = open;
         SSE_CLIENTS.inc();
         tokio::select! { () = shutdown.cancelled() => {}, _gone = listener.speak() => {} }
         SSE_CLIENTS.dec();
@@ -73,11 +89,17 @@ pub(crate) fn open(app: App, ears: Ears, wish: Wish) -> Body {
     Body::from_stream(futures::StreamExt::map(ReceiverStream::new(pieces), Ok::<_, std::convert::Infallible>))
 }
 
+impl HeardLog {
+    fn of(LiveLog { project, attempt, frames }: LiveLog) -> Self {
+        Self { project, text: TextFrames::new(attempt), frames: LossyFrames::of(frames) }
+    }
+}
+
 impl Listener {
     async fn speak(mut self) -> Result<(), Gone> {
         // Taken from now on, however slowly the listener reads.
         let log = self.wish.log.take();
-        let mut log = log.map(|(attempt, frames)| (TextFrames::new(attempt), LossyFrames::of(frames)));
+        let mut log = log.map(HeardLog::of);
         let hello = Hello { seq: self.last, version: env!("CARGO_PKG_VERSION").to_owned() };
         self.send(message("hello", Some(self.last), &json(&hello))).await?;
         if self.wish.after.is_some() {
@@ -87,7 +109,7 @@ impl Listener {
         alive.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let gone = self.to.clone();
         loop {
-            let next_log = OptionFuture::from(log.as_mut().map(|(_, frames)| frames.next()));
+            let next_log = OptionFuture::from(log.as_mut().map(|log| log.frames.next()));
             tokio::select! {
                 () = gone.closed() => return Err(Gone),
                 frame = self.frames.recv() => match frame {
@@ -96,9 +118,9 @@ impl Listener {
                     Err(RecvError::Closed) => return Ok(()),
                 },
                 Some(frame) = next_log => match (frame, &mut log) {
-                    (Some(frame), Some((text, _))) => {
+                    (Some(frame), Some(log)) => {
                         let offset = frame.headers.log_offset();
-                        if let Some(said) = offset.and_then(|offset| text.take(offset, &frame.payload)) {
+                        if let Some(said) = offset.and_then(|offset| log.text.take(offset, &frame.payload)) {
                             self.send(message("log", None, &json(&said))).await?;
                         }
                     }
@@ -107,6 +129,9 @@ impl Listener {
                 _ = alive.tick() => {
                     if !self.ears.may_stay(&self.app).await {
                         return Ok(());
+                    }
+                    if log.take_if(|log| !self.ears.hear_of(&log.project)).is_some() {
+                        self.say_resync(self.last).await?;
                     }
                     let id = (self.last > self.last_id).then_some(self.last);
                     self.last_id = self.last;

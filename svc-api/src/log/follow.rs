@@ -11,13 +11,17 @@ use futures::future::OptionFuture;
 use futures::{Stream, StreamExt, stream};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
+use tokio::time::MissedTickBehavior;
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::lossy::LossyFrames;
 use super::place::{self, LogState, Place};
 use super::read::{Log, archive_of, unseen};
 use crate::app::App;
+use crate::limits::OpenStream;
+use crate::live::ears::Ears;
 use crate::live::frame::Frame;
+use crate::live::listener::ALIVE_EVERY;
 use crate::problem::Outcome;
 
 /// Pieces between the follower and its connection.
@@ -27,11 +31,12 @@ const GAP_EVERY: Duration = Duration::from_secs(1);
 /// Who takes nothing for so long has gone away without saying so.
 const STUCK_AFTER: Duration = Duration::from_secs(300);
 
-/// The caller is gone, or storage failed; either way the stream ends here.
+/// The caller is gone or may not read on, or storage failed; either way the stream ends here.
 struct Ended;
 
 struct Follower {
     app: App,
+    ears: Ears,
     place: Place,
     to: mpsc::Sender<io::Result<Bytes>>,
     /// The next byte to send.
@@ -43,12 +48,29 @@ struct Follower {
 /// What tells that an attempt is over. To be had before the task is read, so that no end is missed.
 pub(crate) type Changes = broadcast::Receiver<Arc<Frame>>;
 
-/// The body: the log from `from` on, up to `last` or its end.
-pub(crate) fn body(app: App, place: Place, log: Log, from: u64, last: Option<u64>, changes: Changes) -> Body {
+/// Who follows a log.
+pub(crate) struct Reader {
+    pub(crate) ears: Ears,
+    /// Counted until the body ends.
+    pub(crate) open: OpenStream,
+}
+
+/// What is followed: the log from `from` on, up to `last` or its end.
+pub(crate) struct Part {
+    pub(crate) place: Place,
+    pub(crate) log: Log,
+    pub(crate) from: u64,
+    pub(crate) last: Option<u64>,
+}
+
+/// The body, for as long as the reader may read it.
+pub(crate) fn body(app: App, Reader { ears, open }: Reader, part: Part, changes: Changes) -> Body {
     let (to, pieces) = mpsc::channel(PIECES);
     let shutdown = app.shutdown.clone();
-    let follower = Follower { app, place, to, next: from, last };
+    let Part { place, log, from, last } = part;
+    let follower = Follower { app, ears, place, to, next: from, last };
     shutdown.clone().spawn("log follower", async move {
+        let _open = open;
         tokio::select! { () = shutdown.cancelled() => {}, _ended = follower.follow(log, changes) => {} }
     });
     Body::from_stream(ReceiverStream::new(pieces))
@@ -65,6 +87,8 @@ impl Follower {
         drop(log);
         let gone = self.to.clone();
         let mut gap = tokio::time::interval(GAP_EVERY);
+        let mut rights = tokio::time::interval(ALIVE_EVERY);
+        rights.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut has_gap = live.is_none();
         loop {
             tokio::select! {
@@ -82,11 +106,19 @@ impl Follower {
                     self.send_archived().await?;
                     has_gap = live.is_none();
                 }
+                _ = rights.tick() => if !self.may_go_on().await {
+                    return Err(self.broken("its reader may not read it any more"));
+                },
             }
             if self.is_done() {
                 return Ok(());
             }
         }
+    }
+
+    /// Asks again who reads, and whether they may: a log is followed for days.
+    async fn may_go_on(&mut self) -> bool {
+        self.ears.may_stay(&self.app).await && self.ears.hear_of(&self.place.project)
     }
 
     /// Sends what is new of a frame; true when bytes before it are missing.

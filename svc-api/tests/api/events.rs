@@ -7,10 +7,10 @@ use emboflow_model::executor::Heartbeat;
 use emboflow_model::{AttemptId, ImagePull, LogEntry, Timestamp, Transition};
 use emboflow_protocol::Message as _;
 use emboflow_protocol::progress::Progress;
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use crate::support::{EventStream, History, World, event, until};
+use crate::support::{EventStream, History, Person, World, answer, event, until};
 
 fn entries(transitions: &[&Transition]) -> Vec<LogEntry> {
     transitions.iter().map(|transition| LogEntry::Transition((*transition).clone())).collect()
@@ -201,6 +201,49 @@ async fn the_stream_also_carries_executors_and_the_live_log_that_was_asked_for()
 
     let unknown = "/api/v1/events?log=run-01jd8v7m2kq3x5w9c0hn4tz6ap.train.1";
     assert_eq!(world.get(unknown).await.0, StatusCode::NOT_FOUND);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_listener_who_loses_a_project_hears_no_more_of_its_log() {
+    let world = World::start().await;
+    let mut history = History::new();
+    let first = history.accept("default", "k1", b"{}", &[("train", None)]);
+    let running = history.dispatch(&first, "train");
+    world.decide(entries(&[&first, &running])).await;
+    let attempt = AttemptId { run: first.run, task: "train".parse().unwrap(), number: 1 };
+    let roles = json!({"bindings": [
+        {"project": "default", "role": "viewer"}, {"project": "lab", "role": "viewer"},
+    ]});
+    let bert = Person::new(&world, "bert", roles).await;
+    let events = bert.request(&world, Method::GET, &format!("/api/v1/events?log={attempt}"));
+    let (mut stream, _) = EventStream::of(events).await;
+    let publish = async |offset| {
+        let bytes = Bytes::from_static(b"secret");
+        world.bus.publish_live_log(&first.project, &attempt, &"e1".parse().unwrap(), offset, bytes).await
+    };
+    // Frames are lossy: the first ones are lost until the server has the subscription.
+    until("the log", async || {
+        publish(0).await;
+        tokio::time::timeout(Duration::from_millis(50), stream.next_of("log")).await.ok()
+    })
+    .await;
+    let members = world.request(Method::PUT, "/api/v1/projects/default/members/bert");
+    assert!(answer(members.json(&json!({"role": "denied"}))).await.0.is_success());
+    // What it shows has to be read again, and then is not there.
+    stream.next_of("resync").await;
+    publish(1_000).await;
+    let other = history.accept("lab", "k2", b"{}", &[("train", None)]);
+    world.decide(entries(&[&other])).await;
+    world.bus.publish(&event(&[&other])).await.unwrap();
+    let heard = loop {
+        let message = stream.next().await;
+        assert_ne!(message.kind, "log");
+        if message.kind == "run" {
+            break message;
+        }
+    };
+    assert_eq!(heard.data["subject"], other.run.to_string());
     world.end().await;
 }
 

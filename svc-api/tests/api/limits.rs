@@ -4,7 +4,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::json;
 use svc_api::Limits;
 
-use crate::support::{World, answer};
+use crate::support::{EventStream, Person, World, answer, until};
 
 const RUNS: &str = "/api/v1/projects/default/runs";
 
@@ -51,6 +51,48 @@ async fn an_address_that_guesses_tokens_is_not_listened_to_for_a_while() {
         }
     }
     panic!("500 guesses are answered");
+}
+
+#[tokio::test]
+async fn an_address_that_is_not_listened_to_still_serves_whoever_shows_what_is_good() {
+    let world = World::with(|config| {
+        config.limits = Limits { refused_per_minute: 2, ..Limits::alone() };
+    })
+    .await;
+    let stale = async || {
+        let request = world.bare(Method::GET, RUNS).bearer_auth("a-token-that-has-ended");
+        request.send().await.unwrap().status()
+    };
+    until("the block", async || (stale().await == StatusCode::TOO_MANY_REQUESTS).then_some(())).await;
+    assert_eq!(answer(world.request(Method::GET, RUNS)).await.0, StatusCode::OK, "a colleague's token");
+    let anna = Person::of_lab(&world, "anna", "viewer").await;
+    assert_eq!(anna.get(&world, "/api/v1/me").await.0, StatusCode::OK, "she has signed in from there");
+    let hook = world.bare(Method::POST, "/hooks/lab/nothing").body("{}");
+    assert_eq!(answer(hook).await.0, StatusCode::UNAUTHORIZED, "a webhook is judged by its signature");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn one_client_has_only_so_many_event_streams_open() {
+    let world = World::with(|config| config.limits = Limits { streams: 2, ..Limits::alone() }).await;
+    let anna = Person::of_lab(&world, "anna", "viewer").await;
+    let (_, key) = anna.key(&world, None).await;
+    let events = || anna.request(&world, Method::GET, "/api/v1/events");
+    let (first, _) = EventStream::of(events()).await;
+    let _second = EventStream::of(world.bare(Method::GET, "/api/v1/events").bearer_auth(&key)).await;
+    let refused = events().send().await.unwrap();
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert!(refused.headers().contains_key("retry-after"));
+    let problem: serde_json::Value = refused.json().await.unwrap();
+    assert_eq!(problem["code"], "request.rate_limited");
+    let bert = Person::of_lab(&world, "bert", "viewer").await;
+    EventStream::of(bert.request(&world, Method::GET, "/api/v1/events")).await;
+    drop(first);
+    until("a place again", async || {
+        (events().send().await.unwrap().status() == StatusCode::OK).then_some(())
+    })
+    .await;
+    world.end().await;
 }
 
 #[tokio::test]

@@ -4,8 +4,10 @@ use bytes::Bytes;
 use emboflow_model::object_key::log_chunk;
 use emboflow_model::{AttemptId, LogEntry, LogSeal, Transition};
 use reqwest::{Method, StatusCode};
+use serde_json::json;
+use svc_api::Limits;
 
-use crate::support::{History, World, attempt_end, event, prefix, seal, soon};
+use crate::support::{EventStream, History, Person, World, answer, attempt_end, event, prefix, seal, soon};
 
 struct Story {
     accepted: Transition,
@@ -163,6 +165,54 @@ async fn a_followed_log_goes_on_until_the_attempt_is_over_and_misses_nothing() {
     assert_eq!(text, "one\ntwo\nthree\nfour\nfive\n");
     let rest = soon("the end of the log", response.chunk()).await.unwrap();
     assert_eq!(rest, None);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn whoever_loses_the_project_is_told_no_more_of_a_log_that_is_being_followed() {
+    let world = World::start().await;
+    let story = running(&world, &mut History::new()).await;
+    story.put(&world, 0, "one\n").await;
+    let reads_default = json!({"bindings": [{"project": "default", "role": "viewer"}]});
+    let bert = Person::new(&world, "bert", reads_default).await;
+    let follow = format!("{}?follow=true", story.path);
+    let mut response = bert.request(&world, Method::GET, &follow).send().await.unwrap();
+    assert_eq!(response.chunk().await.unwrap().unwrap(), "one\n");
+    let members = world.request(Method::PUT, "/api/v1/projects/default/members/bert");
+    assert!(answer(members.json(&json!({"role": "denied"}))).await.0.is_success());
+    let broken = soon("the end of the followed log", async {
+        loop {
+            match response.chunk().await {
+                Ok(Some(_)) => {}
+                Ok(None) => return false,
+                Err(_) => return true,
+            }
+        }
+    })
+    .await;
+    assert!(broken, "a log that is cut off must not look like one that has ended");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_followed_log_counts_among_the_open_streams_of_its_reader() {
+    let world = World::with(|config| config.limits = Limits { streams: 1, ..Limits::alone() }).await;
+    let mut history = History::new();
+    let story = running(&world, &mut history).await;
+    story.put(&world, 0, "one\n").await;
+    let follow = format!("{}?follow=true", story.path);
+    let mut followed = world.request(Method::GET, &follow).send().await.unwrap();
+    assert_eq!(followed.chunk().await.unwrap().unwrap(), "one\n");
+    assert_eq!(world.get(&follow).await.0, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(world.get("/api/v1/events").await.0, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(
+        world.text(&story.path).await,
+        (StatusCode::OK, "one\n".to_owned()),
+        "a plain read is no stream"
+    );
+    story.end(&world, &mut history, 4).await;
+    while soon("the end of the log", followed.chunk()).await.unwrap().is_some() {}
+    EventStream::of(world.request(Method::GET, "/api/v1/events")).await;
     world.end().await;
 }
 

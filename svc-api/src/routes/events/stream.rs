@@ -4,7 +4,6 @@ use aide::transform::TransformOperation;
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
-use emboflow_bus::Subscription;
 use emboflow_model::access::Caller;
 use emboflow_model::{AttemptId, RunId};
 use emboflow_protocol::ErrorCode;
@@ -14,8 +13,9 @@ use emboflow_protocol::log::live_subject;
 use crate::access::{By, Client};
 use crate::app::App;
 use crate::extract::Search;
+use crate::limits::Asker;
 use crate::live::ears::Ears;
-use crate::live::listener::{self, Wish};
+use crate::live::listener::{self, LiveLog, Wish};
 use crate::openapi::{self, Doc};
 use crate::problem::{Failure, Outcome};
 
@@ -23,6 +23,7 @@ use crate::problem::{Failure, Outcome};
 pub(crate) async fn stream(
     State(app): State<App>,
     By(caller): By,
+    asker: Asker,
     client: Client,
     headers: HeaderMap,
     Search(query): Search<EventQuery>,
@@ -35,8 +36,9 @@ pub(crate) async fn stream(
         Some(attempt) => Some(live_log(&app, &caller, attempt).await?),
         None => None,
     };
+    let open = app.buckets.open_stream(&asker)?;
     let listener = Ears::new(caller, client, &headers);
-    let body = listener::open(app, listener, Wish { project, run, log, after });
+    let body = listener::open(app, listener, Wish { project, run, log, after }, open);
     let kind = (header::CONTENT_TYPE, "text/event-stream");
     let keep = (header::CACHE_CONTROL, "no-store");
     // Nginx would hold messages back until its buffer is full.
@@ -44,7 +46,7 @@ pub(crate) async fn stream(
     Ok(([kind, keep, buffering], body).into_response())
 }
 
-async fn live_log(app: &App, caller: &Caller, attempt: AttemptId) -> Outcome<(AttemptId, Subscription)> {
+async fn live_log(app: &App, caller: &Caller, attempt: AttemptId) -> Outcome<LiveLog> {
     let summary = emboflow_records::fresh_run(app.records.as_ref(), attempt.run).await?;
     let detail = format!("there is no run {}", attempt.run);
     let no_attempt = format!("there is no attempt {attempt}");
@@ -56,7 +58,7 @@ async fn live_log(app: &App, caller: &Caller, attempt: AttemptId) -> Outcome<(At
     let frames = app.bus.subscribe(live_subject(&project, &attempt, executor)).await?;
     // Before the caller reads the stored log: frames from then on are not missed.
     app.bus.flush().await;
-    Ok((attempt, frames))
+    Ok(LiveLog { project, attempt, frames })
 }
 
 /// Where a browser's stream broke. An id that is none of ours says nothing of what was seen: everything was missed.
@@ -80,6 +82,7 @@ pub(crate) fn document(operation: TransformOperation<'_>) -> TransformOperation<
             ErrorCode::RunNotFound,
             ErrorCode::TaskNotFound,
             ErrorCode::AttemptNotFound,
+            ErrorCode::RequestRateLimited,
             ErrorCode::RecordsUnavailable,
             ErrorCode::BusUnavailable,
         ],

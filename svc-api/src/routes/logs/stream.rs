@@ -3,16 +3,20 @@
 use aide::transform::TransformOperation;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::Response;
 use emboflow_protocol::ErrorCode;
 use emboflow_protocol::header::{LOG_END, LOG_OFFSET, LOG_SEALED, LOG_TRUNCATED};
 use emboflow_protocol::http::LogQuery;
 
+use crate::access::{By, Client};
 use crate::app::App;
 use crate::extract::{Params, Search};
+use crate::limits::Asker;
+use crate::live::ears::Ears;
+use crate::log::follow::{self, Part, Reader};
+use crate::log::place;
 use crate::log::read::Log;
-use crate::log::{follow, place};
 use crate::openapi::{self, Doc, IN_PROJECT};
 use crate::problem::{Failure, Outcome};
 use crate::routes::place::OfTask;
@@ -22,6 +26,10 @@ const TAIL_MAX_LINES: u32 = 100_000;
 /// Streams a log.
 pub(crate) async fn stream(
     State(app): State<App>,
+    By(caller): By,
+    asker: Asker,
+    client: Client,
+    shown: HeaderMap,
     Params(OfTask { project, run, task }): Params<OfTask>,
     Search(query): Search<LogQuery>,
 ) -> Outcome<Response> {
@@ -48,7 +56,9 @@ pub(crate) async fn stream(
     headers.extend(log.truncated.clone().map(|why| (name(LOG_TRUNCATED), why)));
     let body = if goes_on {
         headers.push((HeaderName::from_static("x-accel-buffering"), "no".to_owned()));
-        follow::body(app, place, log, from, query.to, changes)
+        let reader =
+            Reader { ears: Ears::new(caller, client, &shown), open: app.buckets.open_stream(&asker)? };
+        follow::body(app, reader, Part { place, log, from, last: query.to }, changes)
     } else {
         // A stream that storage breaks off is then shorter than announced, and the caller sees it.
         headers.push((header::CONTENT_LENGTH, (end - from).to_string()));
@@ -90,6 +100,7 @@ pub(crate) fn document(operation: TransformOperation<'_>) -> TransformOperation<
             ErrorCode::RunNotFound,
             ErrorCode::TaskNotFound,
             ErrorCode::AttemptNotFound,
+            ErrorCode::RequestRateLimited,
             ErrorCode::StorageUnavailable,
         ],
     };
