@@ -5,6 +5,8 @@ use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
 
+use emboflow_model::Timestamp;
+
 use crate::create::{Source, file_name, written};
 use crate::error::BackupError;
 use crate::manifest::{FilePart, Manifest};
@@ -99,25 +101,76 @@ impl Prepared {
         others.map(|(path, ..)| path.as_path()).collect()
     }
 
-    /// Writes them, each in one step; what differs is kept beside as `.before-<id>`.
-    pub(crate) fn write(&self, id: &str) -> Result<(), BackupError> {
+    /// Writes them beside their places, and keeps what differs there as `.before-<id>-<ms>`. An error leaves nothing.
+    pub(crate) fn stage(&self, id: &str, at: Timestamp) -> Result<StagedFiles, BackupError> {
+        let mut staged = StagedFiles::default();
+        match self.write_beside(&format!("before-{id}-{}", at.0), &mut staged) {
+            Ok(()) => Ok(staged),
+            Err(error) => {
+                staged.give_up();
+                Err(error)
+            }
+        }
+    }
+
+    fn write_beside(&self, former: &str, staged: &mut StagedFiles) -> Result<(), BackupError> {
         let others: Vec<PathBuf> = self.others().into_iter().map(Path::to_owned).collect();
         for (path, mode, content) in &self.0 {
-            let failed = |error: std::io::Error| {
-                BackupError::unavailable(format!("writing {}", path.display()), error)
-            };
-            if others.contains(path) {
-                fs::hard_link(path, beside(path, &format!("before-{id}"))).map_err(failed)?;
-            }
+            let failed = |error: std::io::Error| writing(path, &error);
             if let Some(folder) = path.parent() {
                 fs::create_dir_all(folder).map_err(failed)?;
             }
             let fresh = beside(path, "restoring");
-            let written = OpenOptions::new().write(true).create(true).truncate(true).mode(*mode).open(&fresh);
+            // Of a restore that was cut off; it may have another mode.
+            discard(&fresh);
+            staged.fresh.push((fresh.clone(), path.clone()));
+            let written = OpenOptions::new().write(true).create_new(true).mode(*mode).open(&fresh);
             let written = written.and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()));
-            written.and_then(|()| fs::rename(&fresh, path)).map_err(failed)?;
+            written.map_err(failed)?;
+            if others.contains(path) {
+                let kept = beside(path, former);
+                fs::hard_link(path, &kept).map_err(failed)?;
+                staged.kept.push(kept);
+            }
         }
         Ok(())
+    }
+}
+
+/// Files that lie beside their places, with what they replace kept: only renames are left.
+#[derive(Default)]
+pub(crate) struct StagedFiles {
+    /// Where each lies, and its place.
+    fresh: Vec<(PathBuf, PathBuf)>,
+    /// Links to what gives way.
+    kept: Vec<PathBuf>,
+}
+
+impl StagedFiles {
+    /// Puts each in its place in one step.
+    pub(crate) fn put_in_place(self) -> Result<(), BackupError> {
+        for (fresh, path) in &self.fresh {
+            let renamed = fs::rename(fresh, path).and_then(|()| match path.parent() {
+                Some(folder) => fs::File::open(folder)?.sync_all(),
+                None => Ok(()),
+            });
+            renamed.map_err(|error| writing(path, &error))?;
+        }
+        Ok(())
+    }
+
+    /// Leaves everything as it was.
+    pub(crate) fn give_up(self) {
+        self.fresh.iter().map(|(fresh, _)| fresh).chain(&self.kept).for_each(|path| discard(path));
+    }
+}
+
+fn discard(path: &Path) {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            tracing::warn!(%error, path = %path.display(), "a file of a restore that was given up is left");
+        }
+        _ => {}
     }
 }
 
@@ -125,6 +178,10 @@ fn beside(path: &Path, word: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".{word}"));
     name.into()
+}
+
+fn writing(path: &Path, error: &std::io::Error) -> BackupError {
+    BackupError::unavailable(format!("writing {}", path.display()), error)
 }
 
 fn reading(path: &Path, error: &std::io::Error) -> BackupError {

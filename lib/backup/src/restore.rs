@@ -108,8 +108,19 @@ pub async fn restore(
         Ok(written) => written,
         Err(error) => return Err(give_up(staged, error).await),
     };
-    let former = staged.put_in_place().await.map_err(BackupError::records("putting the records in place"))?;
-    prepared.write(&manifest.id)?;
+    // All that can fail for a reason of the machine comes before the switch; after it there are only renames.
+    let files = match prepared.stage(&manifest.id, now()) {
+        Ok(files) => files,
+        Err(error) => return Err(give_up(staged, error).await),
+    };
+    let former = match staged.put_in_place().await {
+        Ok(former) => former,
+        Err(error) => {
+            files.give_up();
+            return Err(BackupError::records("putting the records in place")(error));
+        }
+    };
+    files.put_in_place()?;
     let objects_removed =
         if target.replace { remove_others(repository, manifest, &objects).await? } else { 0 };
     let files = manifest.files.len();

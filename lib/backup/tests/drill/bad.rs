@@ -173,3 +173,37 @@ async fn a_second_command_waits_for_nobody_and_says_who_is_at_work() {
     assert_eq!(error.code().code(), "backup.busy", "{error}");
     drop(gateway);
 }
+
+#[tokio::test]
+async fn the_same_backup_is_restored_again_and_again_over_changed_files() {
+    let (installation, manifest) = backed_up().await;
+    let file = installation.restored_settings();
+    for content in ["first", "second", "third"] {
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&file, content).unwrap();
+        restore(&installation.repository(), &manifest, &installation.target(true)).await.unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "listen = \"127.0.0.1:0\"\n");
+    }
+    let mut kept: Vec<_> = files_below(file.parent().unwrap())
+        .into_iter()
+        .filter(|path| *path != file)
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect();
+    kept.sort();
+    assert_eq!(kept, ["first", "second", "third"], "each restore keeps what it replaces, and nothing else");
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_put_there_ends_a_restore_before_the_records_change() {
+    let (installation, manifest) = backed_up().await;
+    let records = installation.open().await;
+    records.keep("user", "", "later", None, "{}".to_owned()).await.unwrap().unwrap();
+    drop(records);
+    let file = installation.restored_settings();
+    fs::create_dir_all(file.join("a folder in its place")).unwrap();
+    let error = restore(&installation.repository(), &manifest, &installation.target(true)).await.unwrap_err();
+    assert_eq!(error.code().code(), "backup.unavailable", "{error}");
+    let records = installation.open().await;
+    assert!(records.kept("user", "", "later").await.unwrap().is_some(), "the records are what they were");
+    assert_eq!(files_below(file.parent().unwrap()), Vec::<PathBuf>::new(), "nothing is left beside");
+}

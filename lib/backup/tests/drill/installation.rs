@@ -99,6 +99,12 @@ impl Installation {
         folder
     }
 
+    /// Where a restore puts that file.
+    pub(crate) fn restored_settings(&self) -> PathBuf {
+        let file = self.settings().join("emboflow.toml");
+        self.dir.path().join("restored-files").join(file.strip_prefix("/").unwrap())
+    }
+
     /// A place like this one in which nothing is yet; it has the same backups.
     pub(crate) async fn empty_twin(&self, name: &str) -> Self {
         let twin = match self.records {
