@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use emboflow_model::AttemptId;
@@ -12,6 +12,7 @@ use emboflow_model::runtime_spec::SecretForm;
 use emboflow_protocol::SecretValue;
 use emboflow_protocol::call::GivenSecret;
 use rustix::fs::statfs;
+use rustix::process::geteuid;
 
 use crate::discard::discard;
 
@@ -78,6 +79,9 @@ impl SecretsDir {
 
     /// The values that were kept for an attempt; none after the machine was started again.
     pub(crate) fn find(&self, attempt: &AttemptId) -> io::Result<Option<HandedSecrets>> {
+        if !self.has_root()? {
+            return Ok(None);
+        }
         let folder = self.of(attempt);
         let mut handed = HandedSecrets::default();
         let variables = match read(&folder.join(VARIABLES)) {
@@ -103,6 +107,14 @@ impl SecretsDir {
 
     /// Lets go of everything but what belongs to these attempts.
     pub(crate) fn keep_only(&self, attempts: &HashSet<AttemptId>) {
+        match self.has_root() {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => {
+                tracing::warn!(folder = %self.folder.display(), %error, "old secrets are not looked for");
+                return;
+            }
+        }
         let names: HashSet<String> = attempts.iter().map(AttemptId::to_string).collect();
         for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
             let is_owned = entry.file_name().to_str().is_some_and(|name| names.contains(name));
@@ -119,7 +131,24 @@ impl SecretsDir {
     /// Nobody but this user may look below it; a container sees only its own part, which the engine mounts.
     fn make_root(&self) -> io::Result<()> {
         DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
+        self.has_root()?;
         fs::set_permissions(&self.folder, Permissions::from_mode(0o700))
+    }
+
+    /// Whether the folder is there. The one above may be one that everybody writes to, as `/dev/shm` is: what somebody
+    /// else put there first is neither read, nor written to, nor cleared.
+    fn has_root(&self) -> io::Result<bool> {
+        let refuse = |why: &str| {
+            let what_to_do = "set the executor's `secrets_dir` to a folder of its own";
+            Err(io::Error::new(ErrorKind::PermissionDenied, format!("{why}; {what_to_do}")))
+        };
+        match fs::symlink_metadata(&self.folder) {
+            Ok(found) if !found.is_dir() => refuse("it is a link and no folder"),
+            Ok(found) if found.uid() != geteuid().as_raw() => refuse("it belongs to another user"),
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -205,6 +234,33 @@ mod tests {
         let secrets = SecretsDir::new(folder.path().join("secrets")).on_any_disk();
         secrets.keep(&attempt(1), &given()).unwrap();
         assert_eq!(fs::metadata(&secrets.folder).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn a_folder_that_somebody_else_made_or_a_link_to_one_takes_no_secret() {
+        let outer = tempfile::tempdir().unwrap();
+        let strangers = outer.path().join("strangers");
+        fs::create_dir(&strangers).unwrap();
+        fs::set_permissions(&strangers, Permissions::from_mode(0o755)).unwrap();
+        fs::write(strangers.join("letter"), "theirs").unwrap();
+        let link = outer.path().join("link");
+        std::os::unix::fs::symlink(&strangers, &link).unwrap();
+        let linked = SecretsDir::new(link).on_any_disk();
+        let why = linked.keep(&attempt(1), &given()).unwrap_err();
+        assert!(why.contains("it is a link") && why.contains("secrets_dir"), "{why}");
+        assert!(linked.find(&attempt(1)).is_err());
+        linked.keep_only(&HashSet::new());
+        // Only root can give a folder away.
+        if std::os::unix::fs::chown(&strangers, Some(65_534), None).is_ok() {
+            let secrets = SecretsDir::new(strangers.clone()).on_any_disk();
+            let why = secrets.keep(&attempt(1), &given()).unwrap_err();
+            assert!(why.contains("another user"), "{why}");
+        }
+        let left: Vec<_> =
+            fs::read_dir(&strangers).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["letter"]);
+        let mode = fs::metadata(&strangers).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o755, "what is not ours is left as it is");
     }
 
     #[test]
