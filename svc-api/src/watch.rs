@@ -2,6 +2,7 @@
 //! can tell – who does not answer, whose clock or version differs.
 
 mod figures;
+pub(crate) mod outline;
 mod tree;
 
 use std::collections::BTreeSet;
@@ -95,7 +96,8 @@ pub(crate) fn start(app: App, shutdown: &Shutdown) {
             };
             let states = tree::states(&view);
             if told.as_ref() != Some(&states) {
-                app.feed.send(Frame::for_everybody("health", &view));
+                let less = outline::health(view.clone());
+                app.feed.send(Frame::for_admins_and_others("health", &view, &less));
                 told = Some(states);
             }
             tokio::select! {

@@ -11,6 +11,7 @@ mod lists;
 mod logs;
 mod notifications;
 mod oidc;
+mod outline;
 mod reading;
 mod refusals;
 mod removal;

@@ -11,14 +11,16 @@ use emboflow_model::RunId;
 use emboflow_protocol::call::{Explain, Explanation};
 use emboflow_protocol::http::{CheckView, StorageView, SystemView};
 
+use crate::access::By;
 use crate::app::App;
 use crate::openapi::{self, Doc};
+use crate::watch::outline;
 
 /// Longer than this is no answer.
 const WAIT: Duration = Duration::from_secs(3);
 
-/// Shows the system.
-pub(crate) async fn show(State(app): State<App>) -> Json<SystemView> {
+/// Shows the system: to administrators of the platform with what every part says.
+pub(crate) async fn show(State(app): State<App>, By(caller): By) -> Json<SystemView> {
     let (nats, records, scheduler, (gateway, storage)) = tokio::join!(
         timed("nats", async {
             if app.bus.is_connected() {
@@ -34,13 +36,14 @@ pub(crate) async fn show(State(app): State<App>) -> Json<SystemView> {
         timed("scheduler", ask_scheduler(&app)),
         probe_storage(&app),
     );
-    Json(SystemView {
+    let view = SystemView {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         instance: app.instance.clone(),
         started_at: app.started_at,
         checks: vec![nats, records, scheduler, gateway, executors(&app)],
         storage,
-    })
+    };
+    Json(if caller.is_platform_admin() { view } else { outline::system(view) })
 }
 
 async fn timed(name: &str, check: impl Future<Output = Result<String, String>>) -> CheckView {
