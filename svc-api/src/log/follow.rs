@@ -107,7 +107,7 @@ impl Follower {
                     has_gap = live.is_none();
                 }
                 _ = rights.tick() => if !self.may_go_on().await {
-                    return Err(self.broken("its reader may not read it any more"));
+                    return Err(self.broken("its reader may not read it any more").await);
                 },
             }
             if self.is_done() {
@@ -151,7 +151,10 @@ impl Follower {
         match found {
             Ok(Place { state: LogState::Open { .. }, .. }) => Ok(false),
             Ok(place) => {
-                let log = Log::open(&self.app, &place).await.map_err(|failure| self.broken(failure))?;
+                let log = match Log::open(&self.app, &place).await {
+                    Ok(log) => log,
+                    Err(failure) => return Err(self.broken(failure).await),
+                };
                 self.send_part(&log, log.end).await?;
                 Ok(true)
             }
@@ -192,7 +195,7 @@ impl Follower {
         while let Some(piece) = bytes.next().await {
             match piece {
                 Ok(piece) => self.send(piece).await?,
-                Err(error) => return Err(self.broken(error)),
+                Err(error) => return Err(self.broken(error).await),
             }
         }
         Ok(())
@@ -207,9 +210,11 @@ impl Follower {
     }
 
     /// Breaks the connection, so that the caller does not take a part for the whole.
-    fn broken(&self, why: impl std::fmt::Debug) -> Ended {
+    async fn broken(&self, why: impl std::fmt::Debug) -> Ended {
         tracing::warn!(attempt = ?self.place.attempt, ?why, "a followed log cannot be read further");
-        drop(self.to.try_send(Err(io::Error::other("the log cannot be read further"))));
+        let error = io::Error::other("the log cannot be read further");
+        // Behind what the caller has not taken yet: left out, it would end like a log that is whole.
+        drop(self.to.send_timeout(Err(error), STUCK_AFTER).await);
         Ended
     }
 
