@@ -63,11 +63,7 @@ impl Keys {
         let own = |found: &&Found<ApiKey>| owner.is_none_or(|owner| found.body.owner == *owner);
         let found = all.iter().filter(own).find(|found| token::public_id(&found.name) == id);
         let Some(found) = found else { return Ok(false) };
-        while let Some(found) = self.0.get(&found.name).await? {
-            if self.0.drop(&found).await? {
-                break;
-            }
-        }
+        self.0.drop_name(&found.name).await?;
         Ok(true)
     }
 

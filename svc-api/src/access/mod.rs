@@ -18,6 +18,7 @@ pub(crate) mod sessions;
 pub(crate) mod shelf;
 mod table;
 pub(crate) mod token;
+pub(crate) mod unreadable;
 pub(crate) mod users;
 
 use anyhow::Context;

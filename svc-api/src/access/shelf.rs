@@ -4,10 +4,11 @@ use std::marker::PhantomData;
 
 use axum::http::HeaderValue;
 use emboflow_protocol::ErrorCode;
-use emboflow_records::SharedRecords;
+use emboflow_records::{Kept, SharedRecords};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::unreadable;
 use crate::problem::{Failure, Outcome};
 
 /// Documents read at a time.
@@ -88,24 +89,63 @@ impl<T: Serialize + DeserializeOwned> Shelf<T> {
         Ok(self.records.drop_kept(self.kind, "", &found.name, found.version).await?)
     }
 
-    /// At most `limit` documents whose names come after this one.
-    pub(crate) async fn after(&self, name: &str, limit: u32) -> Outcome<Vec<Found<T>>> {
-        let kept = self.records.kept_page(self.kind, Some(""), Some(("", name)), limit).await?;
-        kept.into_iter().map(|kept| self.read(kept)).collect()
+    /// Drops the document with this name, in whatever version and whether it can be read or not.
+    pub(crate) async fn drop_name(&self, name: &str) -> Outcome<()> {
+        // It may be changed at this moment.
+        while let Some(kept) = self.records.kept(self.kind, "", name).await? {
+            if self.records.drop_kept(self.kind, "", name, kept.version).await? {
+                break;
+            }
+        }
+        Ok(())
     }
 
-    /// All documents whose names begin with this.
+    /// At most `limit` documents whose names come after this one. One that cannot be read is passed over: a newer
+    /// version wrote it, or a disk lost it, and the others must not be lost with it.
+    pub(crate) async fn after(&self, name: &str, limit: u32) -> Outcome<Vec<Found<T>>> {
+        let (mut all, mut after) = (Vec::new(), name.to_owned());
+        loop {
+            let wanted = limit.saturating_sub(all.len() as u32);
+            let page = self.page(&after, wanted).await?;
+            let is_last = page.len() < wanted as usize;
+            if let Some(last) = page.last() {
+                after.clone_from(&last.name);
+            }
+            all.extend(page.into_iter().filter_map(|kept| self.readable(kept)));
+            if is_last || all.len() >= limit as usize {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// All documents whose names begin with this, but for those that cannot be read.
     pub(crate) async fn beginning_with(&self, prefix: &str) -> Outcome<Vec<Found<T>>> {
+        let all = self.kept_beginning_with(prefix).await?;
+        Ok(all.into_iter().filter_map(|kept| self.readable(kept)).collect())
+    }
+
+    /// The names of all documents that begin with this, also of those that cannot be read.
+    pub(crate) async fn names_beginning_with(&self, prefix: &str) -> Outcome<Vec<String>> {
+        Ok(self.kept_beginning_with(prefix).await?.into_iter().map(|kept| kept.name).collect())
+    }
+
+    /// Whether one of all documents cannot be read.
+    pub(crate) async fn has_unreadable(&self) -> Outcome<bool> {
+        let all = self.kept_beginning_with("").await?;
+        Ok(all.into_iter().any(|kept| self.readable(kept).is_none()))
+    }
+
+    async fn kept_beginning_with(&self, prefix: &str) -> Outcome<Vec<Kept>> {
         let (mut all, mut after) = (Vec::new(), prefix.to_owned());
         loop {
-            let page = self.after(&after, PAGE).await?;
+            let page = self.page(&after, PAGE).await?;
             let is_last = page.len() < PAGE as usize;
-            for found in page {
-                if !found.name.starts_with(prefix) {
+            for kept in page {
+                if !kept.name.starts_with(prefix) {
                     return Ok(all);
                 }
-                after.clone_from(&found.name);
-                all.push(found);
+                after.clone_from(&kept.name);
+                all.push(kept);
             }
             if is_last {
                 return Ok(all);
@@ -113,12 +153,32 @@ impl<T: Serialize + DeserializeOwned> Shelf<T> {
         }
     }
 
+    async fn page(&self, after: &str, limit: u32) -> Outcome<Vec<Kept>> {
+        Ok(self.records.kept_page(self.kind, Some(""), Some(("", after)), limit).await?)
+    }
+
     /// Every document.
     pub(crate) async fn all(&self) -> Outcome<Vec<Found<T>>> {
         self.beginning_with("").await
     }
 
-    fn read(&self, kept: emboflow_records::Kept) -> Outcome<Found<T>> {
+    /// The document with this name; none also when it cannot be read.
+    pub(crate) async fn get_readable(&self, name: &str) -> Outcome<Option<Found<T>>> {
+        let kept = self.records.kept(self.kind, "", name).await?;
+        Ok(kept.and_then(|kept| self.readable(kept)))
+    }
+
+    fn readable(&self, kept: Kept) -> Option<Found<T>> {
+        match serde_json::from_str(&kept.body) {
+            Ok(body) => Some(Found { name: kept.name, body, version: kept.version }),
+            Err(error) => {
+                unreadable::note(self.kind, &kept, &error);
+                None
+            }
+        }
+    }
+
+    fn read(&self, kept: Kept) -> Outcome<Found<T>> {
         let body = serde_json::from_str(&kept.body).map_err(|error| self.unreadable(&kept.name, &error))?;
         Ok(Found { name: kept.name, body, version: kept.version })
     }

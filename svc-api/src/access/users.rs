@@ -45,6 +45,11 @@ impl Users {
         Ok(Some(Person { user, platform_admin }))
     }
 
+    /// Whether there is a user whom this version cannot read.
+    pub(crate) async fn has_unreadable(&self) -> Outcome<bool> {
+        self.shelf.has_unreadable().await
+    }
+
     /// A user that may be let in.
     pub(crate) async fn enabled(&self, name: &UserName) -> Outcome<Option<Person>> {
         Ok(self.get(name).await?.filter(|person| !person.user.body.disabled))
@@ -92,13 +97,7 @@ impl Users {
 
     /// Removes a user who is no administrator any more, and whose keys, sessions and links have been ended.
     pub(crate) async fn remove(&self, name: &UserName) -> Outcome<()> {
-        for _ in 0..TRIES {
-            let Some(found) = self.shelf.get(name.as_str()).await? else { return Ok(()) };
-            if self.shelf.drop(&found).await? {
-                return Ok(());
-            }
-        }
-        Err(busy())
+        self.shelf.drop_name(name.as_str()).await
     }
 
     /// Makes a user an administrator of the platform, or no longer one. All of them are in one document that is changed
@@ -130,7 +129,7 @@ impl Users {
     /// Only who can sign in counts.
     async fn check_one_remains(&self, admins: &Admins, leaving: &UserName) -> Outcome<()> {
         for name in &admins.names {
-            if self.shelf.get(name.as_str()).await?.is_some_and(|user| !user.body.disabled) {
+            if self.shelf.get_readable(name.as_str()).await?.is_some_and(|user| can_sign_in(&user.body)) {
                 return Ok(());
             }
         }
@@ -142,6 +141,12 @@ impl Users {
     pub(crate) async fn admins(&self) -> Outcome<Admins> {
         Ok(self.admins.get(PLATFORM).await?.map(|found| found.body).unwrap_or_default())
     }
+}
+
+/// Whether a user can sign in, as far as is known: somebody whose link was never opened may never come.
+pub(super) fn can_sign_in(user: &User) -> bool {
+    let has_way_in = user.password.is_some() || !user.identities.is_empty() || user.last_sign_in_at.is_some();
+    has_way_in && !user.disabled
 }
 
 /// There is no such user.

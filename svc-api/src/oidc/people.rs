@@ -1,6 +1,6 @@
 //! Who somebody from the provider is here.
 
-use emboflow_model::access::{Binding, Identity, MAX_BINDINGS, User, UserName};
+use emboflow_model::access::{Binding, Identity, MAX_BINDINGS, Standing, User, UserName};
 use emboflow_protocol::ErrorCode;
 
 use super::config::Oidc;
@@ -42,6 +42,10 @@ fn is_allowed(config: &Oidc, claims: &Claims) -> bool {
 
 /// Makes the user. A name that somebody has is never taken over: the new one gets a number.
 async fn made(app: &App, config: &Oidc, claims: &Claims, identity: Identity) -> Outcome<UserName> {
+    if app.access.users.has_unreadable().await? {
+        // It may be this person, who may have been kept out.
+        return Err(no_account("a user cannot be read at the moment, and nobody new is let in meanwhile"));
+    }
     let wanted = plain_name(claims);
     for number in 1..=NAMES_TRIED {
         let name = numbered(&wanted, number);
@@ -99,8 +103,11 @@ async fn keep_up_to_date(app: &App, config: &Oidc, claims: &Claims, name: &UserN
 fn bindings(config: &Oidc, claims: &Claims) -> Vec<Binding> {
     let given = config.roles.iter().filter(|rule| claims.groups.contains(&rule.group));
     let given = given.map(|rule| Binding { project: rule.project.clone(), role: rule.role });
-    // What several groups give adds up; what one denies is denied.
-    given.take(MAX_BINDINGS).collect()
+    let (mut all, roles): (Vec<_>, Vec<_>) = given.partition(|binding| binding.role == Standing::Denied);
+    // What several groups give adds up; what one denies is denied, so that denials come first where there are too many.
+    all.extend(roles);
+    all.truncate(MAX_BINDINGS);
+    all
 }
 
 /// What the provider calls the person, as far as names here can say it.

@@ -16,6 +16,7 @@ use emboflow_protocol::ErrorCode;
 use emboflow_protocol::notice::Notice;
 use emboflow_records::Kept;
 
+use crate::access::unreadable;
 use crate::app::App;
 use crate::conditional::tag_of;
 use crate::problem::{Failure, Outcome};
@@ -29,13 +30,20 @@ pub(crate) struct KeptTrigger {
 
 impl KeptTrigger {
     fn read(kept: &Kept) -> Outcome<Self> {
-        let unreadable = |why: String| {
+        Self::parse(kept).map_err(|why| {
             Failure::behind(ErrorCode::Internal, format!("trigger {} of {}: {why}", kept.name, kept.scope))
-        };
+        })
+    }
+
+    fn readable(kept: &Kept) -> Option<Self> {
+        Self::parse(kept).inspect_err(|why| unreadable::note(TRIGGERS, kept, why)).ok()
+    }
+
+    fn parse(kept: &Kept) -> Result<Self, String> {
         Ok(Self {
-            name: TriggerName::new(&kept.name).map_err(|error| unreadable(error.to_string()))?,
+            name: TriggerName::new(&kept.name).map_err(|error| error.to_string())?,
             version: kept.version,
-            document: serde_json::from_str(&kept.body).map_err(|error| unreadable(error.to_string()))?,
+            document: serde_json::from_str(&kept.body).map_err(|error| error.to_string())?,
         })
     }
 }
@@ -55,16 +63,26 @@ pub(crate) async fn get(app: &App, project: &ProjectName, name: &TriggerName) ->
     find(app, project, name).await?.ok_or_else(|| no_trigger(project, name))
 }
 
-/// The triggers of a project by name, after one of them, at most `limit`.
+/// The triggers of a project by name, after one of them, at most `limit`. One that this version cannot read is passed
+/// over: it must not stop the others, nor each change of a workflow.
 pub(crate) async fn page(
     app: &App,
     project: &ProjectName,
     after: Option<&TriggerName>,
     limit: u32,
 ) -> Outcome<Vec<KeptTrigger>> {
-    let after = after.map(|after| (project.as_str(), after.as_str()));
-    let found = app.records.kept_page(TRIGGERS, Some(project.as_str()), after, limit).await?;
-    found.iter().map(KeptTrigger::read).collect()
+    let (mut all, mut after) = (Vec::new(), after.map(|after| after.as_str().to_owned()));
+    loop {
+        let wanted = limit.saturating_sub(all.len() as u32);
+        let place = after.as_deref().map(|after| (project.as_str(), after));
+        let page = app.records.kept_page(TRIGGERS, Some(project.as_str()), place, wanted).await?;
+        let is_last = page.len() < wanted as usize;
+        after = page.last().map(|last| last.name.clone()).or(after);
+        all.extend(page.iter().filter_map(KeptTrigger::readable));
+        if is_last || all.len() >= limit as usize {
+            return Ok(all);
+        }
+    }
 }
 
 /// Keeps a trigger over the version that was read; none = it must be a new one. Gives the new version. Errors: somebody

@@ -109,7 +109,7 @@ impl From<Role> for Standing {
 
 /// One line of what somebody is where.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[schemars(deny_unknown_fields)]
 pub struct Binding {
     /// A project, or `*` for all of them.
     pub project: ProjectScope,
@@ -119,7 +119,8 @@ pub struct Binding {
 
 /// All that somebody may.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
+#[schemars(deny_unknown_fields)]
 pub struct Powers {
     /// Administrator of the platform: of every project that is not denied, of users and settings.
     pub platform_admin: bool,

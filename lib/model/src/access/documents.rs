@@ -160,7 +160,8 @@ pub struct Project {
 
 /// What a project may use; what is not given is not limited. A run request above a quota is rejected.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
+#[schemars(deny_unknown_fields)]
 pub struct Quotas {
     /// Runs that have not ended.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -2,6 +2,7 @@
 //!
 //! Decisions are pure: who somebody is gets found out elsewhere, what they may is answered here.
 
+pub mod asked;
 pub mod audit;
 mod binding;
 mod caller;

@@ -1,6 +1,6 @@
 //! Bodies about who may do what: signing in, people, projects and their members, sessions, keys.
 
-use emboflow_model::access::{Powers, ProjectScope, Quotas, Role, Standing, UserName};
+use emboflow_model::access::{Powers, ProjectScope, Quotas, Role, Standing, UserName, asked};
 use emboflow_model::{ProjectName, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -158,7 +158,7 @@ pub struct NewUser {
     #[schemars(length(max = 256))]
     pub password: Option<String>,
     /// What the user may.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "asked::powers")]
     pub powers: Powers,
 }
 
@@ -194,7 +194,7 @@ pub struct UserChange {
     #[schemars(length(max = 256))]
     pub password: Option<String>,
     /// All that the user may from now on.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "asked::maybe_powers", skip_serializing_if = "Option::is_none")]
     pub powers: Option<Powers>,
     /// Whether the user is kept out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -231,7 +231,7 @@ pub struct NewProject {
     #[schemars(length(max = 1_000))]
     pub description: Option<String>,
     /// What it may use.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "asked::quotas")]
     pub quotas: Quotas,
 }
 
@@ -244,7 +244,7 @@ pub struct ProjectChange {
     #[schemars(length(max = 1_000))]
     pub description: Option<String>,
     /// All of what it may use from now on.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "asked::maybe_quotas", skip_serializing_if = "Option::is_none")]
     pub quotas: Option<Quotas>,
 }
 
@@ -338,7 +338,7 @@ pub struct NewKey {
     #[schemars(length(min = 1, max = 100))]
     pub name: String,
     /// What it may; left out: all that its owner may.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "asked::maybe_powers", skip_serializing_if = "Option::is_none")]
     pub powers: Option<Powers>,
     /// Days until it ends, 1 to 3,650; left out: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]

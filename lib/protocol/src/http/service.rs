@@ -1,6 +1,6 @@
 //! Bodies about services: programs with an account of their own.
 
-use emboflow_model::access::Powers;
+use emboflow_model::access::{Powers, asked};
 use emboflow_model::{ServiceName, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -25,7 +25,7 @@ pub struct NewService {
     /// Its name.
     pub name: ServiceName,
     /// What it may.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "asked::powers")]
     pub powers: Powers,
 }
 

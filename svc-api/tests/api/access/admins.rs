@@ -93,3 +93,19 @@ async fn a_change_is_bound_to_the_version_that_was_seen() {
     assert_eq!(world.get(path).await.1["display"], "Anna K.");
     world.end().await;
 }
+
+#[tokio::test]
+async fn an_administrator_whose_link_was_never_opened_is_not_the_one_who_remains() {
+    let world = World::start().await;
+    Person::new(&world, "root", admin()).await;
+    let body = json!({"name": "bert", "powers": admin()});
+    let (status, made) = answer(world.request(Method::POST, "/api/v1/users").json(&body)).await;
+    assert_eq!(status, StatusCode::CREATED);
+    let remove = || answer(world.request(Method::DELETE, "/api/v1/users/root"));
+    let (status, problem) = remove().await;
+    assert_eq!((status, &problem["code"]), (StatusCode::CONFLICT, &json!("user.last_admin")));
+    let link = format!("/{}", made["link"]["link"].as_str().unwrap());
+    assert_eq!(world.bare(Method::GET, &link).send().await.unwrap().status(), StatusCode::SEE_OTHER);
+    assert_eq!(remove().await.0, StatusCode::NO_CONTENT);
+    world.end().await;
+}

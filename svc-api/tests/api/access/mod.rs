@@ -2,6 +2,7 @@
 
 mod admins;
 mod audit;
+mod escalation;
 mod guessing;
 mod keys;
 mod matrix;
@@ -10,3 +11,4 @@ mod projects;
 mod removal;
 mod services;
 mod sessions;
+mod unreadable;
