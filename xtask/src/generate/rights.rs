@@ -44,12 +44,12 @@ fn cells(needs: Needs) -> String {
         cells.push(mark(match needs {
             Needs::Public | Needs::SignedIn | Needs::InPerson => true,
             Needs::InProject(least) | Needs::InPersonInProject(least) => role >= least,
-            Needs::Platform => false,
+            Needs::Platform | Needs::PlatformInPerson => false,
         }));
     }
     cells.push(mark(true));
     cells.push(match needs {
-        Needs::InPerson | Needs::InPersonInProject(_) => "no".to_owned(),
+        Needs::InPerson | Needs::InPersonInProject(_) | Needs::PlatformInPerson => "no".to_owned(),
         Needs::Public | Needs::SignedIn => "yes".to_owned(),
         Needs::InProject(_) | Needs::Platform => "as its role".to_owned(),
     });

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Powers, Role, UserName};
+use super::{Powers, ProjectScope, Role, Standing, UserName};
 use crate::name::{ProjectName, ServiceName};
 
 /// Somebody or something that has shown who it is.
@@ -84,6 +84,21 @@ impl Caller {
         self.powers.platform_admin && self.within.as_ref().is_none_or(|within| within.platform_admin)
     }
 
+    /// Whether the caller may give these powers to a user or a service. A program makes no administrator of the platform,
+    /// and gives nothing where it is denied itself: through a user of its own it would reach further than it was made for.
+    pub fn may_give(&self, powers: &Powers) -> bool {
+        if self.is_person() {
+            return true;
+        }
+        let own = [Some(&self.powers), self.within.as_ref()].into_iter().flatten();
+        let mut denials = own.flat_map(|own| &own.bindings).filter(|own| own.role == Standing::Denied);
+        let reaches = |denied: &ProjectScope| match denied {
+            ProjectScope::All => powers.bindings.iter().any(|given| given.role != Standing::Denied),
+            ProjectScope::One(project) => powers.role_in(project).is_some(),
+        };
+        !powers.platform_admin && !denials.any(|denied| reaches(&denied.project))
+    }
+
     /// A person, not a program that acts for one.
     pub fn is_person(&self) -> bool {
         matches!(self.who, Who::User(_) | Who::Local)
@@ -105,11 +120,35 @@ impl Caller {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Binding, ProjectScope, Standing};
+    use super::super::Binding;
     use super::*;
 
     fn powers(platform_admin: bool, role: Standing) -> Powers {
         Powers { platform_admin, bindings: vec![Binding { project: ProjectScope::All, role }] }
+    }
+
+    #[test]
+    fn a_program_gives_nobody_more_than_it_has() {
+        let (vault, lab) = (ProjectName::new("vault").unwrap(), ProjectName::new("lab").unwrap());
+        let one = |project: &ProjectName, role| Binding { project: ProjectScope::One(project.clone()), role };
+        let given = |binding| Powers { platform_admin: false, bindings: vec![binding] };
+        let denied = Powers { platform_admin: true, bindings: vec![one(&vault, Standing::Denied)] };
+        let everywhere = powers(false, Standing::Viewer);
+        let caller = |own: &Powers, within: &Powers| {
+            Caller::key(UserName::new("anna").unwrap(), "k1".to_owned(), own.clone(), within.clone())
+        };
+        let admin = Powers::of_platform_admin();
+        for key in [caller(&denied, &admin), caller(&admin, &denied)] {
+            assert!(key.may_give(&given(one(&lab, Standing::Admin))));
+            assert!(!key.may_give(&given(one(&vault, Standing::Viewer))));
+            assert!(!key.may_give(&everywhere) && !key.may_give(&admin));
+        }
+        let nowhere = caller(&powers(true, Standing::Denied), &admin);
+        assert!(!nowhere.may_give(&given(one(&lab, Standing::Viewer))));
+        assert!(nowhere.may_give(&given(one(&lab, Standing::Denied))));
+        assert!(caller(&admin, &admin).may_give(&everywhere));
+        assert!(!caller(&admin, &admin).may_give(&admin), "an administrator is made by a person");
+        assert!(Caller::local().may_give(&admin));
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub enum Needs {
     InPersonInProject(Role),
     /// Administrator of the platform.
     Platform,
+    /// The same, as a person.
+    PlatformInPerson,
 }
 
 impl std::fmt::Display for Needs {
@@ -29,6 +31,7 @@ impl std::fmt::Display for Needs {
             Self::InProject(role) => write!(f, "{role} of the project"),
             Self::InPersonInProject(role) => write!(f, "{role} of the project, as a person"),
             Self::Platform => f.write_str("platform administrator"),
+            Self::PlatformInPerson => f.write_str("platform administrator, as a person"),
         }
     }
 }
@@ -68,6 +71,7 @@ pub fn may(caller: Option<&Caller>, needs: Needs, project: Option<&ProjectName>)
         Needs::Public | Needs::SignedIn => Verdict::Allowed,
         Needs::InPerson => only_if(caller.is_person()),
         Needs::Platform => only_if(caller.is_platform_admin()),
+        Needs::PlatformInPerson => only_if(caller.is_platform_admin() && caller.is_person()),
         Needs::InProject(role) => has(role),
         Needs::InPersonInProject(_) if !caller.is_person() => Verdict::Refused,
         Needs::InPersonInProject(role) => has(role),
@@ -110,6 +114,8 @@ mod tests {
         let key = Caller::key(owner, "k".to_owned(), admin.clone(), admin);
         assert_eq!(may(Some(&key), Needs::InPerson, None), Verdict::Refused);
         assert_eq!(may(Some(&key), Needs::Platform, None), Verdict::Allowed);
+        assert_eq!(may(Some(&key), Needs::PlatformInPerson, None), Verdict::Refused);
+        assert_eq!(may(Some(&Caller::local()), Needs::PlatformInPerson, None), Verdict::Allowed);
         let lab = project("lab");
         assert_eq!(may(Some(&key), Needs::InPersonInProject(Role::Viewer), Some(&lab)), Verdict::Refused);
         assert_eq!(may(Some(&Caller::local()), Needs::InPerson, None), Verdict::Allowed);

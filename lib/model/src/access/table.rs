@@ -2,7 +2,7 @@
 //! not start with a route that has none, nor with a line that has no route.
 
 use super::Needs;
-use super::Needs::{InPerson, InProject, Platform, Public, SignedIn};
+use super::Needs::{InPerson, InProject, Platform, PlatformInPerson, Public, SignedIn};
 use super::Role::{Admin, Developer, Operator, Viewer};
 
 /// The method of a route.
@@ -114,7 +114,7 @@ pub const ROUTES: &[Line] = &[
     get("/api/v1/users/{user}", Platform),
     patch("/api/v1/users/{user}", Platform),
     delete("/api/v1/users/{user}", Platform),
-    post("/api/v1/users/{user}/link", Platform),
+    post("/api/v1/users/{user}/link", PlatformInPerson),
     get("/api/v1/services", Platform),
     post("/api/v1/services", Platform),
     delete("/api/v1/services/{service}", Platform),

@@ -10,6 +10,7 @@ use emboflow_protocol::http::access::{KeyMade, NewKey};
 
 use super::view::view;
 use crate::access::BySession;
+use crate::access::users::no_user;
 use crate::app::{App, now};
 use crate::extract::Body;
 use crate::openapi::{self, Doc, WITH_BODY, WRITES};
@@ -44,6 +45,11 @@ pub(crate) async fn make(
     let name = value.name.trim().to_owned();
     let key = ApiKey { name, owner, powers, created_at: now(), expires_at, last_used_at: None };
     let (id, value) = app.access.keys.make(&key).await?;
+    // Whoever removes the owner at this moment may have ended the keys that there were before this one.
+    if app.access.users.enabled(&key.owner).await?.is_none() {
+        app.access.keys.end(Some(&key.owner), &id).await?;
+        return Err(no_user(&key.owner));
+    }
     Ok((StatusCode::CREATED, Json(KeyMade { key: view(id, key), value })))
 }
 
@@ -52,7 +58,7 @@ fn asked(app: &App, caller: &Caller, powers: Option<Powers>) -> Outcome<Powers> 
     match powers {
         None => Ok(caller.powers().clone()),
         Some(asked) => {
-            powers::check(app, &asked)?;
+            powers::check(app, caller, &asked)?;
             Ok(asked)
         }
     }

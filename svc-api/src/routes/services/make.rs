@@ -9,6 +9,7 @@ use emboflow_protocol::ErrorCode;
 use emboflow_protocol::http::service::{NewService, ServiceView};
 
 use super::list::view;
+use crate::access::By;
 use crate::app::{App, now};
 use crate::extract::Body;
 use crate::openapi::{self, Doc, WITH_BODY, WRITES};
@@ -18,9 +19,10 @@ use crate::routes::users::powers;
 /// Makes a service.
 pub(crate) async fn make(
     State(app): State<App>,
+    By(caller): By,
     Body { value, .. }: Body<NewService>,
 ) -> Outcome<(StatusCode, Json<ServiceView>)> {
-    powers::check(&app, &value.powers)?;
+    powers::check(&app, &caller, &value.powers)?;
     let now = now();
     let service =
         ServiceAccount { name: value.name, powers: value.powers, created_at: now, tokens_since: now };

@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use emboflow_protocol::ErrorCode;
 use emboflow_protocol::http::service::{NewServiceToken, ServiceTokenMade};
 
+use crate::access::By;
 use crate::access::services::MOST_DAYS;
 use crate::app::App;
 use crate::extract::{Body, Params};
@@ -17,6 +18,7 @@ use crate::routes::place::OfService;
 /// Signs a token.
 pub(crate) async fn make(
     State(app): State<App>,
+    By(caller): By,
     Params(OfService { service }): Params<OfService>,
     Body { value, .. }: Body<NewServiceToken>,
 ) -> Outcome<(StatusCode, Json<ServiceTokenMade>)> {
@@ -24,6 +26,10 @@ pub(crate) async fn make(
     if !(1..=MOST_DAYS).contains(&days) {
         let detail = format!("`expires_in_days` is 1 to {MOST_DAYS}, not {days}");
         return Err(Failure::new(ErrorCode::RequestInvalid, detail));
+    }
+    if !caller.may_give(&app.access.services.expect(&service).await?.body.powers) {
+        let detail = format!("a key or a service signs no token for '{service}', which may more than it");
+        return Err(Failure::new(ErrorCode::AuthForbidden, detail).with_hint("sign in as a person"));
     }
     let (token, expires_at) = app.access.services.sign(&service, days).await?;
     Ok((StatusCode::CREATED, Json(ServiceTokenMade { token, expires_at })))

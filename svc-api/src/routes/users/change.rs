@@ -10,17 +10,18 @@ use emboflow_protocol::http::access::{UserChange, UserView};
 use super::make::display;
 use super::powers;
 use super::view::tagged;
-use crate::access::password;
+use crate::access::{By, password};
 use crate::app::App;
 use crate::conditional::Precondition;
 use crate::extract::{Body, Params};
 use crate::openapi::{self, Doc, WITH_BODY, WRITES};
-use crate::problem::Outcome;
+use crate::problem::{Failure, Outcome};
 use crate::routes::place::OfUser;
 
 /// Changes what is given. A new password, and being kept out, end every session of the user.
 pub(crate) async fn change(
     State(app): State<App>,
+    By(caller): By,
     Params(OfUser { user: name }): Params<OfUser>,
     wanted: Precondition,
     Body { value, .. }: Body<UserChange>,
@@ -29,7 +30,11 @@ pub(crate) async fn change(
     let before = users.expect(&name).await?;
     wanted.check(&format!("user '{name}'"), Some(&before.user.tag()))?;
     if let Some(powers) = &value.powers {
-        powers::check(&app, powers)?;
+        powers::check(&app, &caller, powers)?;
+    }
+    if value.password.is_some() && !caller.is_person() {
+        let detail = "a key or a service changes no password: with it, it would act as a person";
+        return Err(Failure::new(ErrorCode::AuthForbidden, detail).with_hint("sign in as a person"));
     }
     let password = match value.password {
         Some(password) => {

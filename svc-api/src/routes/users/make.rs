@@ -11,7 +11,7 @@ use emboflow_protocol::http::access::{NewUser, UserMade};
 use super::link::new_link;
 use super::powers;
 use super::view::view;
-use crate::access::password;
+use crate::access::{By, password};
 use crate::app::{App, now};
 use crate::extract::Body;
 use crate::openapi::{self, Doc, WITH_BODY, WRITES};
@@ -20,9 +20,10 @@ use crate::problem::Outcome;
 /// Makes a user; without a password it gets a link with which it chooses one.
 pub(crate) async fn make(
     State(app): State<App>,
+    By(caller): By,
     Body { value, .. }: Body<NewUser>,
 ) -> Outcome<(StatusCode, Json<UserMade>)> {
-    powers::check(&app, &value.powers)?;
+    powers::check(&app, &caller, &value.powers)?;
     let has_password = value.password.is_some();
     let password = match value.password {
         Some(password) => {

@@ -1,13 +1,19 @@
 //! What somebody is to have.
 
-use emboflow_model::access::{MAX_BINDINGS, Powers, ProjectScope};
+use emboflow_model::access::{Caller, MAX_BINDINGS, Powers, ProjectScope};
 use emboflow_protocol::{ErrorCode, FieldError};
 
 use crate::app::App;
 use crate::problem::{Failure, Outcome};
 
-/// Refuses bindings in projects that are not there: they would be typing errors that nobody notices.
-pub(crate) fn check(app: &App, powers: &Powers) -> Outcome<()> {
+/// Refuses what the caller may not give, and bindings in projects that are not there: they would be typing errors that
+/// nobody notices.
+pub(crate) fn check(app: &App, caller: &Caller, powers: &Powers) -> Outcome<()> {
+    if !caller.may_give(powers) {
+        let detail =
+            "a key or a service makes no administrator of the platform, and gives nothing where it is denied";
+        return Err(Failure::new(ErrorCode::AuthForbidden, detail).with_hint("sign in as a person"));
+    }
     if powers.bindings.len() > MAX_BINDINGS {
         let detail = format!("`bindings` has {} entries; at most {MAX_BINDINGS}", powers.bindings.len());
         return Err(Failure::new(ErrorCode::RequestInvalid, detail));

@@ -65,6 +65,7 @@ impl Trier {
             Needs::Public | Needs::SignedIn => true,
             Needs::InPerson => self.person,
             Needs::Platform => self.platform,
+            Needs::PlatformInPerson => self.person && self.platform,
             Needs::InProject(role) => reach >= rank(role),
             Needs::InPersonInProject(role) => self.person && reach >= rank(role),
         };
