@@ -62,15 +62,30 @@ impl Lockout {
         count(&mut guesses.addresses, network(address), FREE_FOR_ADDRESS, ADDRESS_WAITS_MS, now);
     }
 
+    /// The guess was not checked: it does not count.
+    pub(crate) fn unchecked(&self, account: &str, address: IpAddr) {
+        let mut guesses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Guesses { accounts, addresses } = &mut *guesses;
+        for wrong in accounts.get_mut(account).into_iter().chain(addresses.get_mut(&network(address))) {
+            wrong.give_back();
+        }
+    }
+
     /// The guess was right: the account starts anew. The address only gets this guess back, or whoever has one account
     /// could guess at the others for ever.
     pub(crate) fn right(&self, account: &str, address: IpAddr) {
         let mut guesses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         guesses.accounts.remove(account);
         if let Some(wrong) = guesses.addresses.get_mut(&network(address)) {
-            wrong.times = wrong.times.saturating_sub(1);
-            wrong.until = wrong.last;
+            wrong.give_back();
         }
+    }
+}
+
+impl Wrong {
+    fn give_back(&mut self) {
+        self.times = self.times.saturating_sub(1);
+        self.until = self.last;
     }
 }
 
@@ -146,6 +161,18 @@ mod tests {
             lockout.count(&format!("six-{n}"), beside(n), Timestamp(0));
         }
         assert_eq!(waits_ms(&lockout, "anna", beside(999), Timestamp(0)), 1_000, "one network");
+    }
+
+    #[test]
+    fn a_guess_that_was_not_checked_does_not_count() {
+        let lockout = Lockout::default();
+        for _ in 0..3 * FREE_FOR_ADDRESS {
+            lockout.count("anna", HOME, Timestamp(0));
+            lockout.unchecked("anna", HOME);
+        }
+        assert_eq!(waits_ms(&lockout, "anna", HOME, Timestamp(0)), 0);
+        lockout.count("anna", HOME, Timestamp(0));
+        assert_eq!(waits_ms(&lockout, "anna", HOME, Timestamp(0)), 0, "it is the first one");
     }
 
     #[test]

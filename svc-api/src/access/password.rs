@@ -82,8 +82,13 @@ async fn in_turn<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -
     let Ok(_waits) = WAITERS.try_acquire() else {
         return Err(Failure::new(ErrorCode::RequestRateLimited, "too many sign-ins are being checked"));
     };
-    let _turn = HASHING.acquire().await.map_err(|error| Failure::behind(ErrorCode::Internal, error))?;
-    tokio::task::spawn_blocking(work).await.map_err(|error| Failure::behind(ErrorCode::Internal, error))
+    let turn = HASHING.acquire().await.map_err(|error| Failure::behind(ErrorCode::Internal, error))?;
+    let done = tokio::task::spawn_blocking(move || {
+        // The thread goes on when nobody waits for it any more, and has its turn until it ends.
+        let _turn = turn;
+        work()
+    });
+    done.await.map_err(|error| Failure::behind(ErrorCode::Internal, error))
 }
 
 #[cfg(test)]

@@ -56,7 +56,7 @@ impl Sessions {
         Self { shelf: Shelf::new(records, "session"), cookie, installation: mark.to_owned() }
     }
 
-    /// Begins a session; gives the `Set-Cookie`. Its token is new each time: one that a stranger has put into the
+    /// Begins a session; gives it and the `Set-Cookie`. Its token is new each time: one that a stranger has put into the
     /// browser before is worth nothing.
     pub(crate) async fn begin(
         &self,
@@ -64,7 +64,7 @@ impl Sessions {
         by_link: bool,
         client: &Client,
         headers: &HeaderMap,
-    ) -> Outcome<HeaderValue> {
+    ) -> Outcome<(Current, HeaderValue)> {
         let token = token::random();
         let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
         let lifetime_ms = if user.is_some() { LIFETIME_MS } else { LOCAL_LIFETIME_MS };
@@ -79,8 +79,10 @@ impl Sessions {
             agent: agent.map(|agent| agent.chars().take(200).collect()),
         };
         let owner = user.map_or(LOCAL, UserName::as_str);
-        self.shelf.make(&format!("{owner}/{}", token::fingerprint(&token)), &session).await?;
-        self.cookie(&format!("{token}.{owner}"), lifetime_ms / 1_000, client.secure)
+        let name = format!("{owner}/{}", token::fingerprint(&token));
+        self.shelf.make(&name, &session).await?;
+        let cookie = self.cookie(&format!("{token}.{owner}"), lifetime_ms / 1_000, client.secure)?;
+        Ok((Current { user: session.user, id: public_id(&name), by_link, name }, cookie))
     }
 
     /// The `Set-Cookie` that makes the browser forget its session.
@@ -153,6 +155,15 @@ impl Sessions {
         }
     }
 
+    /// From now on it is a session like any other: its user has a password again.
+    pub(crate) async fn forget_link(&self, current: &Current) -> Outcome<()> {
+        let change = |session: &mut Found<Session>| {
+            session.body.by_link = false;
+            Ok(())
+        };
+        self.shelf.change(&current.name, change).await.map(|_| ())
+    }
+
     /// Ends a session.
     pub(crate) async fn end(&self, current: &Current) -> Outcome<()> {
         self.end_all(&current.name, None).await
@@ -164,15 +175,10 @@ impl Sessions {
     }
 
     async fn end_all(&self, prefix: &str, but: Option<&str>) -> Outcome<()> {
-        let one = self.shelf.get(prefix).await?;
-        for found in self.shelf.beginning_with(prefix).await?.into_iter().chain(one) {
-            if but != Some(found.name.as_str()) {
-                // Its use may be noted at this moment.
-                while let Some(found) = self.shelf.get(&found.name).await? {
-                    if self.shelf.drop(&found).await? {
-                        break;
-                    }
-                }
+        let all = self.shelf.names_beginning_with(prefix).await?;
+        for name in all.iter().map(String::as_str).chain([prefix]) {
+            if but != Some(name) {
+                self.shelf.drop_name(name).await?;
             }
         }
         Ok(())

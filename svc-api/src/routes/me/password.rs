@@ -23,6 +23,13 @@ pub(crate) async fn change(
     let user = app.access.users.expect(&name).await?.user.body;
     // A link takes the place of the password that nobody knows any more.
     let by_link = caller.1.as_ref().is_some_and(|session| session.by_link);
+    if user.password.is_none() && !user.identities.is_empty() && !by_link {
+        // It would outlive the account there.
+        let detail = "your account is the identity provider's, and has no password here";
+        return Err(Failure::new(ErrorCode::AuthForbidden, detail).with_hint(
+            "sign in at the provider; an administrator can give you a link with which you choose a password",
+        ));
+    }
     if let Some(hash) = user.password.clone().filter(|_| !by_link) {
         let account = name.as_str();
         if app.access.lockout.locked_until(account, client.address, now()).is_some() {
@@ -47,6 +54,9 @@ pub(crate) async fn change(
         .await?;
     app.access.links.revoke(&name).await?;
     app.access.sessions.end_all_of(&name, caller.1.as_ref()).await?;
+    if let Some(session) = caller.1.as_ref().filter(|session| session.by_link) {
+        app.access.sessions.forget_link(session).await?;
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 

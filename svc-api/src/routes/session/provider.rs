@@ -88,7 +88,8 @@ async fn finish(
     }
     let claims = provider.arrive(&query.state, code, browser(headers)).await?;
     let user = user_of(app, provider.config(), &claims).await?;
-    let session = signed_in(app, Some(&user), false, client, headers).await?;
+    let person = app.access.users.expect(&user).await?.user.body;
+    let session = signed_in(app, Some(&person), false, client, headers).await?;
     Ok((format!("user:{user}"), session))
 }
 

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use emboflow_model::Timestamp;
-use emboflow_model::access::UserName;
+use emboflow_model::access::{User, UserName};
 use emboflow_protocol::ErrorCode;
 use emboflow_protocol::http::access::{PasswordSignIn, SignInBody};
 
@@ -41,9 +41,13 @@ pub(crate) async fn sign_in(
         SignInBody::Token(_) => {
             return Err(Failure::new(ErrorCode::AuthRequired, "the token is not this installation's"));
         }
-        SignInBody::User(given) => match user(&app, given).await? {
-            Ok(user) => Some(user),
-            Err(known) => {
+        SignInBody::User(given) => match user(&app, given).await {
+            Err(failure) => {
+                app.access.lockout.unchecked(&account, client.address);
+                return Err(failure);
+            }
+            Ok(Ok(user)) => Some(user),
+            Ok(Err(known)) => {
                 let detail = "there is no user with this name and this password";
                 let refusal = Failure::new(ErrorCode::AuthSignInFailed, detail).into_response();
                 // A password that was typed in place of the name must not be written down.
@@ -54,13 +58,13 @@ pub(crate) async fn sign_in(
     };
     app.access.lockout.right(&account, client.address);
     let cookie = signed_in(&app, user.as_ref(), false, &client, &headers).await?;
-    let who = user.map_or_else(|| "local".to_owned(), |user| format!("user:{user}"));
+    let who = user.map_or_else(|| "local".to_owned(), |user| format!("user:{}", user.name));
     let response = (StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response();
     Ok(noted(response, &who, None))
 }
 
 /// The user whose password it is; else the name, if anybody has it. Takes as long for names that nobody has.
-async fn user(app: &App, given: PasswordSignIn) -> Outcome<Result<UserName, Option<UserName>>> {
+async fn user(app: &App, given: PasswordSignIn) -> Outcome<Result<User, Option<UserName>>> {
     let person = match UserName::new(&given.user) {
         Ok(name) => app.access.users.get(&name).await?,
         Err(_) => None,
@@ -68,10 +72,9 @@ async fn user(app: &App, given: PasswordSignIn) -> Outcome<Result<UserName, Opti
     let user = person.map(|person| person.user.body);
     let hash = user.as_ref().filter(|user| !user.disabled).and_then(|user| user.password.clone());
     let is_right = password::verify(given.password, hash).await?;
-    let name = user.map(|user| user.name);
-    Ok(match name {
-        Some(name) if is_right => Ok(name),
-        name => Err(name),
+    Ok(match user {
+        Some(user) if is_right => Ok(user),
+        user => Err(user.map(|user| user.name)),
     })
 }
 

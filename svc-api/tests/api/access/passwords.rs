@@ -118,6 +118,9 @@ async fn a_link_signs_in_once_and_its_browser_chooses_a_password() {
     let request = anna.request(&world, Method::POST, "/api/v1/me/password").json(&choose);
     assert_eq!(answer(request).await.0, StatusCode::NO_CONTENT);
     assert!(sign_in(&world, &anna.name).await.contains(".anna"));
+    let choose = json!({"password": "nine quiet lanterns drift"});
+    let again = anna.request(&world, Method::POST, "/api/v1/me/password").json(&choose);
+    assert_eq!(answer(again).await.0, StatusCode::FORBIDDEN, "now there is one to be named");
     world.end().await;
 }
 
@@ -129,5 +132,46 @@ async fn a_password_is_kept_as_a_hash_and_shown_nowhere() {
     assert!(kept.body.contains("$argon2id$") && !kept.body.contains(Person::PASSWORD));
     let (_, text) = world.text("/api/v1/users").await;
     assert!(text.contains("anna") && !text.contains("argon2"), "{text}");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_sign_in_with_the_old_password_that_is_under_way_does_not_outlive_the_change() {
+    let world = World::start().await;
+    Person::of_lab(&world, "anna", "viewer").await;
+    let body = json!({"password": "nine quiet lanterns drift"});
+    let change = answer(world.request(Method::PATCH, "/api/v1/users/anna").json(&body));
+    let old = json!({"user": "anna", "password": Person::PASSWORD});
+    let sign_in = || world.bare(Method::POST, "/session").json(&old).send();
+    // They have read the password, and wait for their turn while it is changed.
+    let done = tokio::join!(change, sign_in(), sign_in(), sign_in(), sign_in());
+    assert_eq!(done.0.0, StatusCode::OK);
+    for response in [done.1, done.2, done.3, done.4] {
+        let response = response.unwrap();
+        if response.status() == StatusCode::NO_CONTENT {
+            let me = world.bare(Method::GET, "/api/v1/me").header("cookie", cookie_of(&response));
+            assert_eq!(answer(me).await.0, StatusCode::UNAUTHORIZED);
+        } else {
+            assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+        }
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn who_signs_in_at_the_identity_provider_chooses_no_password_that_would_outlive_the_account_there() {
+    let world = World::start().await;
+    let anna = Person::of_lab(&world, "anna", "viewer").await;
+    let kept = world.records.kept("user", "", "anna").await.unwrap().unwrap();
+    let mut user: serde_json::Value = serde_json::from_str(&kept.body).unwrap();
+    user.as_object_mut().unwrap().remove("password");
+    user["identities"] = json!([{"issuer": "https://id.example", "subject": "4711"}]);
+    let put = world.records.keep("user", "", "anna", Some(kept.version), user.to_string()).await.unwrap();
+    assert!(put.is_some());
+    let choose = json!({"password": "nine quiet lanterns drift"});
+    let request = anna.request(&world, Method::POST, "/api/v1/me/password").json(&choose);
+    let (status, problem) = answer(request).await;
+    assert_eq!((status, &problem["code"]), (StatusCode::FORBIDDEN, &json!("auth.forbidden")), "{problem}");
+    assert_eq!(world.get("/api/v1/users/anna").await.1["has_password"], false);
     world.end().await;
 }

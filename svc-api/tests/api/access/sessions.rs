@@ -176,3 +176,35 @@ async fn a_stranger_cannot_pretend_to_come_over_tls() {
     assert!(response.headers()["set-cookie"].to_str().unwrap().starts_with("emboflow_session_"));
     world.end().await;
 }
+
+#[tokio::test]
+async fn a_link_signs_in_nobody_whom_another_sites_page_sends_without_asking() {
+    let world = World::start().await;
+    let link = format!("/session?code={CODE}");
+    let open = async |headers: &[(&str, &str)]| {
+        let mut request = world.bare(Method::GET, &link);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = request.send().await.unwrap();
+        let status = response.status();
+        assert!(status == StatusCode::SEE_OTHER || !response.headers().contains_key("set-cookie"));
+        (status, response.text().await.unwrap())
+    };
+    for unseen in [
+        &[("sec-fetch-site", "cross-site"), ("sec-fetch-dest", "image")][..],
+        &[("sec-fetch-site", "same-origin"), ("sec-fetch-dest", "empty")],
+        &[("sec-fetch-dest", "iframe")],
+        &[("sec-fetch-site", "none"), ("sec-fetch-dest", "document"), ("sec-purpose", "prefetch;prerender")],
+    ] {
+        assert_eq!(open(unseen).await.0, StatusCode::FORBIDDEN, "{unseen:?}");
+    }
+    for site in ["cross-site", "same-site"] {
+        let (status, page) = open(&[("sec-fetch-site", site), ("sec-fetch-dest", "document")]).await;
+        assert_eq!(status, StatusCode::OK);
+        assert!(page.contains(&format!("href=\"session?code={CODE}\"")), "{page}");
+    }
+    let by_person = [("sec-fetch-site", "same-origin"), ("sec-fetch-dest", "document")];
+    assert_eq!(open(&by_person).await.0, StatusCode::SEE_OTHER, "it has not been used up");
+    world.end().await;
+}
