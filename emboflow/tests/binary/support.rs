@@ -180,6 +180,15 @@ pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
+/// Asks until the answer is yes.
+pub(crate) async fn until_found(what: &str, mut ask: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !ask().await {
+        assert!(Instant::now() < deadline, "waited in vain until {what}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
 /// A workflow of simulated tasks: `first`, then a matrix `then` of three.
 pub(crate) fn workflow(name: &str, first: &str, then: &str) -> String {
     let variable = svc_executor::runtime::simulated::VARIABLE;

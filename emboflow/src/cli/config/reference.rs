@@ -240,7 +240,7 @@ mod tests {
         ] {
             assert!(text.contains(row), "{row}\n{text}");
         }
-        assert_eq!(text.matches("`nats.nkey_file`").count(), 1, "what all have is told once");
+        assert_eq!(text.matches("| `nats.nkey_file` |").count(), 1, "what all have is told once");
     }
 
     #[test]
