@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use emboflow_model::trigger::{MAX_HISTORY, Start, StartResult, TRIGGER_STATES, TriggerState};
+use emboflow_model::trigger::{MAX_HISTORY, Start, StartResult, StreamPlace, TRIGGER_STATES, TriggerState};
 use emboflow_model::{ProjectName, Timestamp, TriggerName};
 use emboflow_records::{RecordsError, RequestOutcome, SharedRecords, fresh_request};
 use tokio::sync::Notify;
@@ -100,6 +100,15 @@ impl Journal {
             state.advance(to);
         })
         .await
+    }
+
+    /// Notes how far a stream is settled; durable when it returns. The server may forget it.
+    pub(crate) async fn settle_stream(
+        &self,
+        trigger: &Trigger,
+        place: StreamPlace,
+    ) -> Result<(), RecordsError> {
+        self.change(&Subject::of(trigger), |state| state.settle(place.clone())).await
     }
 
     /// Writes the notes, for ever.

@@ -152,6 +152,7 @@ impl Keeper {
                 before.clone()
             });
             if let Some(before) = before {
+                self.note_place(&before).await;
                 self.leave_stream(&before, Some(&trigger)).await;
             }
             let task = stop.child_token();
@@ -173,12 +174,22 @@ impl Keeper {
         }
     }
 
+    /// Writes down how far a trigger's stream is settled, before it rests or follows another one.
+    async fn note_place(&self, trigger: &Trigger) {
+        let Some((stream, durable)) = stream_of(trigger) else { return };
+        let noted = async {
+            if let Some(place) = self.hands.bus.foreign_place(&stream, &durable).await? {
+                self.hands.journal.settle_stream(trigger, place).await?;
+            }
+            anyhow::Ok(())
+        };
+        if let Err(error) = noted.await {
+            tracing::info!(%error, stream, durable, "the place in a stream is as it was noted last");
+        }
+    }
+
     /// Removes the consumer that a trigger had and has no more. One that cannot be removed goes by itself in time.
     async fn leave_stream(&self, before: &Trigger, after: Option<&Trigger>) {
-        let stream_of = |trigger: &Trigger| match &trigger.document.spec.on {
-            TriggerKind::Nats(spec) => spec.stream.clone().map(|stream| (stream, stream::durable(trigger))),
-            _ => None,
-        };
         let Some((stream, durable)) = stream_of(before) else { return };
         if after.and_then(stream_of).as_ref() == Some(&(stream.clone(), durable.clone())) {
             return;
@@ -196,6 +207,12 @@ impl Keeper {
             }
         }
     }
+}
+
+/// The stream that a trigger follows, and its consumer.
+fn stream_of(trigger: &Trigger) -> Option<(String, String)> {
+    let TriggerKind::Nats(spec) = &trigger.document.spec.on else { return None };
+    spec.stream.clone().map(|stream| (stream, stream::durable(trigger)))
 }
 
 /// The life of one trigger: whatever goes wrong in it is tried again, with growing waits.

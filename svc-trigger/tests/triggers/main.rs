@@ -7,5 +7,6 @@ mod borders;
 mod ended;
 mod killed;
 mod messages;
+mod places;
 mod schedules;
 mod world;

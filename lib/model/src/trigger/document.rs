@@ -15,6 +15,8 @@ pub const TRIGGERS: &str = "trigger";
 pub const TRIGGER_STATES: &str = "trigger_state";
 /// Starts that are remembered of each trigger.
 pub const MAX_HISTORY: usize = 100;
+/// Streams whose places are remembered of each trigger: it may be changed to follow another one, and back.
+pub const MAX_STREAMS: usize = 32;
 
 /// A trigger as it is kept.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -58,9 +60,23 @@ pub struct TriggerState {
     /// Times up to here are dealt with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watermark: Option<Timestamp>,
+    /// How far the streams are settled that it follows or has followed, the one of now first.
+    #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
+    pub streams: VecDeque<StreamPlace>,
     /// The newest starts, newest first.
     #[serde(default)]
     pub history: VecDeque<Start>,
+}
+
+/// A place in one life of a stream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamPlace {
+    /// The stream.
+    pub stream: String,
+    /// When it was made, in the server's words: sequences start over when it is made anew.
+    pub created: String,
+    /// Every message up to this one is settled.
+    pub sequence: u64,
 }
 
 /// A start, or why there was none.
@@ -142,6 +158,23 @@ impl TriggerState {
     /// Moves the watermark forward.
     pub fn advance(&mut self, to: Timestamp) {
         self.watermark = Some(self.watermark.map_or(to, |now| now.max(to)));
+    }
+
+    /// How far a stream is settled, as far as that is known.
+    pub fn settled_of(&self, stream: &str) -> Option<&StreamPlace> {
+        self.streams.iter().find(|place| place.stream == stream)
+    }
+
+    /// Moves the place in a stream forward; in another life of the stream it is a new one.
+    pub fn settle(&mut self, place: StreamPlace) {
+        let is_behind =
+            |known: &StreamPlace| known.created == place.created && known.sequence >= place.sequence;
+        if place.sequence == 0 || self.settled_of(&place.stream).is_some_and(is_behind) {
+            return;
+        }
+        self.streams.retain(|known| known.stream != place.stream);
+        self.streams.push_front(place);
+        self.streams.truncate(MAX_STREAMS);
     }
 
     /// The newest start that made a request for a time of the table.

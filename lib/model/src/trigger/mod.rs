@@ -12,7 +12,8 @@ mod spec;
 mod tests;
 
 pub use document::{
-    MAX_HISTORY, Pause, Start, StartResult, TRIGGER_STATES, TRIGGERS, TriggerDocument, TriggerState,
+    MAX_HISTORY, MAX_STREAMS, Pause, Start, StartResult, StreamPlace, TRIGGER_STATES, TRIGGERS,
+    TriggerDocument, TriggerState,
 };
 pub use due::{Due, MissedTimes, ON_TIME_MS};
 pub use event::{Event, data};
