@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Args;
 use emboflow_backup::{Depth, Restored, Target, restore, verify};
+use emboflow_protocol::stream::{STREAMS, bucket_stream};
 use emboflow_records::Former;
 
 use super::place::Place;
@@ -71,18 +72,31 @@ async fn lock(data_dir: &Path) -> anyhow::Result<crate::up::data_dir::Lock> {
 
 /// NATS held the messages of a time that is lost; and who had a storage token then must not write with it now.
 fn begin_anew(data_dir: &Path) -> anyhow::Result<()> {
-    let streams = data_dir.join("nats").join("jetstream");
-    match std::fs::remove_dir_all(&streams) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(error).with_context(|| format!("removing {}", streams.display()));
-        }
-        _ => {}
-    }
+    forget_streams(&data_dir.join("nats").join("jetstream"))?;
     let path = data_dir.join("secrets.json");
     let mut kept = secrets::Secrets::kept(&path)?;
     kept.storage_key = secrets::random();
     let text = serde_json::to_vec_pretty(&kept).context("writing the secrets down")?;
     private_file::replace(&path, &text)
+}
+
+/// Removes the streams that EmboFlow makes anew. Those of others, which triggers may follow, are in no backup and stay.
+///
+/// `store` is what a server that is stopped left: one folder an account, with one below `streams` for each stream.
+fn forget_streams(store: &Path) -> anyhow::Result<()> {
+    let ours: Vec<String> =
+        STREAMS.iter().map(|stream| stream.name.to_owned()).chain([bucket_stream()]).collect();
+    let accounts = match std::fs::read_dir(store) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        accounts => accounts.with_context(|| format!("reading {}", store.display()))?,
+    };
+    for account in accounts {
+        let streams = account.with_context(|| format!("reading {}", store.display()))?.path().join("streams");
+        for folder in ours.iter().map(|name| streams.join(name)).filter(|folder| folder.exists()) {
+            std::fs::remove_dir_all(&folder).with_context(|| format!("removing {}", folder.display()))?;
+        }
+    }
+    Ok(())
 }
 
 fn tell(id: &str, restored: &Restored, place: &Place, output: &mut Output) -> Result<(), Failure> {
@@ -106,9 +120,36 @@ fn tell(id: &str, restored: &Restored, place: &Place, output: &mut Output) -> Re
     );
     if place.data_dir.is_none() {
         output.hint(
-            "before the services start: empty the store directory of NATS, and set a new storage key \
-             (gateway, scheduler, API)",
+            "before the services start: remove the streams EMBOFLOW_* and KV_emboflow_* of NATS, and set a new \
+             storage key (gateway, scheduler, API)",
         );
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn streams_of_others_outlive_a_restore() {
+        let store = tempfile::tempdir().expect("a folder");
+        let streams = store.path().join("$G").join("streams");
+        for name in ["EMBOFLOW_INTAKE", "EMBOFLOW_LOGS", "KV_emboflow_executors", "ORDERS", "KV_prices"] {
+            std::fs::create_dir_all(streams.join(name).join("msgs")).expect("a stream");
+        }
+        forget_streams(store.path()).expect("forgotten");
+        let mut left: Vec<_> = std::fs::read_dir(&streams)
+            .expect("the account")
+            .map(|entry| entry.expect("a stream").file_name())
+            .collect();
+        left.sort();
+        assert_eq!(left, ["KV_prices", "ORDERS"]);
+    }
+
+    #[test]
+    fn a_server_that_never_ran_has_nothing_to_forget() {
+        let nowhere = tempfile::tempdir().expect("a folder").path().join("jetstream");
+        forget_streams(&nowhere).expect("nothing to do");
+    }
 }
