@@ -171,3 +171,33 @@ async fn a_provider_that_is_away_is_said_and_without_one_there_is_no_way() {
     assert_eq!(answer(without.bare(Method::GET, "/session/oidc")).await.0, StatusCode::NOT_FOUND);
     without.end().await;
 }
+
+#[tokio::test]
+async fn behind_tls_the_cookie_of_a_sign_in_is_bound_to_the_host() {
+    let identity = Identity::start().await;
+    let oidc = json!({ "issuer": identity.issuer(), "client_id": CLIENT, "client_secret": SECRET });
+    let world = World::with(|config| {
+        config.public_url = Some("https://127.0.0.1/flow".to_owned());
+        config.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+        config.oidc = Some(serde_json::from_value(oidc).unwrap());
+    })
+    .await;
+    identity.says(json!({ "sub": "4711", "preferred_username": "ada" }));
+    let over_tls = |path: &str| {
+        let request = world.bare(Method::GET, path).header("x-forwarded-proto", "https");
+        request.header("x-forwarded-host", "127.0.0.1")
+    };
+    for (taken_as, is_in) in [("__Host-emboflow_oidc", true), ("emboflow_oidc", false)] {
+        let response = over_tls("/session/oidc").send().await.unwrap();
+        let set = response.headers()["set-cookie"].to_str().unwrap().to_owned();
+        assert!(set.starts_with("__Host-emboflow_oidc=") && set.contains("; Secure"), "{set}");
+        assert!(set.split("; ").any(|part| part == "Path=/"), "{set}");
+        let value = set.split(';').next().unwrap().split_once('=').unwrap().1;
+        let (state, code) = identity.signs_in(response.headers()["location"].to_str().unwrap());
+        let back = over_tls(&format!("/oidc?state={state}&code={code}"));
+        let back = back.header("cookie", format!("{taken_as}={value}")).send().await.unwrap();
+        let mut set = back.headers().get_all("set-cookie").iter().map(|value| value.to_str().unwrap());
+        assert_eq!(set.any(|set| set.contains("session")), is_in, "{taken_as}");
+    }
+    world.end().await;
+}

@@ -16,7 +16,7 @@ use crate::oidc::{Provider, user_of};
 use crate::openapi;
 use crate::problem::{Failure, Outcome};
 
-/// The cookie that binds a sign-in to its browser.
+/// The cookie that binds a sign-in to its browser; behind TLS with a prefix, so that no other host can put it there.
 const COOKIE: &str = "emboflow_oidc";
 
 /// What the provider sends people back with.
@@ -86,7 +86,7 @@ async fn finish(
     if query.iss.is_some_and(|issuer| issuer != provider.config().issuer) {
         return Err(Failure::new(ErrorCode::AuthProviderRefused, "the answer is another provider's"));
     }
-    let claims = provider.arrive(&query.state, code, browser(headers)).await?;
+    let claims = provider.arrive(&query.state, code, browser(client, headers)).await?;
     let user = user_of(app, provider.config(), &claims).await?;
     let person = app.access.users.expect(&user).await?.user.body;
     let session = signed_in(app, Some(&person), false, client, headers).await?;
@@ -100,17 +100,23 @@ fn provider(app: &App) -> Outcome<&Provider> {
 }
 
 /// The browser's part of the sign-in that it began.
-fn browser(headers: &HeaderMap) -> Option<&str> {
+fn browser<'h>(client: &Client, headers: &'h HeaderMap) -> Option<&'h str> {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(name, _)| *name == COOKIE).map(|(_, value)| value)
+    let own = |name: &str| {
+        if client.secure { name.strip_prefix("__Host-") == Some(COOKIE) } else { name == COOKIE }
+    };
+    pairs.find(|(name, _)| own(name)).map(|(_, value)| value)
 }
 
 /// The browser shows it when it comes back from another site, so that it is not `Strict`.
 fn cookie(app: &App, client: &Client, value: &str, lasts_s: u64) -> Outcome<HeaderValue> {
-    let path = app.access.public_path();
-    let secure = if client.secure { "; Secure" } else { "" };
-    let text = format!("{COOKIE}={value}; Path={path}; Max-Age={lasts_s}; HttpOnly; SameSite=Lax{secure}");
+    let text = if client.secure {
+        format!("__Host-{COOKIE}={value}; Path=/; Max-Age={lasts_s}; HttpOnly; SameSite=Lax; Secure")
+    } else {
+        let path = app.access.public_path();
+        format!("{COOKIE}={value}; Path={path}; Max-Age={lasts_s}; HttpOnly; SameSite=Lax")
+    };
     HeaderValue::from_str(&text).map_err(|error| Failure::behind(ErrorCode::Internal, error))
 }
 
