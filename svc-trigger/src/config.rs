@@ -6,6 +6,7 @@ use emboflow_service::{Keys, telemetry};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::foreign::Foreign;
 use crate::notify;
 
 /// The trigger service's configuration.
@@ -24,6 +25,10 @@ pub struct Config {
     /// How notifications are sent.
     #[serde(default)]
     pub notify: notify::Config,
+    /// Which projects' triggers may take which subjects and streams of other systems. Left out: every project all that
+    /// this service may; an empty list: none.
+    #[serde(default)]
+    pub foreign: Option<Vec<Foreign>>,
     /// The keys that open the secrets of projects; the API has the same. Without them no webhook is signed, and none is
     /// sent.
     #[serde(default)]
@@ -50,6 +55,7 @@ impl Default for Config {
             records: None,
             listen: default_listen(),
             notify: notify::Config::default(),
+            foreign: None,
             secrets: None,
             public_url: None,
             telemetry: telemetry::Config::default(),

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::backoff::Backoff;
-use crate::foreign;
+use crate::foreign::{self, Foreign};
 use crate::journal::{Journal, Subject};
 use crate::kept::{self, Trigger, Triggers, Unreadable};
 use crate::requester::{Requester, failed};
@@ -33,6 +33,8 @@ pub(crate) struct Hands {
     pub(crate) records: SharedRecords,
     pub(crate) requester: Requester,
     pub(crate) journal: Journal,
+    /// What is for which project of other systems; none = all for all.
+    pub(crate) foreign: Option<Arc<[Foreign]>>,
 }
 
 type Key = (ProjectName, TriggerName);
@@ -246,12 +248,12 @@ async fn live(hands: Hands, trigger: Arc<Trigger>, stop: CancellationToken) {
 
 /// Ends when there is nothing more to do. Webhooks and ended runs come from elsewhere.
 async fn work(hands: &Hands, trigger: &Trigger) -> anyhow::Result<()> {
-    let Hands { bus, records, requester, journal } = hands;
+    let Hands { bus, records, requester, journal, foreign } = hands;
     match &trigger.document.spec.on {
         TriggerKind::Schedule(spec) => Keeping { requester, journal, records, trigger }.keep(spec).await,
         TriggerKind::Nats(spec) => {
             // What is kept may be older than the checks of the file.
-            foreign::check(spec).map_err(anyhow::Error::msg)?;
+            foreign::check(foreign.as_deref(), &trigger.project, spec).map_err(anyhow::Error::msg)?;
             match (&spec.stream, &spec.subject) {
                 (Some(name), filter) => {
                     stream::follow(bus, requester, journal, trigger, name, filter.as_deref()).await

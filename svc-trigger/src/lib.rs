@@ -22,5 +22,6 @@ mod stream;
 mod subject;
 
 pub use config::Config;
+pub use foreign::Foreign;
 pub use notify::{Config as Notify, Smtp, SmtpTls};
 pub use service::{run, start, start_on};

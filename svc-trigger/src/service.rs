@@ -66,6 +66,7 @@ pub async fn start_on(
         records: records.clone(),
         requester: requester.clone(),
         journal: journal.clone(),
+        foreign: config.foreign.clone().map(Arc::from),
     };
     let keeper = Keeper::new(hands, triggers.clone());
     forever(shutdown, "notices", keeper.hear_notices());

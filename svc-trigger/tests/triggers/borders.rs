@@ -2,6 +2,7 @@ use async_nats::jetstream::consumer::pull;
 use async_nats::jetstream::stream::Config;
 use emboflow_model::trigger::{StartResult, TRIGGERS, TriggerDocument, TriggerKind};
 use emboflow_protocol::notice::Notice;
+use serde_json::json;
 
 use crate::world::{World, eventually};
 
@@ -80,5 +81,39 @@ async fn a_trigger_that_cannot_be_read_stops_and_goes_on_where_it_was_when_it_ca
     world.put(&document).await;
     assert_eq!(world.has_started("jobs", 3).await.len(), 3);
     service.stop().await;
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trigger_takes_only_what_its_project_was_given_of_other_systems() {
+    let world = World::start().await;
+    let jetstream = world.jetstream().await;
+    for name in ["OURS", "THEIRS"] {
+        let subjects = vec![format!("{}.jobs", name.to_lowercase())];
+        let config = Config { name: name.to_owned(), subjects, ..Config::default() };
+        jetstream.create_stream(config).await.unwrap();
+        jetstream.publish(format!("{}.jobs", name.to_lowercase()), "{}".into()).await.unwrap().await.unwrap();
+    }
+    world.keep("wide", "{ nats: { subject: 'plant.>' } }", 1).await;
+    world.keep("theirs", "{ nats: { stream: THEIRS } }", 1).await;
+    world.keep("ours", "{ nats: { stream: OURS } }", 1).await;
+    world.keep("door", "{ nats: { subject: plant.lab.door } }", 1).await;
+    let given = json!([
+        { "project": "lab", "subjects": ["plant.lab.>"], "streams": ["OURS"] },
+        { "project": "other", "subjects": ["plant.>"], "streams": ["THEIRS"] },
+    ]);
+    let service = world.service_with(json!({ "nats": { "url": world.nats.url() }, "foreign": given })).await;
+    is_refused(&world, "wide", "not for project 'lab'").await;
+    is_refused(&world, "theirs", "not for project 'lab'").await;
+    world.has_started("ours", 1).await;
+    let client = async_nats::connect(world.nats.url()).await.unwrap();
+    eventually("its own subject is heard", || async {
+        client.publish("plant.lab.door", "{}".into()).await.unwrap();
+        client.flush().await.unwrap();
+        (!world.runs("door").await.is_empty()).then_some(())
+    })
+    .await;
+    service.stop().await;
+    assert!(world.runs("wide").await.is_empty() && world.runs("theirs").await.is_empty());
     world.end().await;
 }

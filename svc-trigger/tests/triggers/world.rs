@@ -87,9 +87,14 @@ impl World {
 
     /// Another trigger service in this process, on records of its own.
     pub(crate) async fn service(&self) -> Service {
+        self.service_with(json!({ "nats": { "url": self.nats.url() } })).await
+    }
+
+    /// The same with settings of its own.
+    pub(crate) async fn service_with(&self, settings: Value) -> Service {
         let records = emboflow_records::open(&self.config).await.unwrap();
         let shutdown = Shutdown::new();
-        let settings = serde_json::from_value(json!({ "nats": { "url": self.nats.url() } })).unwrap();
+        let settings = serde_json::from_value(settings).unwrap();
         svc_trigger::start_on(settings, records, &shutdown, &Health::new("trigger")).await.unwrap();
         Service(shutdown)
     }
