@@ -3,8 +3,12 @@
 use std::path::Path;
 use std::sync::LazyLock;
 
-use prometheus::{IntCounterVec, IntGauge, Opts, TextEncoder, register_int_counter_vec, register_int_gauge};
+use prometheus::{
+    IntCounter, IntCounterVec, IntGauge, Opts, TextEncoder, register_int_counter, register_int_counter_vec,
+    register_int_gauge,
+};
 
+use crate::heal::Healed;
 use crate::manifest::Manifest;
 
 static LAST_SUCCESS: LazyLock<IntGauge> = LazyLock::new(|| {
@@ -33,6 +37,15 @@ static LAST_DAMAGED: LazyLock<IntGauge> = LazyLock::new(|| {
 static LAST_FAILED: LazyLock<IntGauge> = LazyLock::new(|| {
     gauge("emboflow_backup_last_failed", "1 when the last try to take a backup failed, else 0.")
 });
+static CONTENTS_READ: LazyLock<IntCounter> = LazyLock::new(|| {
+    counter("emboflow_backup_contents_read_total", "Shared contents that were read to prove them.")
+});
+static CONTENTS_DAMAGED: LazyLock<IntCounter> = LazyLock::new(|| {
+    counter(
+        "emboflow_backup_contents_damaged_total",
+        "Shared contents that were damaged where they lay, and were set aside.",
+    )
+});
 static TRIES: LazyLock<IntCounterVec> = LazyLock::new(|| {
     let options = Opts::new("emboflow_backup_tries_total", "Backups that were begun, by how they ended.");
     let tries = register_int_counter_vec!(options, &["result"]).expect("registered only here");
@@ -41,6 +54,10 @@ static TRIES: LazyLock<IntCounterVec> = LazyLock::new(|| {
     }
     tries
 });
+
+fn counter(name: &str, help: &str) -> IntCounter {
+    register_int_counter!(name, help).expect("registered only here")
+}
 
 fn gauge(name: &str, help: &str) -> IntGauge {
     register_int_gauge!(name, help).expect("registered only here")
@@ -53,6 +70,8 @@ fn number(value: u64) -> i64 {
 /// Makes every series appear, with what is known of the newest backup.
 pub fn begin(newest: Option<&Manifest>) {
     LazyLock::force(&TRIES);
+    LazyLock::force(&CONTENTS_READ);
+    LazyLock::force(&CONTENTS_DAMAGED);
     LAST_FAILED.set(0);
     LAST_SUCCESS.set(0);
     if let Some(newest) = newest {
@@ -65,6 +84,12 @@ pub fn succeeded(manifest: &Manifest) {
     TRIES.with_label_values(&["ok"]).inc();
     LAST_FAILED.set(0);
     note(manifest);
+}
+
+/// Shared contents were read.
+pub fn proved(healed: &Healed) {
+    CONTENTS_READ.inc_by(healed.read);
+    CONTENTS_DAMAGED.inc_by(healed.set_aside.len() as u64);
 }
 
 /// None was taken.

@@ -9,6 +9,7 @@ use emboflow_service::Shutdown;
 use crate::config::Config;
 use crate::create::{Source, create, now};
 use crate::error::BackupError;
+use crate::heal::{Share, heal};
 use crate::key::BackupKey;
 use crate::manifest::Manifest;
 use crate::measure;
@@ -65,6 +66,9 @@ pub async fn run(config: &Config, shutdown: &Shutdown) -> Result<(), BackupError
     measure::begin(newest.as_ref());
     write_figures(config);
     let mut failed = false;
+    // Goes on about where the process before left off, without a note of it.
+    let mut slice =
+        u64::try_from(now().0).unwrap_or(0) / u64::try_from(every.as_millis()).unwrap_or(1).max(1);
     loop {
         let due = pause_before(newest.as_ref().map(|newest| newest.created_at), now(), every);
         let pause = if failed { RETRY.min(every) } else { due };
@@ -75,9 +79,10 @@ pub async fn run(config: &Config, shutdown: &Shutdown) -> Result<(), BackupError
         }
         let taken = tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
-            taken = take_and_prune(config) => taken,
+            taken = heal_take_and_prune(config, slice) => taken,
         };
         failed = taken.is_err();
+        slice += 1;
         match taken {
             Ok(manifest) => {
                 tracing::info!(
@@ -98,6 +103,23 @@ pub async fn run(config: &Config, shutdown: &Shutdown) -> Result<(), BackupError
         }
         write_figures(config);
     }
+}
+
+/// What is found damaged is copied again by the very backup that follows.
+async fn heal_take_and_prune(config: &Config, slice: u64) -> Result<Manifest, BackupError> {
+    match heal_slice(config, slice).await {
+        Ok(()) => {}
+        Err(error) => tracing::error!(code = error.code().code(), %error, "contents could not be proven"),
+    }
+    take_and_prune(config).await
+}
+
+async fn heal_slice(config: &Config, slice: u64) -> Result<(), BackupError> {
+    let repository = Repository::open(&config.repository, BackupKey::read(&config.key_file)?)?;
+    let healed = heal(&repository, Share::Slice(slice)).await?;
+    measure::proved(&healed);
+    tracing::info!(contents = healed.read, set_aside = healed.set_aside.len(), "contents were proven");
+    Ok(())
 }
 
 async fn take_and_prune(config: &Config) -> Result<Manifest, BackupError> {

@@ -1,6 +1,6 @@
 //! Looking at backups.
 
-use emboflow_backup::{Depth, Listed, verify};
+use emboflow_backup::{BackupError, BackupKey, Depth, Listed, Repository, Share, heal, verify};
 use serde::Serialize;
 
 use super::place::Place;
@@ -85,7 +85,13 @@ pub(super) async fn verify_one(
     let repository = place.repository_to_read()?;
     let manifest = repository.find(backup).await.map_err(refused)?;
     let depth = if deep { Depth::Deep } else { Depth::Shallow };
-    let found = verify(&repository, &manifest, depth).await.map_err(refused)?;
+    let found = match verify(&repository, &manifest, depth).await {
+        Err(error @ BackupError::Damaged { .. }) if deep => {
+            set_damage_aside(place, output).await;
+            return Err(refused(error));
+        }
+        found => found.map_err(refused)?,
+    };
     let how = match depth {
         Depth::Deep => format!("{} read, every log and artifact compared", text::size(found.read_bytes)),
         Depth::Shallow => "their contents are there; --deep reads them".to_owned(),
@@ -95,4 +101,21 @@ pub(super) async fn verify_one(
         manifest.id, found.entries, found.runs, found.objects
     ))?;
     Ok(())
+}
+
+/// Best effort: whoever only looks may not be allowed to write there, and the damage is told in any case.
+async fn set_damage_aside(place: &Place, output: &mut Output) {
+    let healed = async {
+        let key = BackupKey::read(&place.config.key_file)?;
+        heal(&Repository::open(&place.config.repository, key)?, Share::All).await
+    };
+    match healed.await {
+        Ok(healed) if healed.set_aside.is_empty() => {}
+        Ok(healed) => output.message(&format!(
+            "{} damaged contents were set aside below damaged/: the next `emboflow backup create` copies them again, \
+             as far as the installation still has them",
+            healed.set_aside.len()
+        )),
+        Err(error) => output.message(&format!("what is damaged could not be set aside: {error}")),
+    }
 }

@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use emboflow_backup::{BackupError, BackupKey, Depth, Listed, Manifest, Repository, restore, verify};
+use emboflow_backup::{
+    BackupError, BackupKey, Depth, Listed, Manifest, Repository, SLICES, Share, heal, restore, verify,
+};
 use emboflow_objects::Backend;
 
 use crate::installation::{Installation, Scribe, contents};
@@ -206,4 +208,50 @@ async fn a_file_that_cannot_be_put_there_ends_a_restore_before_the_records_chang
     let records = installation.open().await;
     assert!(records.kept("user", "", "later").await.unwrap().is_some(), "the records are what they were");
     assert_eq!(files_below(file.parent().unwrap()), Vec::<PathBuf>::new(), "nothing is left beside");
+}
+
+#[tokio::test]
+async fn a_damaged_shared_content_is_set_aside_and_the_next_backup_copies_it_again() {
+    let (installation, first) = backed_up().await;
+    let shared = stored(&installation).into_iter().filter(|file| {
+        let folder = file.parent().and_then(Path::parent).unwrap();
+        folder.ends_with("objects/objects")
+    });
+    let file = shared.into_iter().next().unwrap();
+    let mut flipped = fs::read(&file).unwrap();
+    let at = flipped.len() / 2;
+    flipped[at] ^= 1;
+    fs::write(&file, flipped).unwrap();
+    let second = installation.back_up().await;
+    let repository = installation.repository();
+    let error = verify(&repository, &second, Depth::Deep).await.unwrap_err();
+    assert_eq!(error.code().code(), "backup.damaged", "{error}");
+
+    let healed = heal(&repository, Share::All).await.unwrap();
+    let name = file.file_stem().unwrap().to_string_lossy();
+    assert!(matches!(&healed.set_aside[..], [only] if only.ends_with(&*name)), "{healed:?}");
+    let aside = stored(&installation).into_iter().filter(|file| file.to_string_lossy().contains("/damaged/"));
+    assert_eq!(aside.count(), 1, "it is kept for whoever wants to look at it");
+    drop(repository);
+
+    let third = installation.back_up().await;
+    assert_eq!(third.objects.new_count, 1);
+    let repository = installation.repository();
+    for manifest in [&first, &second, &third] {
+        verify(&repository, manifest, Depth::Deep).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn the_slices_together_read_each_content_once_and_leave_what_is_whole() {
+    let (installation, manifest) = backed_up().await;
+    let repository = installation.repository();
+    let mut read = 0;
+    for slice in 0..SLICES {
+        let healed = heal(&repository, Share::Slice(slice)).await.unwrap();
+        assert_eq!(healed.set_aside, Vec::<String>::new());
+        read += healed.read;
+    }
+    assert_eq!(read, manifest.objects.new_count);
+    verify(&repository, &manifest, Depth::Deep).await.unwrap();
 }
