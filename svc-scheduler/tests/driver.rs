@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use emboflow_bus::testing::TestServer;
-use emboflow_bus::{Bus, BusError, OutgoingRequest};
+use emboflow_bus::{Bus, BusError, MAX_DELIVERIES, OutgoingRequest};
 use emboflow_model::{LogEntry, ProjectName, Rejection, RunId, Timestamp};
 use emboflow_protocol::call::{Claim, ClaimAnswer};
 use emboflow_protocol::event::Event;
@@ -41,10 +41,7 @@ impl World {
         let records = emboflow_records::open(&emboflow_records::Config::Sqlite { path }).await.unwrap();
         let project = json!({ "name": "lab", "created_at": Timestamp(1) });
         records.keep("project", "", "lab", None, project.to_string()).await.unwrap().unwrap();
-        let config = json!({ "nats": { "url": server.url() }, "storage_key": "k".repeat(32) });
-        let config = serde_json::from_value(config).unwrap();
-        let (shutdown, health) = (Shutdown::new(), Health::new("scheduler"));
-        svc_scheduler::start_on(config, records.clone(), &shutdown, &health).await.unwrap();
+        let (shutdown, health) = run_scheduler(&server, &records).await;
         let world = Self { server, bus, records, health, shutdown, _dir: dir };
         world.is_ready().await;
         world
@@ -90,10 +87,28 @@ impl World {
         self.bus.call(&claim, Duration::from_secs(5)).await
     }
 
-    async fn end(self) {
-        self.shutdown.trigger("the end of the test");
+    async fn restart(&mut self) {
+        self.stop().await;
+        (self.shutdown, self.health) = run_scheduler(&self.server, &self.records).await;
+        self.is_ready().await;
+    }
+
+    async fn stop(&self) {
+        self.shutdown.trigger("the test wants it");
         self.shutdown.drain(Duration::from_secs(10)).await;
     }
+
+    async fn end(self) {
+        self.stop().await;
+    }
+}
+
+async fn run_scheduler(server: &TestServer, records: &SharedRecords) -> (Shutdown, Health) {
+    let config = json!({ "nats": { "url": server.url() }, "storage_key": "k".repeat(32) });
+    let config = serde_json::from_value(config).unwrap();
+    let (shutdown, health) = (Shutdown::new(), Health::new("scheduler"));
+    svc_scheduler::start_on(config, records.clone(), &shutdown, &health).await.unwrap();
+    (shutdown, health)
 }
 
 fn project() -> ProjectName {
@@ -246,5 +261,28 @@ async fn a_quota_binds_as_soon_as_the_project_has_it_and_its_refusals_are_kept()
     world.ask(Verb::Submit, "later", json!({ "source": WORKFLOW })).await;
     assert!(matches!(world.outcome("later").await, RequestOutcome::Rejected(_)));
     assert_eq!(world.outcome(&last).await, RequestOutcome::Rejected(errors), "the same key, the same answer");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_request_outlives_any_number_of_starts_during_maintenance() {
+    let mut world = World::start().await;
+    let body = json!({ "reason": "new disks", "by": "anna", "since": Timestamp(1) }).to_string();
+    let version = world.records.keep("maintenance", "", "installation", None, body).await.unwrap().unwrap();
+    world.restart().await;
+    world.ask(Verb::Submit, "waits", json!({ "source": WORKFLOW })).await;
+    for _ in 0..=MAX_DELIVERIES {
+        world.restart().await;
+        assert!(world.claim().await.is_ok(), "it is at work");
+    }
+    assert_eq!(world.records.request(&project(), "waits").await.unwrap(), None);
+    assert!(world.records.drop_kept("maintenance", "", "installation", version).await.unwrap());
+    let outcome = || async {
+        // Lossy: it is said again until it was heard.
+        world.bus.publish_live(&Notice::new("maintenance", "", "installation")).await;
+        world.records.request(&project(), "waits").await.unwrap().map(|record| record.outcome)
+    };
+    let outcome = eventually("the request is decided", outcome).await;
+    assert!(matches!(outcome, RequestOutcome::Accepted(_)), "{outcome:?}");
     world.end().await;
 }

@@ -8,7 +8,7 @@ use emboflow_model::{ExecutorId, RunId};
 use emboflow_protocol::call::{Claim, ClaimAnswer, Explain, Explanation, ForgetAnswer, ForgetExecutor};
 use emboflow_protocol::report::Report;
 use emboflow_protocol::stream::{EVENTS, INTAKE, INTAKE_CONSUMER, REPORTS, REPORTS_CONSUMER};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -48,10 +48,11 @@ pub(super) enum Signal {
     Measure,
 }
 
-/// Opens every feed. They end with `stop`, or when nobody listens any more.
+/// Opens every feed. They end with `stop`, or when nobody listens any more. That of requests is shut while `is_shut`.
 pub(super) async fn open(
     bus: &Bus,
     pulse: &Pulse,
+    is_shut: watch::Receiver<bool>,
     signals: mpsc::Sender<Signal>,
     stop: CancellationToken,
     tasks: &TaskTracker,
@@ -67,7 +68,7 @@ pub(super) async fn open(
         pulse: pulse.clone(),
         ..ConsumerSpec::new(REPORTS, REPORTS_CONSUMER)
     };
-    tasks.spawn(pump(bus.consume(intake).await?.until(stop.clone()), signals.clone(), Signal::Requests));
+    tasks.spawn(take_requests_in(bus.clone(), intake, is_shut, signals.clone(), stop.clone()));
     tasks.spawn(pump(bus.consume(reports).await?.until(stop.clone()), signals.clone(), Signal::Reports));
     tasks.spawn(hear(bus.clone(), signals.clone(), stop.clone()));
     tasks.spawn(notice_emptied(bus.clone(), signals.clone(), stop.clone()));
@@ -76,6 +77,45 @@ pub(super) async fn open(
     tasks.spawn(serve_forgetting(bus.clone(), signals.clone(), stop.clone()));
     tasks.spawn(serve_explanations(bus.clone(), signals, stop));
     Ok(())
+}
+
+/// Reads requests while it is not shut. Shut, it fetches none: each fetch counts as a delivery, and a request that was
+/// acknowledged must not be buried because the scheduler was started often meanwhile.
+async fn take_requests_in(
+    bus: Bus,
+    spec: ConsumerSpec,
+    is_shut: watch::Receiver<bool>,
+    signals: mpsc::Sender<Signal>,
+    stop: CancellationToken,
+) {
+    while becomes(&is_shut, false, &stop).await {
+        let consumer = match bus.consume(spec.clone()).await {
+            Ok(consumer) => consumer,
+            Err(error) => {
+                tracing::error!(%error, "requests cannot be read; trying again");
+                tokio::time::sleep(ASK_AGAIN).await;
+                continue;
+            }
+        };
+        let open = stop.child_token();
+        let shutting = async {
+            becomes(&is_shut, true, &stop).await;
+            open.cancel();
+        };
+        // What was fetched and not handed out goes back to the stream.
+        tokio::join!(pump(consumer.until(open.clone()), signals.clone(), Signal::Requests), shutting);
+    }
+}
+
+/// Waits until it is shut, or open; false when everything ends instead.
+async fn becomes(is_shut: &watch::Receiver<bool>, wanted: bool, stop: &CancellationToken) -> bool {
+    let mut is_shut = is_shut.clone();
+    let changed = async move { is_shut.wait_for(|found| *found == wanted).await.is_ok() };
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => false,
+        changed = changed => changed,
+    }
 }
 
 async fn pump(

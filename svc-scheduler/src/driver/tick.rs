@@ -59,7 +59,7 @@ struct Driver {
     /// Messages of the intake that the ticks so far had no room for.
     backlog: VecDeque<Delivery>,
     /// Requests stay in their stream.
-    maintenance: bool,
+    maintenance: watch::Sender<bool>,
     parcels: mpsc::UnboundedSender<Parcel>,
     changes: mpsc::UnboundedSender<Changed>,
     written: watch::Receiver<u64>,
@@ -104,8 +104,9 @@ pub(super) async fn live(surroundings: Arc<Surroundings>, stop: CancellationToke
     };
     tasks.spawn(outbox.send_parcels(sent));
     let quotas = quotas::read(&*records).await.context("reading the quotas of projects")?;
-    feeds::open(bus, &liveness.pulse, signals.clone(), stop.clone(), &tasks).await?;
     let maintenance = maintenance::read(&*records).await.context("reading whether there is maintenance")?;
+    let (shut, is_shut) = watch::channel(maintenance.is_some());
+    feeds::open(bus, &liveness.pulse, is_shut, signals.clone(), stop.clone(), &tasks).await?;
     tasks.spawn(maintenance::follow(records.clone(), bus.clone(), signals.clone(), stop.clone()));
     tasks.spawn(quotas::follow(records.clone(), bus.clone(), signals.clone(), stop.clone()));
     tasks.spawn(retention::keep(surroundings.clone(), signals, written.clone(), stop.clone()));
@@ -117,7 +118,7 @@ pub(super) async fn live(surroundings: Arc<Surroundings>, stop: CancellationToke
         projects: KnownProjects::default(),
         workflows: recovered.workflows,
         backlog: VecDeque::new(),
-        maintenance: maintenance.is_some(),
+        maintenance: shut,
         parcels,
         changes,
         written,
@@ -183,7 +184,7 @@ impl Driver {
                 let _ = answer.send(calls::explain(&self.planner, &question, self.clock.now()));
             }
             Signal::Maintenance(reason) => {
-                self.maintenance = reason.is_some();
+                self.maintenance.send_replace(reason.is_some());
                 batch.inputs.push(Input::Maintenance(reason));
             }
             Signal::Forget(call, answer) => {
@@ -267,7 +268,8 @@ impl Driver {
 
     /// Reads waiting messages of the intake until the tick is full; the keys of all of them in one look-up.
     async fn take_requests(&mut self, batch: &mut Batch) {
-        if self.maintenance {
+        if *self.maintenance.borrow() {
+            // Their feed is shut: they go back to the stream, once for each maintenance.
             for delivery in self.backlog.drain(..) {
                 delivery.retry_after(AFTER_MAINTENANCE).await;
             }
