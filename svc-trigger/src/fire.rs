@@ -11,6 +11,7 @@ use emboflow_protocol::{ErrorCode, FieldError};
 use emboflow_records::{SharedRecords, fresh_request};
 use serde_json::Value;
 
+use crate::backfills::Backfills;
 use crate::journal::Journal;
 use crate::kept::{self, Trigger, now};
 use crate::requester::{For, NotTaken, Requester, failed};
@@ -25,6 +26,7 @@ pub(crate) struct Firing {
     pub(crate) requester: Requester,
     pub(crate) journal: Journal,
     pub(crate) recent: Recent,
+    pub(crate) backfills: Backfills,
 }
 
 /// Keys of requests to webhooks that are not in the records yet.
@@ -116,6 +118,10 @@ impl Firing {
         let TriggerKind::Schedule(spec) = &trigger.document.spec.on else {
             let message = format!("trigger '{}' has no time table", trigger.name);
             return Ok(refused(ErrorCode::TriggerKind, message));
+        };
+        let _under_way = match self.backfills.begin(&trigger.project) {
+            Ok(under_way) => under_way,
+            Err(why) => return Ok(refused(ErrorCode::RequestRateLimited, why)),
         };
         let table = Schedule::new(spec).map_err(|error| error.to_string())?;
         let mut times = table.between(from, to.min(now()), MAX_BACKFILL + 1);

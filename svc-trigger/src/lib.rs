@@ -4,6 +4,7 @@
 //! and the key of a request says what it is for: whatever a crash repeats is the same request.
 
 mod answers;
+mod backfills;
 mod backoff;
 mod config;
 mod ended;

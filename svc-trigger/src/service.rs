@@ -12,6 +12,7 @@ use emboflow_records::SharedRecords;
 use emboflow_service::{Health, Shutdown};
 
 use crate::answers::Answers;
+use crate::backfills::Backfills;
 use crate::backoff::Backoff;
 use crate::config::Config;
 use crate::ended::{Follower, Listener, RunFinished};
@@ -91,7 +92,8 @@ pub async fn start_on(
     forever(shutdown, "events", follower.wake_on_events(bus.clone()));
     forever(shutdown, "ended runs", follower.follow());
 
-    let firing = Firing { records, requester, journal, recent: Recent::default() };
+    let firing =
+        Firing { records, requester, journal, recent: Recent::default(), backfills: Backfills::default() };
     serve(bus.clone(), firing, shutdown, health);
     register(&bus, shutdown);
     Ok(())
