@@ -7,7 +7,7 @@ use emboflow_model::workflow::{self, Workflow, input_problems};
 use emboflow_model::{ProjectName, TriggerName, WorkflowName};
 use emboflow_protocol::{ErrorCode, FieldError};
 
-use super::{KeptTrigger, find, keep, page, remove};
+use super::{KeptTrigger, check_room, find, keep, page, remove};
 use crate::app::{App, now};
 use crate::problem::{Failure, Outcome};
 
@@ -35,6 +35,8 @@ impl Declared {
             }
             wanted.push((spec, known));
         }
+        let new = wanted.iter().filter(|(_, known)| known.is_none()).count();
+        check_room(app, project, new).await?;
         Ok(Self { workflow: name, wanted })
     }
 

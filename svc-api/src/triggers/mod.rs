@@ -10,7 +10,7 @@ pub(crate) use view::{row, times};
 use axum::Json;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use emboflow_model::trigger::{TRIGGER_STATES, TRIGGERS, TriggerDocument, TriggerState};
+use emboflow_model::trigger::{MAX_OF_PROJECT, TRIGGER_STATES, TRIGGERS, TriggerDocument, TriggerState};
 use emboflow_model::{ProjectName, TriggerName};
 use emboflow_protocol::ErrorCode;
 use emboflow_protocol::notice::Notice;
@@ -100,6 +100,22 @@ pub(crate) async fn keep(
     let version = version.ok_or_else(|| changed_meanwhile(name))?;
     tell(app, project, name).await;
     Ok(version)
+}
+
+/// Refuses to make so many more triggers than a project may have. Two that are made at the same moment may both be the
+/// last one: the bound keeps the list short, nothing rests on it.
+pub(crate) async fn check_room(app: &App, project: &ProjectName, more: usize) -> Outcome<()> {
+    if more == 0 {
+        return Ok(());
+    }
+    let limit = u32::try_from(MAX_OF_PROJECT).unwrap_or(u32::MAX);
+    let kept = app.records.kept_page(TRIGGERS, Some(project.as_str()), None, limit).await?;
+    if kept.len() + more <= MAX_OF_PROJECT {
+        return Ok(());
+    }
+    let detail = format!("project '{project}' has {} triggers, and may have {MAX_OF_PROJECT}", kept.len());
+    Err(Failure::new(ErrorCode::TriggerConflict, detail)
+        .with_hint("remove triggers that are no longer needed"))
 }
 
 /// Removes a trigger from the version that was read. Errors: somebody else was first.

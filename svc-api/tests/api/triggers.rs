@@ -251,3 +251,29 @@ async fn a_webhook_takes_what_is_signed_now_and_new_and_tells_nobody_else_anythi
     assert_eq!(answer(binary).await.0, StatusCode::ACCEPTED);
     world.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_project_that_has_as_many_triggers_as_it_may_makes_no_more() {
+    let world = world().await;
+    let hook = "{ webhook: { secret: hook } }";
+    assert_eq!(answer(put(&world, "first", hook)).await.0, StatusCode::OK);
+    let kept = world.records.kept("trigger", "default", "first").await.unwrap().unwrap();
+    for number in 1..500 {
+        let name = format!("t{number}");
+        let body = kept.body.replace("\"first\"", &format!("\"{name}\""));
+        assert!(world.records.keep("trigger", "default", &name, None, body).await.unwrap().is_some());
+    }
+    let (status, problem) = answer(put(&world, "one-more", hook)).await;
+    assert_eq!(
+        (status, problem["code"].as_str()),
+        (StatusCode::CONFLICT, Some("trigger.conflict")),
+        "{problem}"
+    );
+    let (status, problem) = apply_workflow(&world, "report", "on: { schedule: { cron: '@daily' } }").await;
+    assert_eq!(
+        (status, problem["code"].as_str()),
+        (StatusCode::CONFLICT, Some("trigger.conflict")),
+        "{problem}"
+    );
+    assert_eq!(answer(put(&world, "first", hook)).await.0, StatusCode::OK, "those that it has go on");
+}

@@ -13,6 +13,8 @@ use crate::{RunId, Timestamp, WorkflowName};
 pub const TRIGGERS: &str = "trigger";
 /// The kind of the kept documents that [`TriggerState`]s are.
 pub const TRIGGER_STATES: &str = "trigger_state";
+/// Triggers of one project at most.
+pub const MAX_OF_PROJECT: usize = 500;
 /// Starts that are remembered of each trigger.
 pub const MAX_HISTORY: usize = 100;
 /// Streams whose places are remembered of each trigger: it may be changed to follow another one, and back.

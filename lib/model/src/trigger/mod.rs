@@ -12,8 +12,8 @@ mod spec;
 mod tests;
 
 pub use document::{
-    MAX_HISTORY, MAX_STREAMS, Pause, Start, StartResult, StreamPlace, TRIGGER_STATES, TRIGGERS,
-    TriggerDocument, TriggerState,
+    MAX_HISTORY, MAX_OF_PROJECT, MAX_STREAMS, Pause, Start, StartResult, StreamPlace, TRIGGER_STATES,
+    TRIGGERS, TriggerDocument, TriggerState,
 };
 pub use due::{Due, MissedTimes, ON_TIME_MS};
 pub use event::{Event, data};

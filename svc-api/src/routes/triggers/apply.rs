@@ -37,6 +37,7 @@ pub(crate) async fn apply(
     if let Some(before) = &before {
         triggers::check_own(before)?;
     }
+    triggers::check_room(&app, &project, usize::from(before.is_none())).await?;
     triggers::check_declared(&app, &project, &spec).await?;
     let expected = before.as_ref().map(|before| before.version);
     let document = triggers::changed(spec, before.map(|before| before.document), Some(value.source), None);
