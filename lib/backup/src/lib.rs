@@ -4,6 +4,7 @@
 //! which are never changed and so hold all that those records speak of. Everything is sealed with a key file. NATS is in
 //! no backup: it is rebuilt from the records.
 
+mod apart;
 mod config;
 mod contents;
 mod create;

@@ -26,6 +26,7 @@ const CONTENTS: &str = "objects/";
 pub struct Repository {
     pub(crate) store: Arc<dyn ObjectStore>,
     pub(crate) key: BackupKey,
+    pub(crate) backend: Backend,
     place: String,
 }
 
@@ -70,7 +71,7 @@ impl Repository {
             }
             BackupError::unavailable(format!("opening {place}"), text)
         })?;
-        Ok(Self { store, key, place })
+        Ok(Self { store, key, backend: backend.clone(), place })
     }
 
     /// Opens the place only to read it, whoever writes to it.
@@ -78,7 +79,7 @@ impl Repository {
         let place = place(backend);
         let store = open_for_reading(backend, STALL)
             .map_err(|error| BackupError::unavailable(format!("opening {place}"), format!("{error:#}")))?;
-        Ok(Self { store, key, place })
+        Ok(Self { store, key, backend: backend.clone(), place })
     }
 
     /// Where it is, in words.

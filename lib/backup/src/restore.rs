@@ -14,6 +14,7 @@ use emboflow_records::{
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
+use crate::apart;
 use crate::contents::{SIDE_BY_SIDE, short};
 use crate::create::now;
 use crate::error::BackupError;
@@ -85,6 +86,7 @@ pub async fn restore(
     manifest: &Manifest,
     target: &Target,
 ) -> Result<Restored, BackupError> {
+    apart::check(&target.objects, &repository.backend)?;
     let known = emboflow_records::schema(&target.records).await;
     let known = known.map_err(BackupError::records("looking at the records"))?.known;
     if manifest.schema > known {

@@ -6,6 +6,7 @@ use emboflow_model::Timestamp;
 use emboflow_objects::open_for_reading;
 use emboflow_service::Shutdown;
 
+use crate::apart;
 use crate::config::Config;
 use crate::create::{Source, create, now};
 use crate::error::BackupError;
@@ -39,6 +40,7 @@ pub async fn take_one(config: &Config) -> Result<Manifest, BackupError> {
 /// # Errors
 /// [`BackupError::OlderSource`]: opening it would bring it up to date, and the version that runs would be shut out.
 pub async fn open_source(config: &Config) -> Result<Source, BackupError> {
+    apart::check(&config.backend, &config.repository)?;
     let failed = BackupError::records("opening the records");
     let schema = emboflow_records::schema(&config.records).await.map_err(&failed)?;
     let Some(found) = schema.found else {

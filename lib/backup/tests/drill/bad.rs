@@ -255,3 +255,16 @@ async fn the_slices_together_read_each_content_once_and_leave_what_is_whole() {
     assert_eq!(read, manifest.objects.new_count);
     verify(&repository, &manifest, Depth::Deep).await.unwrap();
 }
+
+#[tokio::test]
+async fn backups_that_lie_with_the_objects_are_not_restored_because_that_would_remove_them() {
+    let (installation, manifest) = backed_up().await;
+    let before = stored(&installation);
+    let target =
+        emboflow_backup::Target { objects: installation.repository.clone(), ..installation.target(true) };
+    let repository =
+        Repository::open_for_reading(&installation.repository, installation.key.clone()).unwrap();
+    let error = restore(&repository, &manifest, &target).await.unwrap_err();
+    assert!(error.to_string().contains("must not lie with the objects"), "{error}");
+    assert_eq!(stored(&installation), before, "every backup is still there");
+}
