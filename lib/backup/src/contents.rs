@@ -28,6 +28,8 @@ pub(crate) struct Copied {
     pub(crate) index: Part,
     pub(crate) sums: ObjectSums,
     pub(crate) damaged: Vec<String>,
+    /// Names of the contents that the index needs.
+    pub(crate) used: HashSet<String>,
 }
 
 /// What became of one.
@@ -49,8 +51,12 @@ pub(crate) async fn copy(
         Pool { repository, objects: &source.objects, present: Mutex::new(repository.contents().await?) };
     let known = Known::of(repository, before).await;
     let mut index = repository.lines(id, "index")?;
-    let mut copied = Copied { index: Part::default(), sums: ObjectSums::default(), damaged: Vec::new() };
-    let mut used: HashSet<String> = HashSet::new();
+    let mut copied = Copied {
+        index: Part::default(),
+        sums: ObjectSums::default(),
+        damaged: Vec::new(),
+        used: HashSet::new(),
+    };
     let objects = entries(&source.objects, known);
     let mut done = pin!(objects.map_ok(|(entry, known)| pool.keep(entry, known)).try_buffered(SIDE_BY_SIDE));
     while let Some(outcome) = done.try_next().await? {
@@ -65,20 +71,23 @@ pub(crate) async fn copy(
                     copied.sums.new_count += 1;
                     copied.sums.new_bytes += sealed_bytes(line.size_bytes);
                 }
-                used.insert(repository.key.content_name(&line.sha256, line.size_bytes));
+                copied.used.insert(repository.key.content_name(&line.sha256, line.size_bytes));
                 index.line(&line).await?;
             }
         }
     }
     copied.index = index.finish().await?;
-    check_presence(repository, used).await?;
+    check_presence(repository, &copied.used).await?;
     Ok(copied)
 }
 
 /// Everything that the index names is there. It may not be, where another command pruned meanwhile.
-async fn check_presence(repository: &Repository, used: HashSet<String>) -> Result<(), BackupError> {
+pub(crate) async fn check_presence(
+    repository: &Repository,
+    used: &HashSet<String>,
+) -> Result<(), BackupError> {
     let present = repository.contents().await?;
-    match used.into_iter().find(|name| !present.contains_key(name)) {
+    match used.iter().find(|name| !present.contains_key(*name)) {
         None => Ok(()),
         Some(name) => Err(BackupError::Busy(format!(
             "`{name}` was removed while the backup was taken: another command prunes the same place"

@@ -113,6 +113,11 @@ async fn take(
         damaged,
     };
     repository.write_manifest(&manifest).await?;
+    // Whoever prunes has seen it from here on; what was removed before has to be noticed now.
+    if let Err(error) = contents::check_presence(repository, &copied.used).await {
+        repository.delete(&Manifest::file(id)).await?;
+        return Err(error);
+    }
     Ok(manifest)
 }
 

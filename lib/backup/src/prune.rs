@@ -12,6 +12,9 @@ use crate::retention::{Keep, kept};
 /// What is unfinished or unused for less than this may belong to a backup that is being taken.
 pub const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// Contents that are removed between two looks at whether somebody takes a backup.
+const REMOVED_A_LOOK: usize = 100;
+
 /// What was removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pruned {
@@ -26,7 +29,7 @@ pub struct Pruned {
 }
 
 /// Removes what the rules do not keep. `grace`: see [`GRACE`]. Errors: a backup cannot be read, so that nobody knows
-/// what it needs: nothing shared is removed then.
+/// what it needs: nothing shared is removed then, nor while somebody else takes a backup.
 pub async fn prune(repository: &Repository, keep: Keep, grace: Duration) -> Result<Pruned, BackupError> {
     let listed = repository.list().await?;
     let whole: Vec<_> = listed.iter().filter_map(whole_of).map(|m| (m.id.clone(), m.created_at)).collect();
@@ -53,14 +56,32 @@ pub async fn prune(repository: &Repository, keep: Keep, grace: Duration) -> Resu
             Listed::Unreadable { error, .. } => return Err(error),
         }
     }
-    for entry in repository.content_entries().await? {
-        if !used.contains(&entry.key) && is_older(entry.modified_at.0, grace) {
+    remove_contents(repository, &kept, &used, grace, &mut pruned).await?;
+    Ok(pruned)
+}
+
+/// Stops as soon as there is a backup that is not one of the kept: somebody takes it, and may count on any content.
+async fn remove_contents(
+    repository: &Repository,
+    kept: &HashSet<String>,
+    used: &HashSet<String>,
+    grace: Duration,
+    pruned: &mut Pruned,
+) -> Result<(), BackupError> {
+    let mut unused = repository.content_entries().await?;
+    unused.retain(|entry| !used.contains(&entry.key) && is_older(entry.modified_at.0, grace));
+    for some in unused.chunks(REMOVED_A_LOOK) {
+        if let Some(other) = repository.ids().await?.into_iter().find(|id| !kept.contains(id)) {
+            tracing::info!(backup = other, "it may be under way: contents are removed another time");
+            return Ok(());
+        }
+        for entry in some {
             repository.delete(&entry.key).await?;
             pruned.contents += 1;
             pruned.content_bytes += entry.size_bytes;
         }
     }
-    Ok(pruned)
+    Ok(())
 }
 
 fn whole_of(listed: &Listed) -> Option<&Manifest> {

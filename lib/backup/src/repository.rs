@@ -3,7 +3,7 @@
 //! `backups/<id>/…` are the files of one backup, of which the manifest is the last to be written and the first to be
 //! removed; `objects/…` are contents that backups share.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -109,6 +109,18 @@ impl Repository {
             });
         }
         Ok(listed)
+    }
+
+    /// Names of all that is there, also of what is being written.
+    pub(crate) async fn ids(&self) -> Result<BTreeSet<String>, BackupError> {
+        let mut found = BTreeSet::new();
+        self.each(BACKUPS, |entry| {
+            if let Some((id, _)) = entry.key[BACKUPS.len()..].split_once('/') {
+                found.insert(id.to_owned());
+            }
+        })
+        .await?;
+        Ok(found)
     }
 
     /// A whole backup by its name; the newest by the name `latest`.

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use emboflow_backup::{
-    BackupError, BackupKey, Depth, Listed, Manifest, Repository, SLICES, Share, heal, restore, verify,
+    BackupError, BackupKey, Depth, Keep, Listed, Manifest, Repository, SLICES, Share, heal, prune, restore,
+    verify,
 };
 use emboflow_objects::Backend;
 
@@ -267,4 +268,33 @@ async fn backups_that_lie_with_the_objects_are_not_restored_because_that_would_r
     let error = restore(&repository, &manifest, &target).await.unwrap_err();
     assert!(error.to_string().contains("must not lie with the objects"), "{error}");
     assert_eq!(stored(&installation), before, "every backup is still there");
+}
+
+#[tokio::test]
+async fn contents_stay_while_somebody_takes_a_backup_that_may_count_on_them() {
+    let (installation, first) = backed_up().await;
+    let store = installation.store();
+    for (key, _) in contents(&store).await {
+        store.delete(&emboflow_objects::ObjectKey::parse(key).unwrap()).await.unwrap();
+    }
+    drop(store);
+    installation.back_up().await;
+    let two_days_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(2 * 86_400);
+    for file in stored(&installation) {
+        fs::File::options().write(true).open(file).unwrap().set_modified(two_days_ago).unwrap();
+    }
+    // As far as it has come, it looks like one that is under way.
+    let source = installation.source().await;
+    let under_way = emboflow_backup::Source { files: vec!["/no/such/file".into()], ..source };
+    let repository = installation.repository();
+    emboflow_backup::create(&under_way, &repository).await.unwrap_err();
+    let keep = Keep { last: 1, daily: 0, weekly: 0 };
+    let pruned = prune(&repository, keep, emboflow_backup::GRACE).await.unwrap();
+    assert_eq!((pruned.backups, pruned.contents), (vec![first.id], 0), "somebody may count on them");
+
+    for file in stored(&installation) {
+        fs::File::options().write(true).open(file).unwrap().set_modified(two_days_ago).unwrap();
+    }
+    let pruned = prune(&repository, keep, emboflow_backup::GRACE).await.unwrap();
+    assert_eq!((pruned.cut_off.len(), pruned.contents), (1, first.objects.new_count), "it was cut off");
 }
