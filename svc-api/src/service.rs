@@ -27,6 +27,7 @@ use crate::watch::{self, Watchman};
 use crate::{limits, listener, removal, router, secrets};
 
 const CHECK_TIMEOUT: Duration = Duration::from_secs(3);
+const INVITE_AGAIN: Duration = Duration::from_secs(5);
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// An API that answers.
@@ -40,6 +41,14 @@ impl Started {
     /// The base URL for clients.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+}
+
+/// Records without room are no reason not to start: who is known can still look.
+async fn keep_inviting(app: &App, address: SocketAddr) {
+    while let Err(failure) = invite_first_admin(&app.access, address).await {
+        tracing::warn!(%failure, "the first administrator cannot be invited yet");
+        tokio::time::sleep(INVITE_AGAIN).await;
     }
 }
 
@@ -83,9 +92,6 @@ pub async fn start_on(
     let address = listener.local_addr().context("reading the listener's address")?;
 
     let access = Access::start(&config, &records, &bus, shutdown).await?;
-    if config.page_code.is_none() {
-        invite_first_admin(&access, address).await.context("inviting the first administrator")?;
-    }
     check(health, &bus, &records, &objects);
     look_around(health, &config.watch);
     let tracer = Tracer::start(&config.telemetry, "api", telemetry::instance(), shutdown)?;
@@ -122,6 +128,12 @@ pub async fn start_on(
         tracer,
         shutdown: shutdown.clone(),
     });
+    if config.page_code.is_none() {
+        let (app, stop) = (app.clone(), shutdown.token());
+        shutdown.spawn("invitation of the first administrator", async move {
+            tokio::select! { () = stop.cancelled() => {}, () = keep_inviting(&app, address) => {} }
+        });
+    }
     watch::start(app.clone(), shutdown);
     limits::forget_idle_clients(app.clone(), shutdown);
     let trusted = config.trusted_proxies;
