@@ -24,7 +24,7 @@ use tokio::sync::OnceCell;
 /// One server for all tests; it ends with the process.
 static MONGO: OnceCell<MongoServer> = OnceCell::const_new();
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(150);
 const HOUR_MS: i64 = 3_600_000;
 
 pub(crate) struct World {
