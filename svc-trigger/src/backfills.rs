@@ -54,7 +54,7 @@ mod tests {
     #[test]
     fn a_project_has_one_backfill_at_a_time_and_all_together_have_few() {
         let backfills = Backfills::default();
-        let project = |number: usize| ProjectName::new(&format!("p{number}")).unwrap();
+        let project = |number: usize| ProjectName::new(format!("p{number}")).unwrap();
         let mut under_way: Vec<_> =
             (0..MAX_AT_ONCE - 1).map(|number| backfills.begin(&project(number)).unwrap()).collect();
         assert!(backfills.begin(&project(0)).err().unwrap().contains("'p0'"), "one a project");
