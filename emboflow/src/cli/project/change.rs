@@ -1,6 +1,6 @@
 //! `emboflow project create NAME`, `emboflow project set NAME`
 
-use emboflow_model::access::Quotas;
+use emboflow_model::access::{Quotas, asked};
 use emboflow_protocol::http::access::{NewProject, ProjectChange, ProjectView};
 use reqwest::{Method, header};
 use serde_json::Value;
@@ -56,7 +56,7 @@ impl What {
                 fields.insert(name.clone(), most.map_or(Value::Null, Value::from));
             }
         }
-        serde_json::from_value(fields).map_err(|error| Failure::usage(format!("--quota: {error}")))
+        asked::quotas(fields).map_err(|error| Failure::usage(format!("--quota: {error}")))
     }
 }
 
