@@ -10,6 +10,8 @@ mod dispatch;
 mod effect;
 mod epoch;
 mod executors;
+mod explain;
+mod fit;
 mod forget;
 mod input;
 mod open_run;
@@ -19,6 +21,7 @@ mod quota;
 mod ready;
 mod recover;
 mod report;
+mod score;
 mod step;
 mod submit;
 mod timers;
@@ -41,9 +44,9 @@ use emboflow_protocol::call::{Claim, TaskWait};
 
 pub(crate) use dispatch::planned_specs;
 pub(crate) use effect::{Effect, EffectKind, effects_of};
+pub(crate) use explain::WaitKind;
 pub(crate) use input::{Input, RunCommand, Submission};
 pub(crate) use open_run::OpenRun;
-pub(crate) use placement::WaitKind;
 pub use policy::Policy;
 pub(crate) use quota::ProjectQuotas;
 pub(crate) use recover::ended_badly;
@@ -195,13 +198,13 @@ impl Planner {
         if let Some(reason) = &self.maintenance {
             return format!("maintenance: {reason}");
         }
-        placement::explain(shape, &self.executors, now, self.policy.suspect_after_ms).1
+        explain::explain(shape, &self.executors, now, self.policy.suspect_after_ms).1
     }
 
     /// How many ready tasks wait for what.
     pub(crate) fn waiting(&self, now: Timestamp) -> impl Iterator<Item = (WaitKind, usize)> {
         self.ready.lengths().map(move |(shape, tasks)| {
-            (placement::explain(shape, &self.executors, now, self.policy.suspect_after_ms).0, tasks)
+            (explain::explain(shape, &self.executors, now, self.policy.suspect_after_ms).0, tasks)
         })
     }
 }
