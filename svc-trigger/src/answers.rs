@@ -67,7 +67,8 @@ fn decided(start: Start, answer: Answer) -> Start {
         Answer::Accepted { run_id, .. } => Start { result: StartResult::Started, run: Some(run_id), ..start },
         Answer::Rejected { errors } => {
             let message = errors.first().map(|error| error.message.chars().take(1_000).collect());
-            Start { result: StartResult::Rejected, message, ..start }
+            let code = errors.first().map(|error| error.code.clone());
+            Start { result: StartResult::Rejected, code, message, ..start }
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use emboflow_model::trigger::{Event, Reason, Schedule, TriggerKind, idempotency_key};
+use emboflow_model::trigger::{Chain, Event, Reason, Schedule, TriggerKind, idempotency_key};
 use emboflow_model::{ProjectName, Timestamp};
 use emboflow_protocol::trigger::{Fire, FireAnswer, FireCause, MAX_BACKFILL};
 use emboflow_protocol::{ErrorCode, FieldError};
@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::backfills::Backfills;
 use crate::journal::Journal;
 use crate::kept::{self, Trigger, now};
-use crate::requester::{For, NotTaken, Requester, failed};
+use crate::requester::{self, For, NotTaken, Requester};
 
 /// Requests to webhooks remembered here; the records know all of them a moment later.
 const MAX_RECENT: usize = 10_000;
@@ -78,7 +78,7 @@ impl Firing {
             reason: Reason::Fired(token),
             cause: "fired by hand".to_owned(),
             event: event.into_value(),
-            chain: 0,
+            chain: Chain::default(),
         };
         self.take(trigger, what).await
     }
@@ -98,7 +98,7 @@ impl Firing {
             Ok(Some(_)) => return Ok(FireAnswer::Replayed { key }),
             Ok(None) => {
                 let cause = format!("webhook request {}", id.chars().take(80).collect::<String>());
-                self.take(trigger, For { reason, cause, event, chain: 0 }).await
+                self.take(trigger, For { reason, cause, event, chain: Chain::default() }).await
             }
             Err(error) => Err(error.to_string()),
         };
@@ -131,7 +131,10 @@ impl Firing {
         for time in &times {
             let event = Event::time(*time, &table.local_text(*time)).into_value();
             let cause = format!("{time}, made up for");
-            match self.take(trigger, For { reason: Reason::Time(*time), cause, event, chain: 0 }).await? {
+            match self
+                .take(trigger, For { reason: Reason::Time(*time), cause, event, chain: Chain::default() })
+                .await?
+            {
                 FireAnswer::Taken { keys: taken, .. } => keys.extend(taken),
                 other => return Ok(other),
             }
@@ -147,9 +150,9 @@ impl Firing {
                 self.journal.note(trigger, start);
                 Ok(FireAnswer::Taken { keys, more_after: None })
             }
-            Err(NotTaken::Never(why)) => {
-                self.journal.note(trigger, failed(cause, why.clone()));
-                Ok(refused(ErrorCode::TriggerMapping, why))
+            Err(NotTaken::Never(code, why)) => {
+                self.journal.note(trigger, requester::refused(code, cause, why.clone()));
+                Ok(refused(code, why))
             }
             Err(NotTaken::Later(error)) => Err(error.to_string()),
         }

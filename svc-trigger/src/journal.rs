@@ -176,9 +176,10 @@ impl Journal {
                 Start { result: StartResult::Started, run: Some(run), ..start.clone() }
             }
             RequestOutcome::Rejected(errors) => {
-                let message =
-                    errors.first().and_then(|error| error.get("message")?.as_str().map(str::to_owned));
-                Start { result: StartResult::Rejected, message, ..start.clone() }
+                let text =
+                    |field| errors.first().and_then(|error| error.get(field)?.as_str().map(str::to_owned));
+                let (code, message) = (text("code"), text("message"));
+                Start { result: StartResult::Rejected, code, message, ..start.clone() }
             }
         }))
     }

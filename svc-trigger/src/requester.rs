@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use emboflow_bus::{Bus, BusError, OutgoingRequest};
-use emboflow_model::trigger::{Reason, Start, StartResult, idempotency_key};
+use emboflow_model::trigger::{Chain, Reason, Start, StartResult, idempotency_key};
 use emboflow_model::workflow::{MappingError, map_inputs};
 use emboflow_model::{ProjectName, RunId};
+use emboflow_protocol::ErrorCode;
 use emboflow_protocol::request::{RunBody, SubmitBody, Verb};
 use serde_json::Value;
 
@@ -16,8 +17,6 @@ use crate::kept::{Trigger, now};
 
 /// The label with the name of the trigger that started a run.
 pub(crate) const TRIGGER_LABEL: &str = "emboflow/trigger";
-/// The label that says how many ended runs, one after the other, have led to a run.
-pub(crate) const CHAIN_LABEL: &str = "emboflow/chain";
 
 /// Publishes requests. Clones share it.
 #[derive(Clone)]
@@ -33,8 +32,8 @@ pub(crate) struct Requester {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotTaken {
     /// No inputs can be made of what came, or the request is too large: the same again changes nothing.
-    #[error("{0}")]
-    Never(String),
+    #[error("{1}")]
+    Never(ErrorCode, String),
     /// NATS is away or full: the same may succeed later.
     #[error(transparent)]
     Later(BusError),
@@ -42,7 +41,7 @@ pub(crate) enum NotTaken {
 
 impl From<MappingError> for NotTaken {
     fn from(error: MappingError) -> Self {
-        Self::Never(error.to_string())
+        Self::Never(ErrorCode::TriggerMapping, error.to_string())
     }
 }
 
@@ -54,8 +53,8 @@ pub(crate) struct For<'a> {
     pub(crate) cause: String,
     /// What the expressions read.
     pub(crate) event: Value,
-    /// How many ended runs have led to it.
-    pub(crate) chain: u32,
+    /// Its place among runs that lead to each other.
+    pub(crate) chain: Chain,
 }
 
 impl Requester {
@@ -69,9 +68,7 @@ impl Requester {
         let spec = &trigger.document.spec;
         let key = idempotency_key(&trigger.document.id, &what.reason);
         let mut labels = indexmap::IndexMap::from([(TRIGGER_LABEL.to_owned(), trigger.name.to_string())]);
-        if what.chain > 0 {
-            labels.insert(CHAIN_LABEL.to_owned(), what.chain.to_string());
-        }
+        labels.extend(what.chain.labels());
         let body = SubmitBody {
             source: None,
             workflow: Some(spec.workflow.to_string()),
@@ -84,10 +81,12 @@ impl Requester {
             result: StartResult::Requested,
             key: Some(key.clone()),
             run: None,
+            code: None,
             message: None,
         };
         let reply_to = self.answers.expect(trigger, &start);
-        let body = serde_json::to_vec(&body).map_err(|error| NotTaken::Never(error.to_string()))?;
+        let body = serde_json::to_vec(&body)
+            .map_err(|error| NotTaken::Never(ErrorCode::Internal, error.to_string()))?;
         self.publish(&trigger.project, Verb::Submit, key, Some(reply_to), body).await?;
         self.die_if_it_is_time();
         Ok(start)
@@ -103,8 +102,8 @@ impl Requester {
                 Ok(key)
             }
             Err(NotTaken::Later(error)) => Err(error),
-            Err(NotTaken::Never(message)) => {
-                self.journal.note(trigger, failed(cause, message));
+            Err(NotTaken::Never(code, message)) => {
+                self.journal.note(trigger, refused(code, cause, message));
                 Ok(None)
             }
         }
@@ -114,7 +113,7 @@ impl Requester {
     pub(crate) async fn replace(&self, trigger: &Trigger, run: RunId, key: &str) -> Result<(), NotTaken> {
         let reason = Some(format!("replaced by the next run of trigger {}", trigger.name));
         let body = serde_json::to_vec(&RunBody { run, reason, tasks: Vec::new() })
-            .map_err(|error| NotTaken::Never(error.to_string()))?;
+            .map_err(|error| NotTaken::Never(ErrorCode::Internal, error.to_string()))?;
         self.publish(&trigger.project, Verb::Cancel, format!("{key}/replace"), None, body).await
     }
 
@@ -130,8 +129,9 @@ impl Requester {
         let request =
             OutgoingRequest { project, verb, key: Some(key), reply_to, traceparent: None, body: body.into() };
         self.bus.publish_request(request).await.map_err(|error| match error {
-            BusError::TooLarge { .. } | BusError::Invalid { .. } | BusError::Encode { .. } => {
-                NotTaken::Never(error.to_string())
+            BusError::TooLarge { .. } => NotTaken::Never(ErrorCode::RequestTooLarge, error.to_string()),
+            BusError::Invalid { .. } | BusError::Encode { .. } => {
+                NotTaken::Never(ErrorCode::RequestInvalid, error.to_string())
             }
             later => NotTaken::Later(later),
         })
@@ -148,5 +148,10 @@ impl Requester {
 /// A start that nothing came of.
 pub(crate) fn failed(cause: String, message: String) -> Start {
     let message = Some(message.chars().take(1_000).collect());
-    Start { at: now(), cause, result: StartResult::Failed, key: None, run: None, message }
+    Start { at: now(), cause, result: StartResult::Failed, key: None, run: None, code: None, message }
+}
+
+/// The same, with the stable code of what was wrong.
+pub(crate) fn refused(code: ErrorCode, cause: String, message: String) -> Start {
+    Start { code: Some(code.code().to_owned()), ..failed(cause, message) }
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use emboflow_model::trigger::{Event, Reason, Schedule, Start, StartResult, TriggerState, idempotency_key};
+use emboflow_model::trigger::{
+    Chain, Event, Reason, Schedule, Start, StartResult, TriggerState, idempotency_key,
+};
 use emboflow_model::workflow::triggers::{Overlap, ScheduleSpec};
 use emboflow_model::{RunId, Timestamp};
 use emboflow_records::{SharedRecords, fresh_run};
@@ -10,7 +12,7 @@ use emboflow_records::{SharedRecords, fresh_run};
 use crate::journal::Journal;
 use crate::kept::{Trigger, now};
 use crate::measure;
-use crate::requester::{For, NotTaken, Requester, failed};
+use crate::requester::{For, NotTaken, Requester, refused};
 
 /// The longest sleep: somebody may set the clock.
 const LONGEST_SLEEP_MS: u64 = 10_000;
@@ -49,7 +51,15 @@ impl Keeping<'_> {
                 let message = Some("nothing could be started then".to_owned());
                 (
                     missed.last,
-                    Start { at: now, cause, result: StartResult::Missed, key: None, run: None, message },
+                    Start {
+                        at: now,
+                        cause,
+                        result: StartResult::Missed,
+                        key: None,
+                        run: None,
+                        code: None,
+                        message,
+                    },
                 )
             });
             if let Some((last, start)) = missed {
@@ -71,7 +81,15 @@ impl Keeping<'_> {
         let start = match self.turn(table, &state, &key).await? {
             Turn::Skip(why) => {
                 let message = Some(why);
-                Start { at: now(), cause, result: StartResult::Skipped, key: None, run: None, message }
+                Start {
+                    at: now(),
+                    cause,
+                    result: StartResult::Skipped,
+                    key: None,
+                    run: None,
+                    code: None,
+                    message,
+                }
             }
             Turn::Replace(run) => {
                 self.requester.replace(self.trigger, run, &key).await?;
@@ -85,13 +103,13 @@ impl Keeping<'_> {
 
     async fn request(&self, table: &Schedule, time: Timestamp, cause: String) -> anyhow::Result<Start> {
         let event = Event::time(time, &table.local_text(time)).into_value();
-        let what = For { reason: Reason::Time(time), cause: cause.clone(), event, chain: 0 };
+        let what = For { reason: Reason::Time(time), cause: cause.clone(), event, chain: Chain::default() };
         match self.requester.request(self.trigger, what).await {
             Ok(start) => {
                 measure::observe_lag(now().ms_since(table.due_at(&self.trigger.document.id, time)));
                 Ok(start)
             }
-            Err(NotTaken::Never(why)) => Ok(failed(cause, why)),
+            Err(NotTaken::Never(code, why)) => Ok(refused(code, cause, why)),
             Err(later) => Err(later.into()),
         }
     }

@@ -3,7 +3,7 @@
 //! too: the server forgets consumers that rest for long, and keys are forgotten a week after their runs.
 
 use emboflow_bus::{Bus, BusError, ForeignBatch, ForeignMessage, ForeignSpec};
-use emboflow_model::trigger::Reason;
+use emboflow_model::trigger::{Chain, Reason};
 use futures::future::join_all;
 
 use crate::journal::{Journal, Subject};
@@ -79,7 +79,7 @@ async fn start(
     let cause = format!("message {} on {}", message.sequence, message.subject);
     match messages::read(&message.subject, &message.headers, &message.payload, message.published_at) {
         Ok(read) => {
-            let what = For { reason, cause, event: read.into_event(), chain: 0 };
+            let what = For { reason, cause, event: read.into_event(), chain: Chain::default() };
             requester.start(trigger, what).await.map(drop)
         }
         Err(why) => {

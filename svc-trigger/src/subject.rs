@@ -2,7 +2,7 @@
 //! message.
 
 use emboflow_bus::{Bus, BusError, Frame};
-use emboflow_model::trigger::Reason;
+use emboflow_model::trigger::{Chain, Reason};
 
 use crate::backoff::Backoff;
 use crate::journal::Journal;
@@ -58,7 +58,8 @@ async fn start(
     };
     let named = message.own_reason(&frame.headers).map(|reason| key_of(trigger, &reason));
     let token = named.as_deref().unwrap_or(made_up);
-    let what = For { reason: Reason::Named(token), cause, event: message.into_event(), chain: 0 };
+    let what =
+        For { reason: Reason::Named(token), cause, event: message.into_event(), chain: Chain::default() };
     requester.start(trigger, what).await.map(drop)
 }
 

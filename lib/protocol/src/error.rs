@@ -185,6 +185,9 @@ catalogue! {
     /// Nothing is started while it is paused.
     TriggerPaused = "trigger.paused", 409, "The trigger is paused",
         "`emboflow trigger resume` lets it start runs again.";
+    /// Runs that start each other have come to their bound.
+    TriggerChain = "trigger.chain", 409, "Runs that lead to each other have come to their bound",
+        "Look for triggers on ended runs that start each other; `docs/triggers.md` has the bounds.";
     /// What came does not give the inputs that the trigger is to make of it.
     TriggerMapping = "trigger.mapping", 422, "No inputs can be made of what came",
         "Compare the expressions under `inputs` of the trigger with what was sent.";

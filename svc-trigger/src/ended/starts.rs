@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use emboflow_model::RunSummary;
-use emboflow_model::trigger::{Event, Reason, TriggerKind};
+use emboflow_model::trigger::{Chain, ChainEnd, Event, Reason, TriggerKind};
+use emboflow_protocol::ErrorCode;
 use emboflow_protocol::event::RunRow;
 use emboflow_records::SharedRecords;
 use futures::FutureExt;
@@ -12,10 +13,7 @@ use futures::future::BoxFuture;
 use super::Listener;
 use crate::journal::Journal;
 use crate::kept::{self, Trigger, Triggers};
-use crate::requester::{CHAIN_LABEL, For, Requester, failed};
-
-/// Ended runs that lead to each other at most: workflows that start each other would go on for ever.
-const MAX_CHAIN: u32 = 32;
+use crate::requester::{For, Requester, refused};
 
 /// Starts the runs of all triggers on the end of runs.
 pub(crate) struct RunFinished {
@@ -31,16 +29,20 @@ impl RunFinished {
         self.triggers.active().into_iter().filter(is_one)
     }
 
-    async fn start(&self, trigger: &Trigger, run: &RunSummary) -> anyhow::Result<()> {
-        let chain = run.labels.get(CHAIN_LABEL).and_then(|text| text.parse::<u32>().ok()).unwrap_or(0) + 1;
+    async fn start(
+        &self,
+        trigger: &Trigger,
+        run: &RunSummary,
+        chain: Result<Chain, ChainEnd>,
+    ) -> anyhow::Result<()> {
         let cause = format!("run {} ended as {}", run.id, run.state);
-        if chain > MAX_CHAIN {
-            let why = format!(
-                "{MAX_CHAIN} runs have led to each other; workflows that start each other are stopped"
-            );
-            self.journal.note(trigger, failed(cause, why));
-            return Ok(());
-        }
+        let chain = match chain {
+            Ok(chain) => chain,
+            Err(end) => {
+                self.journal.note(trigger, refused(ErrorCode::TriggerChain, cause, end.to_string()));
+                return Ok(());
+            }
+        };
         let time = run.finished_at.unwrap_or(run.created_at);
         let event = Event::plain("run_finished", time, serde_json::to_value(RunRow::from(run))?);
         let event =
@@ -66,8 +68,10 @@ impl Listener for RunFinished {
 
     fn ended<'a>(&'a self, run: &'a RunSummary) -> BoxFuture<'a, anyhow::Result<()>> {
         async move {
-            for trigger in self.waiting().filter(|trigger| is_meant(trigger, run)) {
-                self.start(&trigger, run).await?;
+            let meant: Vec<_> = self.waiting().filter(|trigger| is_meant(trigger, run)).collect();
+            let places = Chain::of(|label| run.labels.get(label).map(String::as_str)).next(meant.len());
+            for (trigger, place) in meant.iter().zip(places) {
+                self.start(trigger, run, place).await?;
             }
             Ok(())
         }

@@ -1,5 +1,6 @@
 use bytes::Bytes;
 use emboflow_bus::OutgoingRequest;
+use emboflow_model::trigger::StartResult;
 use emboflow_model::{RunId, RunState};
 use emboflow_protocol::request::Verb;
 use emboflow_records::RequestOutcome;
@@ -14,16 +15,20 @@ async fn ask(world: &World, verb: Verb, key: &str, body: Value) {
     world.bus.publish_request(request).await.unwrap();
 }
 
-/// A run of a workflow that somebody submits and cancels.
-async fn cancelled_run(world: &World, workflow: &str, key: &str) -> RunId {
-    ask(world, Verb::Submit, key, json!({ "workflow": workflow })).await;
-    let run = eventually("the run is accepted", || async {
+async fn accepted_as(world: &World, key: &str) -> RunId {
+    eventually("the run is accepted", || async {
         match world.records.request(&project(), key).await.unwrap()?.outcome {
             RequestOutcome::Accepted(run) => Some(run),
             RequestOutcome::Rejected(errors) => panic!("{errors:?}"),
         }
     })
-    .await;
+    .await
+}
+
+/// A run of a workflow that somebody submits and cancels.
+async fn cancelled_run(world: &World, workflow: &str, key: &str) -> RunId {
+    ask(world, Verb::Submit, key, json!({ "workflow": workflow })).await;
+    let run = accepted_as(world, key).await;
     ask(world, Verb::Cancel, &format!("{key}-end"), json!({ "run": run })).await;
     world.reached(run, RunState::Cancelled).await;
     run
@@ -68,6 +73,32 @@ async fn a_run_that_ended_before_the_trigger_was_made_starts_nothing() {
     let new = cancelled_run(&world, "ingest", "new").await;
     let runs = world.has_started("after", 1).await;
     assert_eq!((runs.len(), runs[0].key.as_str()), (1, format!("trigger/id-after/run/{new}").as_str()));
+    service.stop().await;
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn runs_that_lead_to_each_other_share_a_bound_and_what_is_beyond_it_is_in_the_history() {
+    let world = World::start().await;
+    world.keep_workflow("ingest", "x: { type: string, default: y }").await;
+    for name in ["first", "second"] {
+        world.keep(name, "{ run_finished: { workflow: ingest, states: [cancelled] } }", 1).await;
+    }
+    let service = world.service().await;
+    // As one of many that a run has led to: there is room for one more.
+    let labels = json!({ "emboflow/chain": "7", "emboflow/chain-room": "1" });
+    ask(&world, Verb::Submit, "late", json!({ "workflow": "ingest", "labels": labels })).await;
+    let run = accepted_as(&world, "late").await;
+    ask(&world, Verb::Cancel, "late-end", json!({ "run": run })).await;
+    let runs = world.has_started("first", 1).await;
+    let label = |name: &str| runs[0].labels[name].clone();
+    assert_eq!((label("emboflow/chain"), label("emboflow/chain-room")), ("8".into(), "0".into()));
+    let refused = eventually("the other one is refused", || async {
+        world.state("second").await.history.front().cloned()
+    })
+    .await;
+    assert_eq!((refused.result, refused.code.as_deref()), (StartResult::Failed, Some("trigger.chain")));
+    assert!(world.runs("second").await.is_empty());
     service.stop().await;
     world.end().await;
 }

@@ -33,7 +33,7 @@ impl History {
                     start.result.word().to_owned(),
                     start.run.map_or("-".to_owned(), |run| run.to_string()),
                     start.cause.clone(),
-                    start.message.clone().unwrap_or_default(),
+                    start.why(),
                 ]
             },
         )?;

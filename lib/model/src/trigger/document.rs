@@ -96,9 +96,22 @@ pub struct Start {
     /// The run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<RunId>,
+    /// The stable code of what was wrong, when it was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
     /// Why, where the result alone does not say it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+}
+
+impl Start {
+    /// Why, in words and with the stable code; empty where the result alone says it.
+    pub fn why(&self) -> String {
+        match (&self.message, &self.code) {
+            (Some(message), Some(code)) => format!("{message} ({code})"),
+            (message, code) => message.as_ref().or(code.as_ref()).cloned().unwrap_or_default(),
+        }
+    }
 }
 
 /// What became of a start.
@@ -147,6 +160,7 @@ impl TriggerState {
             Some(known) if known.result == StartResult::Requested || start.run.is_some() => {
                 known.result = start.result;
                 known.run = start.run.or(known.run);
+                known.code = start.code;
                 known.message = start.message;
             }
             Some(_) => {}

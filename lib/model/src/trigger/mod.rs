@@ -1,6 +1,7 @@
 //! Triggers: what starts runs by itself. Everything here is decided from what is given; the service `svc-trigger`
 //! waits, asks and sends.
 
+mod chain;
 pub mod cloud_event;
 mod document;
 mod due;
@@ -11,6 +12,9 @@ mod spec;
 #[cfg(test)]
 mod tests;
 
+pub use chain::{
+    CHAIN_LABEL, CHAIN_ROOM_LABEL, Chain, ChainEnd, MAX_CHAIN_LENGTH, MAX_CHAIN_RUNS, MAX_CHAIN_WIDTH,
+};
 pub use document::{
     MAX_HISTORY, MAX_OF_PROJECT, MAX_STREAMS, Pause, Start, StartResult, StreamPlace, TRIGGER_STATES,
     TRIGGERS, TriggerDocument, TriggerState,

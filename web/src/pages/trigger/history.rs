@@ -80,7 +80,7 @@ fn Row(start: Start) -> Element {
                     span { class: "dim", "–" }
                 }
             }
-            td { class: "hide-s", {start.message.clone().unwrap_or_default()} }
+            td { class: "hide-s", {start.why()} }
         }
     }
 }

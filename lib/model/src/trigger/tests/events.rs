@@ -129,6 +129,7 @@ fn the_history_is_bounded_and_a_start_is_brought_up_to_date() {
         result,
         key: Some(format!("k{number}")),
         run: None,
+        code: None,
         message: None,
     };
     let mut state = TriggerState::new("t");

@@ -1,5 +1,6 @@
 //! Stories of triggers: nights in which the clock is set, times that were missed, keys, files, events.
 
+mod chain;
 mod due;
 mod events;
 mod files;
