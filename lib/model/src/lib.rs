@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod artifact;
+pub mod device;
 pub mod epoch;
 pub mod executor;
 pub mod hold;
@@ -14,6 +15,7 @@ pub mod maintenance;
 pub mod name;
 pub mod notification;
 pub mod object_key;
+pub mod queue;
 pub mod resources;
 pub mod run;
 pub mod runtime_spec;
@@ -23,13 +25,16 @@ pub mod task;
 pub mod timestamp;
 pub mod transition;
 pub mod trigger;
+pub mod upload;
 pub mod workflow;
 
 pub use artifact::{ArtifactSummary, LogSeal};
+pub use device::{Device, DeviceId};
 pub use id::{AttemptId, RunId, TaskKey};
 pub use image_pull::ImagePull;
 pub use name::{
-    ExecutorId, NatsUserName, PoolName, ProjectName, SecretName, ServiceName, TriggerName, WorkflowName,
+    ExecutorId, NatsUserName, PoolName, ProjectName, QueueName, SecretName, ServiceName, TriggerName,
+    WorkflowName,
 };
 pub use resources::Resources;
 pub use run::{Run, RunSummary, TaskCounts};
@@ -38,3 +43,4 @@ pub use state::{AttemptState, Cause, Outcome, Reason, RunState, TaskState};
 pub use task::{Attempt, Task};
 pub use timestamp::Timestamp;
 pub use transition::{Change, LogEntry, Rejection, Transition};
+pub use upload::{UploadName, UploadVersion};

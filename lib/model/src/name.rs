@@ -134,6 +134,10 @@ name_type!(
     TaskName
 );
 name_type!(
+    /// A queue in which runs wait.
+    QueueName
+);
+name_type!(
     /// Executors under one policy.
     PoolName
 );
@@ -149,6 +153,20 @@ name_type!(
     /// A program with an account of its own.
     ServiceName
 );
+
+impl Default for QueueName {
+    /// The queue that always exists.
+    fn default() -> Self {
+        Self("default".into())
+    }
+}
+
+impl QueueName {
+    /// Whether it is the queue that always exists.
+    pub fn is_default(&self) -> bool {
+        self.as_str() == "default"
+    }
+}
 
 #[cfg(test)]
 mod tests {

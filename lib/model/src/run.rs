@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::state::{RunState, TaskState};
 use crate::transition::{Accepted, Change, PlannedSpec, Transition};
-use crate::{ProjectName, RunId, Task, TaskKey, Timestamp, WorkflowName};
+use crate::{ProjectName, QueueName, RunId, Task, TaskKey, Timestamp, WorkflowName};
 
 /// All that lists and headers show of a run: small, whatever the number of its tasks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -43,6 +43,12 @@ pub struct RunSummary {
     /// The run whose tasks this one repeats.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovered_from: Option<RunId>,
+    /// The queue in which it waits.
+    #[serde(default, skip_serializing_if = "QueueName::is_default")]
+    pub queue: QueueName,
+    /// Runs of one key share fairly with those of others, inside of their project.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fairness_key: Option<String>,
     /// The graph: one entry a TaskSpec, in topological order.
     pub graph: Arc<Vec<PlannedSpec>>,
     /// Tasks by state.
@@ -130,6 +136,8 @@ impl RunSummary {
             key: accepted.key.clone(),
             trace_id: accepted.trace_id.clone(),
             recovered_from: accepted.recovered_from,
+            queue: accepted.queue.clone(),
+            fairness_key: accepted.fairness_key.clone(),
             graph: Arc::new(accepted.tasks.clone()),
             tasks: TaskCounts { total, by_state: IndexMap::new() },
             created_at: first.at,

@@ -10,8 +10,8 @@ use serde_json::{Map, Value};
 use crate::name::TaskName;
 use crate::state::{AttemptState, Cause, Outcome, Reason, RunState, TaskState};
 use crate::{
-    ArtifactSummary, ExecutorId, LogSeal, PoolName, ProjectName, Resources, RunId, TaskKey, Timestamp,
-    WorkflowName,
+    ArtifactSummary, ExecutorId, LogSeal, PoolName, ProjectName, QueueName, Resources, RunId, TaskKey,
+    Timestamp, WorkflowName,
 };
 
 /// One entry of a shard's decision log.
@@ -207,6 +207,12 @@ pub struct Accepted {
     /// The run whose tasks this one repeats.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovered_from: Option<RunId>,
+    /// The queue in which it waits.
+    #[serde(default, skip_serializing_if = "QueueName::is_default")]
+    pub queue: QueueName,
+    /// Runs of one key share fairly with those of others, inside of their project.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fairness_key: Option<String>,
     /// The tasks, one entry a TaskSpec in topological order.
     pub tasks: Vec<PlannedSpec>,
 }

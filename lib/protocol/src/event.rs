@@ -245,6 +245,8 @@ mod tests {
             body_sha256: String::new(),
             trace_id: "0".repeat(32),
             recovered_from: None,
+            queue: emboflow_model::QueueName::default(),
+            fairness_key: None,
             tasks: vec![spec.clone()],
         };
         let first = Transition {

@@ -67,7 +67,7 @@ impl Paper {
             incarnation: "1".to_owned(),
             journal: format!("journal-of-{executor}"),
             state: ExecutorState::Online,
-            capacity: Resources { cpu_millis: cores * 1000, memory_bytes: 64 * GIB, disk_bytes: 64 * GIB },
+            capacity: Resources { cpu_millis: cores * 1000, memory_bytes: 64 * GIB, disk_bytes: 64 * GIB, gpu: 0 },
             used: Resources::default(),
             slots: 100,
             labels: BTreeMap::new(),
@@ -145,6 +145,8 @@ impl Paper {
             body_sha256: String::new(),
             trace_id: "0".repeat(32),
             recovered_from: None,
+            queue: emboflow_model::QueueName::default(),
+            fairness_key: None,
         };
         Submission { run, project: "default".parse().unwrap(), workflow: Arc::new(workflow), accepted }
     }

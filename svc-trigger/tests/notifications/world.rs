@@ -139,6 +139,8 @@ impl World {
             body_sha256: String::new(),
             trace_id: "0123456789abcdef0123456789abcdef".to_owned(),
             recovered_from: None,
+            queue: emboflow_model::QueueName::default(),
+            fairness_key: None,
             tasks: Vec::new(),
         };
         let first = Transition {

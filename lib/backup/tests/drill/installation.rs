@@ -192,6 +192,8 @@ impl Scribe {
             body_sha256: "00".repeat(32),
             trace_id: "0".repeat(32),
             recovered_from: None,
+            queue: emboflow_model::QueueName::default(),
+            fairness_key: None,
             tasks: vec![PlannedSpec { name: "a".parse().unwrap(), fan_out: None, needs: Vec::new() }],
         };
         self.write(

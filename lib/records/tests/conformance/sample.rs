@@ -68,6 +68,8 @@ impl Log {
             body_sha256: "ab".repeat(32),
             trace_id: "0af7651916cd43dd8448eb211c80319c".to_owned(),
             recovered_from: shape.repeats,
+            queue: emboflow_model::QueueName::default(),
+            fairness_key: None,
             tasks: vec![
                 PlannedSpec { name: "prepare".parse().unwrap(), fan_out: None, needs: Vec::new() },
                 PlannedSpec { name: "train".parse().unwrap(), fan_out: Some(shape.fan_out), needs },
@@ -147,7 +149,7 @@ pub(crate) fn opened(name: &str, number: u32) -> Change {
         executor: ExecutorId::new("worker-1").unwrap(),
         pool: PoolName::new("default").unwrap(),
         journal: "j1".to_owned(),
-        resources: Resources { cpu_millis: 1000, memory_bytes: 1 << 40, disk_bytes: 0 },
+        resources: Resources { cpu_millis: 1000, memory_bytes: 1 << 40, disk_bytes: 0, gpu: 0 },
     }
 }
 
