@@ -1,6 +1,6 @@
 //! Where a run's objects lie in storage: one place that spells the keys.
 
-use crate::{AttemptId, ProjectName, RunId};
+use crate::{AttemptId, ProjectName, RunId, UploadName, UploadVersion};
 
 /// `<project>/runs/<run>/`: all objects of a run.
 pub fn run_prefix(project: &ProjectName, run: RunId) -> String {
@@ -35,4 +35,29 @@ pub fn log_chunk(attempt_prefix: &str, first_byte: u64) -> String {
 /// The seal: written last, and only when the log can no longer grow.
 pub fn log_seal(attempt_prefix: &str) -> String {
     format!("{attempt_prefix}logs/seal.json")
+}
+
+/// `<project>/uploads/`: all that people uploaded.
+pub fn uploads_prefix(project: &ProjectName) -> String {
+    format!("{project}/uploads/")
+}
+
+/// `<project>/uploads/<upload>/`: all versions of an upload.
+pub fn upload_prefix(project: &ProjectName, upload: &UploadName) -> String {
+    format!("{project}/uploads/{upload}/")
+}
+
+/// `<project>/uploads/<upload>/<version>/`: one version, laid out as an attempt lays out its artifacts.
+pub fn upload_version_prefix(project: &ProjectName, upload: &UploadName, version: UploadVersion) -> String {
+    format!("{project}/uploads/{upload}/{version}/")
+}
+
+/// The file of a version, below its prefix.
+pub fn upload_file(version_prefix: &str, upload: &UploadName) -> String {
+    format!("{}{upload}", artifact_prefix(version_prefix, crate::upload::CONTENT))
+}
+
+/// The manifest of a version, below its prefix: written last, and only when the file is complete.
+pub fn upload_manifest(version_prefix: &str) -> String {
+    artifact_manifest(version_prefix, crate::upload::CONTENT)
 }
