@@ -190,7 +190,12 @@ pub struct Amount {
 impl Amount {
     /// What one attempt holds.
     pub fn of(resources: &Resources) -> Self {
-        Self { cpu_millis: resources.cpu_millis, memory_bytes: resources.memory_bytes, gpu: 0, slots: 1 }
+        Self {
+            cpu_millis: resources.cpu_millis,
+            memory_bytes: resources.memory_bytes,
+            gpu: resources.gpu,
+            slots: 1,
+        }
     }
 
     /// The sum.

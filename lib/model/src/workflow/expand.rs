@@ -6,15 +6,15 @@ use super::condition::Scope;
 use super::document::join;
 use super::expression::Fuel;
 use super::field::Axis;
-use super::limits::{MAX_MATRIX_BYTES, MAX_TASKS};
-use super::{Problem, TaskSpec, Workflow, code};
+use super::limits::{MAX_GANG, MAX_MATRIX_BYTES, MAX_TASKS};
+use super::{Problem, TaskSpec, Workflow, code, quantity};
 
 /// A task of a run before it starts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlannedTask {
     /// The name of its TaskSpec.
     pub spec_name: String,
-    /// Its position in the matrix, when it has one. The last axis changes fastest.
+    /// Its position in the matrix, where the last axis changes fastest, or its number among the replicas.
     pub index: Option<u32>,
     /// Its value on each axis.
     pub matrix: Map<String, Value>,
@@ -24,6 +24,8 @@ pub struct PlannedTask {
 struct Axes<'w> {
     spec: &'w str,
     axes: Vec<(&'w str, Vec<Value>)>,
+    /// One task alone has no index.
+    is_fan_out: bool,
     tasks: u64,
 }
 
@@ -33,7 +35,7 @@ impl Workflow {
     pub fn expand(&self, inputs: &Map<String, Value>) -> Result<Vec<PlannedTask>, Vec<Problem>> {
         let mut tasks = Vec::new();
         for matrix in self.axes_of_all(inputs)? {
-            if matrix.axes.is_empty() {
+            if !matrix.is_fan_out {
                 tasks.push(PlannedTask {
                     spec_name: matrix.spec.to_owned(),
                     index: None,
@@ -121,16 +123,45 @@ impl Workflow {
             tasks = tasks.saturating_mul(values.len() as u64);
             axes.push((axis.as_str(), values));
         }
-        Ok(Axes { spec, axes, tasks })
+        if let Some(replicas) = &task.replicas {
+            tasks = tasks.saturating_mul(self.replicas(spec, task, replicas.value(), scope, fuel)?);
+        }
+        let is_fan_out = !axes.is_empty() || task.replicas.is_some();
+        Ok(Axes { spec, axes, is_fan_out, tasks })
+    }
+
+    fn replicas(
+        &self,
+        spec: &str,
+        task: &TaskSpec,
+        given: &Value,
+        scope: &Scope<'_>,
+        fuel: &mut Fuel,
+    ) -> Result<u64, Problem> {
+        let pointer = join(&join("/tasks", spec), "replicas");
+        let value = match given.as_str() {
+            Some(text) => scope.evaluate(self.document.locate(&pointer).1, &pointer, text, fuel)?,
+            None => given.clone(),
+        };
+        let problem = |message: String| self.document.at_value(code::BAD_QUANTITY, &pointer, message);
+        let count = quantity::count(&value).map_err(problem)?;
+        match task.gang && count > MAX_GANG {
+            true => Err(problem(format!("a gang has at most {MAX_GANG} replicas, not {count}"))),
+            false => Ok(u64::from(count)),
+        }
     }
 
     fn too_many(&self, axes: &Axes<'_>, total: u64) -> Problem {
-        let pointer = format!("{}/matrix", join("/tasks", axes.spec));
+        let field = if axes.axes.is_empty() { "replicas" } else { "matrix" };
+        let pointer = join(&join("/tasks", axes.spec), field);
         let message = match total > MAX_TASKS {
             true => {
                 let factors: Vec<String> =
                     axes.axes.iter().map(|(axis, values)| format!("{axis}: {}", values.len())).collect();
-                let factors = super::suggest::shown(&factors.join(" × "));
+                let factors = match factors.is_empty() {
+                    true => format!("replicas: {}", axes.tasks),
+                    false => super::suggest::shown(&factors.join(" × ")),
+                };
                 format!("with `{}` ({factors}) the run has {total} tasks; it may have {MAX_TASKS}", axes.spec)
             }
             false => format!(

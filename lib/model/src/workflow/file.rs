@@ -7,8 +7,9 @@ use serde_json::Value;
 
 use super::field::Scalar;
 use super::schema;
-use super::task_spec::{ResourcesSpec, RetrySpec, StopSpec, TaskSpec, TimeoutsSpec};
+use super::task_spec::{PlacementSpec, ResourcesSpec, RetrySpec, StopSpec, TaskSpec, TimeoutsSpec};
 use super::triggers::Triggers;
+use super::turn_spec::{self, ConcurrencySpec, RateLimitSpec};
 use crate::runtime_spec::{Isolation, PullPolicy};
 
 /// A workflow: tasks in containers, what they need from each other, and what they leave behind.
@@ -43,6 +44,15 @@ pub struct WorkflowFile {
     /// Labels of every run; a request may add more.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub labels: IndexMap<String, Scalar>,
+    /// How many runs of one key there are at the same time, in the project.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<ConcurrencySpec>,
+    /// How many runs of one key start within a time, in the project.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<RateLimitSpec>,
+    /// Runs of one key share fairly with those of others in the project, such as `${{ inputs.user }}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fairness_key: Option<String>,
     /// The tasks by name.
     pub tasks: IndexMap<String, TaskSpec>,
 }
@@ -109,6 +119,15 @@ pub struct Defaults {
     /// Labels that an executor must have.
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
     pub labels: IndexMap<String, Scalar>,
+    /// Taints of executors that a task puts up with: `key`, whatever its value, or `key=value`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tolerations: Option<Vec<String>>,
+    /// Which of the executors that would do is taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub placement: Option<PlacementSpec>,
+    /// Tasks may be stopped for more urgent work.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preemptible: Option<bool>,
     /// The container image.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
@@ -144,9 +163,9 @@ pub struct Defaults {
     /// How a container is asked to end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stop: Option<StopSpec>,
-    /// Greater goes first; from -1000 to 1000.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = -1000, max = 1000))]
+    /// Greater goes first: from -1000 to 1000, or `low` (-100), `normal` (0), `high` (100).
+    #[serde(deserialize_with = "turn_spec::priority", skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::priority")]
     pub priority: Option<i32>,
     /// Bytes of log kept of each attempt at most, such as `64Mi`; 256Mi unless given.
     #[serde(skip_serializing_if = "Option::is_none")]

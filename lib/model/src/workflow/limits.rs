@@ -10,6 +10,12 @@ pub const MAX_VALUES: usize = 200_000;
 pub const MAX_PROBLEMS: usize = 100;
 /// Tasks of one run at most, with every matrix unfolded.
 pub const MAX_TASKS: u64 = 100_000;
+/// Members of a gang at most: all of them start in one decision.
+pub const MAX_GANG: u32 = 256;
+/// Graphics processors of one task at most.
+pub const MAX_GPUS: u64 = 64;
+/// Tolerations of a task at most.
+pub const MAX_TOLERATIONS: usize = 32;
 /// Bytes of matrix values in all tasks of one run at most.
 pub const MAX_MATRIX_BYTES: u64 = 64 * 1024 * 1024;
 /// Bytes of one expression at most.

@@ -26,6 +26,9 @@ mod suggest;
 pub mod task_spec;
 mod trigger_file;
 pub mod triggers;
+pub mod turn;
+pub mod turn_spec;
+mod uploads;
 mod yaml;
 
 use std::fmt::Write as _;
@@ -52,6 +55,7 @@ pub use schema::json_schema;
 pub use suggest::nearest;
 pub use task_spec::{Backoff, TaskSpec};
 pub use trigger_file::{TriggerFile, parse_trigger, trigger_json_schema};
+pub use uploads::UploadReference;
 
 /// A workflow file that passed every check. Cheap to clone.
 #[derive(Clone, Debug)]

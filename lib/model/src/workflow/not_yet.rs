@@ -6,8 +6,7 @@ use super::code;
 use super::document::{Document, Problems, join};
 use super::file::WorkflowFile;
 use super::suggest;
-use super::task_spec::{ResourcesSpec, TaskSpec};
-use super::triggers::Triggers;
+use super::task_spec::TaskSpec;
 
 /// A feature of the format that this version refuses with `workflow.not_yet`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,29 +20,9 @@ pub struct NotYet {
 }
 
 /// The closed list.
-pub const NOT_YET: &[NotYet] = &[
-    GANG,
-    GPU,
-    GIT_WORKSPACE,
-    NFS_WORKSPACE,
-    EGRESS_NETWORK,
-    GROUP_NETWORK,
-    CACHE,
-    SUB_WORKFLOW,
-    APPROVAL,
-    OBJECT_CREATED,
-];
+pub const NOT_YET: &[NotYet] =
+    &[GIT_WORKSPACE, NFS_WORKSPACE, EGRESS_NETWORK, GROUP_NETWORK, CACHE, SUB_WORKFLOW, APPROVAL];
 
-const GANG: NotYet = NotYet {
-    feature: "a gang of containers that start together",
-    field: "tasks.*.gang, tasks.*.replicas above 1",
-    instead: "use a `matrix` for tasks that do not need each other",
-};
-const GPU: NotYet = NotYet {
-    feature: "graphics processors",
-    field: "resources.gpu above 0",
-    instead: "leave `gpu` out; the task runs on the CPU",
-};
 const GIT_WORKSPACE: NotYet = NotYet {
     feature: "a workspace from a git repository",
     field: "tasks.*.workspace: git",
@@ -79,33 +58,17 @@ const APPROVAL: NotYet = NotYet {
     field: "tasks.*.approval",
     instead: "split the workflow in two and start the second one by hand",
 };
-const OBJECT_CREATED: NotYet = NotYet {
-    feature: "a trigger on new objects",
-    field: "on.object_created",
-    instead: "let the writer publish a NATS message, and use `nats`; or use `run_finished`",
-};
 
 fn refuse(document: &Document, problems: &mut Problems, pointer: &str, what: &NotYet) {
     let message = format!("{} is not carried out yet by this version (`{}`)", what.feature, what.field);
     problems.push(document.at_key(code::NOT_YET, pointer, message).with_hint(what.instead));
 }
 
-/// Collects the triggers that this version does not carry out.
-pub(super) fn check_triggers(document: &Document, triggers: &Triggers, problems: &mut Problems) {
-    if triggers.object_created.is_some() {
-        refuse(document, problems, "/on/object_created", &OBJECT_CREATED);
-    }
-}
-
 /// Collects everything that this version does not carry out.
 pub(super) fn check(document: &Document, file: &WorkflowFile, problems: &mut Problems) {
     let refuse =
         |problems: &mut Problems, pointer: &str, what: &NotYet| refuse(document, problems, pointer, what);
-    if let Some(triggers) = &file.on {
-        check_triggers(document, triggers, problems);
-    }
     check_network(document, file.defaults.network.as_ref(), "/defaults/network", problems, &refuse);
-    check_gpu(&file.defaults.resources, "/defaults/resources/gpu", problems, &refuse);
     for (name, task) in &file.tasks {
         let at = join("/tasks", name);
         for (given, field, what) in fields(task) {
@@ -113,16 +76,13 @@ pub(super) fn check(document: &Document, file: &WorkflowFile, problems: &mut Pro
                 refuse(problems, &join(&at, field), what);
             }
         }
-        check_gpu(&task.resources, &format!("{at}/resources/gpu"), problems, &refuse);
         check_network(document, task.network.as_ref(), &join(&at, "network"), problems, &refuse);
         check_workspace(document, task.workspace.as_ref(), &join(&at, "workspace"), problems, &refuse);
     }
 }
 
-fn fields(task: &TaskSpec) -> [(bool, &'static str, &'static NotYet); 5] {
+fn fields(task: &TaskSpec) -> [(bool, &'static str, &'static NotYet); 3] {
     [
-        (task.gang.is_some(), "gang", &GANG),
-        (task.replicas.is_some_and(|replicas| replicas > 1), "replicas", &GANG),
         (task.cache.as_ref().is_some_and(|cache| *cache != Value::Bool(false)), "cache", &CACHE),
         (task.uses.is_some(), "uses", &SUB_WORKFLOW),
         (task.approval.is_some(), "approval", &APPROVAL),
@@ -130,12 +90,6 @@ fn fields(task: &TaskSpec) -> [(bool, &'static str, &'static NotYet); 5] {
 }
 
 type Refuse<'a> = dyn Fn(&mut Problems, &str, &NotYet) + 'a;
-
-fn check_gpu(resources: &ResourcesSpec, pointer: &str, problems: &mut Problems, refuse: &Refuse<'_>) {
-    if resources.gpu.as_ref().is_some_and(|gpu| gpu.as_u64() != Some(0)) {
-        refuse(problems, pointer, &GPU);
-    }
-}
 
 fn check_network(
     document: &Document,

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::limits::MAX_GPUS;
+
 /// The signals that may ask a container to end.
 pub(super) const SIGNALS: &[&str] =
     &["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGWINCH", "SIGKILL"];
@@ -126,6 +128,18 @@ pub fn count(value: &Value) -> Result<u32, String> {
         .and_then(|number| u32::try_from(number).ok())
         .filter(|number| *number > 0)
         .ok_or_else(|| format!("{value} is not a whole number of at least 1"))
+}
+
+/// Graphics processors: a whole number from 0 to [`MAX_GPUS`]. Errors: what is wrong, in words.
+pub fn gpus(value: &Value) -> Result<u64, String> {
+    let number = match value {
+        Value::Number(number) => number.as_u64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    };
+    number.filter(|number| *number <= MAX_GPUS).ok_or_else(|| {
+        format!("{value} is not a number of graphics processors: a whole number up to {MAX_GPUS}")
+    })
 }
 
 /// A decimal such as `1.5` times the factor, when that is a whole number.

@@ -1,5 +1,9 @@
 //! One task with every field evaluated: what a runtime has to know, and where its inputs come from.
 
+mod placement;
+
+pub use placement::{DEFAULT_CPU_MILLIS, DEFAULT_MEMORY_BYTES, RenderedPlacement};
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -13,17 +17,12 @@ use super::expression::{Fuel, Template};
 use super::field::{Scalar, Words};
 use super::limits::{MAX_TASK_BYTES, MAX_TEXT_BYTES};
 use super::quantity;
-use super::task_spec::{Backoff, ResourcesSpec, RetrySpec};
+use super::task_spec::{Backoff, RetrySpec, TaskInput};
+use super::uploads::{self, UploadReference};
 use super::{PlannedTask, Problem, TaskSpec, Workflow, code};
-use crate::Resources;
-use crate::name::is_name;
 use crate::runtime_spec::{Isolation, Network, PullPolicy, SecretUse, StageOut, Stop, Timeouts};
 use crate::state::Reason;
 
-/// What a task that asks for no CPU gets, in thousandths of a core.
-pub const DEFAULT_CPU_MILLIS: u64 = 1000;
-/// What a task that asks for no memory gets, in bytes.
-pub const DEFAULT_MEMORY_BYTES: u64 = 512 * 1024 * 1024;
 /// Delay before the second attempt when the file gives none, in milliseconds.
 pub const DEFAULT_RETRY_DELAY_MS: u64 = 1000;
 /// The greatest delay between attempts when the file gives none, in milliseconds.
@@ -64,25 +63,14 @@ pub struct RenderedTask {
     pub retry: RenderedRetry,
     /// Outputs of other tasks that are staged in.
     pub stage_in: Vec<InputReference>,
+    /// Uploads that are staged in.
+    pub uploads: Vec<UploadReference>,
     /// Outputs that are stored.
     pub stage_out: Vec<StageOut>,
     /// The secrets that it gets.
     pub secrets: Vec<SecretUse>,
     /// Bytes of log kept at most, if the file says so.
     pub log_limit_bytes: Option<u64>,
-}
-
-/// What says where a task may run, and when it is its turn.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RenderedPlacement {
-    /// CPU, memory and disk, with the defaults filled in.
-    pub resources: Resources,
-    /// The pool of executors, if the file names one.
-    pub pool: Option<String>,
-    /// Labels that an executor must have.
-    pub labels: BTreeMap<String, String>,
-    /// Greater goes first; 0 when the file says nothing.
-    pub priority: i32,
 }
 
 /// What happens when a task fails.
@@ -208,24 +196,13 @@ impl Render<'_> {
             },
             retry: retry(spec.retry.as_ref().or(defaults.retry.as_ref())),
             stage_in: stage_in(spec),
+            uploads: uploads::evaluated(&self.scope, &mut self.fuel, &self.at, spec)?,
             stage_out: self.stage_out(spec)?,
             secrets: secrets(spec),
             log_limit_bytes: match log_limit {
                 Some((limit, at)) => Some(self.amount(limit, &at, quantity::size_bytes)?),
                 None => None,
             },
-        })
-    }
-
-    fn placement(&mut self, spec: &TaskSpec) -> Result<RenderedPlacement, Problem> {
-        let file = self.workflow.file.clone();
-        let defaults = &file.defaults;
-        let pool = self.given(spec.pool.as_ref(), defaults.pool.as_ref(), "pool");
-        Ok(RenderedPlacement {
-            resources: self.resources(&spec.resources, &defaults.resources)?,
-            pool: self.formed(pool.map(|(text, at)| (Value::from(text.as_str()), at)), check_pool)?,
-            labels: self.labels(spec)?,
-            priority: spec.priority.or(defaults.priority).unwrap_or_default(),
         })
     }
 
@@ -282,31 +259,6 @@ impl Render<'_> {
             env.insert(name.clone(), self.text(value.value(), &pointer)?);
         }
         Ok(env)
-    }
-
-    fn labels(&mut self, spec: &TaskSpec) -> Result<BTreeMap<String, String>, Problem> {
-        let file = self.workflow.file.clone();
-        let mut labels = BTreeMap::new();
-        for (name, value) in file.defaults.labels.iter().filter(|(name, _)| !spec.labels.contains_key(*name))
-        {
-            labels.insert(name.clone(), self.text(value.value(), &join("/defaults/labels", name))?);
-        }
-        for (name, value) in &spec.labels {
-            let pointer = join(&join(&self.at, "labels"), name);
-            labels.insert(name.clone(), self.text(value.value(), &pointer)?);
-        }
-        Ok(labels)
-    }
-
-    fn resources(&mut self, task: &ResourcesSpec, defaults: &ResourcesSpec) -> Result<Resources, Problem> {
-        let cpu = self.given(task.cpu.as_ref(), defaults.cpu.as_ref(), "resources/cpu");
-        let memory = self.given(task.memory.as_ref(), defaults.memory.as_ref(), "resources/memory");
-        let disk = self.given(task.disk.as_ref(), defaults.disk.as_ref(), "resources/disk");
-        Ok(Resources {
-            cpu_millis: self.given_amount(cpu, quantity::cpu_millis)?.unwrap_or(DEFAULT_CPU_MILLIS),
-            memory_bytes: self.given_amount(memory, quantity::size_bytes)?.unwrap_or(DEFAULT_MEMORY_BYTES),
-            disk_bytes: self.given_amount(disk, quantity::size_bytes)?.unwrap_or(0),
-        })
     }
 
     /// What the task says wins over what the defaults say, whichever way it is written.
@@ -439,13 +391,6 @@ fn network(value: Option<&Value>) -> Network {
     }
 }
 
-fn check_pool(value: &Value) -> Result<(), String> {
-    match value.as_str().is_some_and(is_name) {
-        true => Ok(()),
-        false => Err(format!("{value} is not a name of a pool")),
-    }
-}
-
 fn duration_or(given: Option<&Scalar>, otherwise: u64) -> u64 {
     given.and_then(|given| quantity::duration_ms(given.value()).ok()).unwrap_or(otherwise)
 }
@@ -475,7 +420,8 @@ fn secrets(spec: &TaskSpec) -> Vec<SecretUse> {
 fn stage_in(spec: &TaskSpec) -> Vec<InputReference> {
     spec.inputs
         .iter()
-        .filter_map(|(name, text)| {
+        .filter_map(|(name, input)| {
+            let TaskInput::Output(text) = input else { return None };
             let (from_task, output) = super::check::referenced_output(text)?;
             let variable = format!("INPUT_{}", name.to_ascii_uppercase().replace('-', "_"));
             Some(InputReference { name: name.clone(), variable, from_task, output })

@@ -62,6 +62,15 @@ pub(super) fn count(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": ["string", "integer"], "examples": [512] })
 }
 
+pub(super) fn priority(_: &mut SchemaGenerator) -> Schema {
+    let words = super::turn_spec::PRIORITIES.map(|(word, _)| word);
+    json_schema!({ "anyOf": [
+        { "type": "integer", "minimum": -1000, "maximum": 1000 },
+        { "type": "string", "enum": words },
+        { "type": "null" }
+    ] })
+}
+
 pub(super) fn condition(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": ["string", "boolean"], "examples": ["${{ inputs.publish }}", "${{ always() }}"] })
 }

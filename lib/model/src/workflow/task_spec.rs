@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::field::{Axis, Scalar, Words};
 use super::schema;
+use super::turn_spec::{self, ConcurrencySpec, RateLimitSpec};
 use crate::runtime_spec::{Isolation, PullPolicy, SecretForm};
 use crate::state::Reason;
 
@@ -68,9 +69,10 @@ pub struct TaskSpec {
     /// What happens when the task fails.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry: Option<RetrySpec>,
-    /// Outputs of other tasks, by the name they get here: `${{ tasks.NAME.outputs.NAME }}`; `$INPUT_NAME` is the path.
+    /// What the task takes in, by the name that it gets here: an output of another task, `${{ tasks.NAME.outputs.NAME }}`,
+    /// or `{ upload: NAME }`. `$INPUT_NAME` is the path.
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
-    pub inputs: IndexMap<String, String>,
+    pub inputs: IndexMap<String, TaskInput>,
     /// Files and directories that are stored as artifacts.
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
     pub outputs: IndexMap<String, OutputSpec>,
@@ -94,10 +96,29 @@ pub struct TaskSpec {
     /// Labels that an executor must have.
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
     pub labels: IndexMap<String, Scalar>,
-    /// Greater goes first; from -1000 to 1000.
+    /// Taints of executors that the task puts up with: `key`, whatever its value, or `key=value`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = -1000, max = 1000))]
+    pub tolerations: Option<Vec<String>>,
+    /// Which of the executors that would do is taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub placement: Option<PlacementSpec>,
+    /// The task may be stopped for more urgent work; it starts again as soon as there is room, and no attempt of its
+    /// `retry` is used up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preemptible: Option<bool>,
+    /// Greater goes first: from -1000 to 1000, or `low` (-100), `normal` (0), `high` (100).
+    #[serde(deserialize_with = "turn_spec::priority", skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::priority")]
     pub priority: Option<i32>,
+    /// Tasks of the project with the same mutex run one after the other; at most 200 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mutex: Option<String>,
+    /// How many tasks of one key run at the same time, in the project.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<ConcurrencySpec>,
+    /// How many tasks of one key start within a time, in the project.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<RateLimitSpec>,
     /// How the container is asked to end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stop: Option<StopSpec>,
@@ -109,13 +130,15 @@ pub struct TaskSpec {
     /// path is in `$TOKEN_FILE`; `TOKEN: { name: my-token, as: env }` is the variable `$TOKEN`. At most 16.
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
     pub secrets: IndexMap<String, SecretSpec>,
-    /// How many containers work together. More than 1 is not yet carried out.
+    /// How many containers do the same work: the tasks `name[0]`, `name[1]` …, which know their number by
+    /// `$EMBOFLOW_REPLICA` and how many they are by `$EMBOFLOW_REPLICAS`. Not beside a `matrix`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1))]
-    pub replicas: Option<u32>,
-    /// All replicas start together or not at all. Not yet carried out.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub gang: Option<Value>,
+    #[schemars(schema_with = "schema::count")]
+    pub replicas: Option<Scalar>,
+    /// All replicas start together or not at all; when one fails the others are stopped, and they try again together.
+    /// At most 256 replicas.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub gang: bool,
     /// The results of an earlier run with the same inputs are taken over. Not yet carried out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache: Option<Value>,
@@ -125,6 +148,26 @@ pub struct TaskSpec {
     /// Somebody has to agree first. Not yet carried out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub approval: Option<Value>,
+}
+
+/// What a task takes in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(inline)]
+pub enum TaskInput {
+    /// An output of another task: `${{ tasks.NAME.outputs.NAME }}`.
+    Output(String),
+    /// A file that somebody uploaded.
+    Upload(UploadInput),
+}
+
+/// A file that somebody uploaded to the project.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UploadInput {
+    /// Name of the upload: its newest version when the run begins is used to the end of the run. The file has this name
+    /// below `$INPUT_NAME`. An expression can read `inputs` and `matrix`.
+    pub upload: String,
 }
 
 /// A secret of the project: its name, or the name and how it gets to the task.
@@ -191,15 +234,63 @@ pub struct ResourcesSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::count")]
     pub pids: Option<Scalar>,
-    /// Graphics processors. More than 0 is not yet carried out.
+    /// Graphics processors that the task has for itself: how many, or `{ count: 2, model: a100 }`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub gpu: Option<Value>,
+    pub gpu: Option<GpuSpec>,
 }
 
 impl ResourcesSpec {
     pub(super) fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+}
+
+/// Graphics processors: how many, or how many of which model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(inline)]
+pub enum GpuSpec {
+    /// Any.
+    Any(Scalar),
+    /// Of one model.
+    Model(GpuChoice),
+}
+
+/// Graphics processors of one model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct GpuChoice {
+    /// How many; 1 unless given, at most 64.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::count")]
+    pub count: Option<Scalar>,
+    /// Words of the model's name, such as `a100` for an `NVIDIA A100-SXM4-80GB`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<Scalar>,
+}
+
+impl GpuSpec {
+    /// Words of the model's name.
+    pub(super) fn model(&self) -> Option<&Scalar> {
+        match self {
+            Self::Any(_) => None,
+            Self::Model(choice) => choice.model.as_ref(),
+        }
+    }
+}
+
+/// Which of the executors that would do is taken.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct PlacementSpec {
+    /// The tasks of a fan-out go to different executors (`host`), or to executors with different values of a label, as
+    /// far as there is room: a wish.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spread: Option<String>,
+    /// Never two tasks of the fan-out at the same time on one executor (`host`), or on executors with the same value of
+    /// a label: a condition, the task waits for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub anti_affinity: Option<String>,
 }
 
 /// Time limits of a task.

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::document::Problems;
 use super::file::{Defaults, WorkflowFile};
 use super::triggers::Triggers;
-use super::{Problem, Workflow, check, code, not_yet, schema, structure, typed, yaml};
+use super::{Problem, Workflow, check, code, schema, structure, typed, yaml};
 use crate::name::is_name;
 use crate::trigger::TriggerSpec;
 use crate::{TriggerName, WorkflowName};
@@ -58,11 +58,10 @@ pub fn parse_trigger(source: &str) -> Result<TriggerSpec, Vec<Problem>> {
             problems.push(check::bad_name(&document, pointer, name, of));
         }
     }
-    not_yet::check_triggers(&document, &file.on, &mut problems);
     check::triggers::check_all(&document, &file.on, &file.workflow, &mut problems);
     check::check_expressions(&document, &bare(&file), &mut problems);
     let all = file.on.each();
-    if all.len() != 1 && file.on.object_created.is_none() {
+    if all.len() != 1 {
         let message = format!("`on` has {} triggers; a trigger file has one", all.len());
         problems.push(document.at_key(code::BAD_VALUE, "/on", message));
     }
@@ -94,6 +93,9 @@ fn bare(file: &TriggerFile) -> WorkflowFile {
         env: IndexMap::new(),
         defaults: Defaults::default(),
         on: Some(file.on.clone()),
+        concurrency: None,
+        rate_limit: None,
+        fairness_key: None,
         timeout: None,
         labels: IndexMap::new(),
         tasks: IndexMap::new(),

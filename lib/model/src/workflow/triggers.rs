@@ -25,9 +25,9 @@ pub struct Triggers {
     /// The end of another workflow's run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run_finished: Option<OneOrMore<RunFinishedSpec>>,
-    /// A new object in the storage. Read, and refused as not yet carried out.
+    /// New objects in the project's storage.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub object_created: Option<Value>,
+    pub object_created: Option<OneOrMore<ObjectCreatedSpec>>,
 }
 
 /// One trigger of a kind, or a list of them.
@@ -176,6 +176,26 @@ pub struct RunFinishedSpec {
     #[serde(default = "succeeded", skip_serializing_if = "is_succeeded")]
     pub states: Vec<RunState>,
     /// Values for the workflow's inputs, such as `${{ event.data.id }}`.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub inputs: IndexMap<String, Value>,
+}
+
+/// Starts a run for each new object in the project's storage, and for each new content of one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ObjectCreatedSpec {
+    /// Name of the trigger in the project; unless given, that of the workflow and `-object-created`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// How the keys of the objects begin, below the project's own part of the storage: `incoming/`, `uploads/`, `runs/`.
+    #[schemars(length(min = 1, max = 512))]
+    pub prefix: String,
+    /// What the rest of the key is like: `*` stands for any characters but `/`, `**` for any, `?` for one. Everything
+    /// unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 512))]
+    pub pattern: Option<String>,
+    /// Values for the workflow's inputs, such as `${{ event.data.key }}`.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub inputs: IndexMap<String, Value>,
 }

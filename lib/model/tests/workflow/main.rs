@@ -9,6 +9,7 @@ mod good;
 mod hostile;
 mod inputs;
 mod render;
+mod turns;
 
 use emboflow_model::workflow::{Problem, Workflow, parse};
 

@@ -119,7 +119,8 @@ impl Walk<'_> {
 
     /// An input of a task names one output of one task, and nothing else.
     fn task_input(&mut self, task: &str, text: Text<'_>) {
-        const HINT: &str = "write exactly `${{ tasks.NAME.outputs.NAME }}`";
+        const HINT: &str =
+            "write exactly `${{ tasks.NAME.outputs.NAME }}`, or `{ upload: NAME }` for a file of the project";
         let template = match Template::parse(text.text) {
             Ok(template) => template,
             Err(error) => {
@@ -201,7 +202,7 @@ impl Walk<'_> {
             ("inputs", _) => self.file.inputs.keys().map(String::as_str).collect(),
             ("run", _) => RUN_FIELDS.to_vec(),
             ("workflow", _) => WORKFLOW_FIELDS.to_vec(),
-            ("matrix", Place::Task(task)) => self
+            ("matrix", Place::Task(task) | Place::Upload(task)) => self
                 .file
                 .tasks
                 .get(task)
@@ -284,6 +285,10 @@ impl Walk<'_> {
             ("tasks" | "run" | "matrix", Place::Matrix(_)) => (
                 format!("the matrix is unfolded when the run begins, so it has no `{root}`"),
                 Some("there is `inputs` and `workflow`".to_owned()),
+            ),
+            ("tasks" | "run", Place::Upload(_)) => (
+                format!("uploads are looked up when the run begins, so this has no `{root}`"),
+                Some("there is `inputs`, `matrix` and `workflow`".to_owned()),
             ),
             ("tasks" | "matrix", Place::Shared) => (
                 format!("this holds for every task, so it has no `{root}`"),

@@ -3,9 +3,11 @@
 mod expressions;
 mod graph;
 mod path;
+mod placement;
 mod scope;
 mod task;
 pub(super) mod triggers;
+mod turn;
 
 use indexmap::IndexMap;
 
@@ -46,6 +48,8 @@ pub(super) fn check(document: &Document, file: &WorkflowFile) -> Result<Graph, V
         problems.push(document.at_value(code::BAD_QUANTITY, "/timeout", message));
     }
     task::check_all(document, file, &mut problems);
+    placement::check_all(document, file, &mut problems);
+    turn::check(document, file, &mut problems);
     triggers::check(document, file, &mut problems);
     let mentioned = expressions::check(document, file, &mut problems);
     let needs = graph::needs(document, file, mentioned, &mut problems);

@@ -11,6 +11,8 @@ pub(super) enum Place<'p> {
     Matrix(&'p str),
     /// In an input of a task.
     TaskInput(&'p str),
+    /// In the name of an upload, which is looked up when the run begins.
+    Upload(&'p str),
     /// In something that holds for every task.
     Shared,
     /// In a value that a trigger gives.
@@ -30,24 +32,26 @@ impl Place<'_> {
             [.., "description"] => Place::Prose,
             ["tasks", task, "run"] => Place::Script(task),
             ["tasks", task, "if"] => Place::Condition(task),
-            ["tasks", task, "matrix", _, ..] => Place::Matrix(task),
+            ["tasks", task, "matrix", _, ..] | ["tasks", task, "replicas"] => Place::Matrix(task),
             ["tasks", task, "inputs", _] => Place::TaskInput(task),
+            ["tasks", task, "inputs", _, "upload"] => Place::Upload(task),
             ["tasks", task, "outputs", _, "path"] => Place::Task(task),
-            ["tasks", task, "env" | "labels" | "resources" | "timeouts", _] => Place::Task(task),
+            ["tasks", task, "env" | "labels" | "resources" | "timeouts", _]
+            | ["tasks", task, "resources", "gpu", _] => Place::Task(task),
             ["tasks", task, "command" | "args", ..] => Place::Task(task),
             ["tasks", task, "image" | "workdir" | "user" | "timeout" | "pool" | "log_limit"] => {
                 Place::Task(task)
             }
-            ["env", _] => Place::Shared,
+            ["tasks", task, "mutex"] | ["tasks", task, "concurrency" | "rate_limit", "key"] => {
+                Place::Task(task)
+            }
+            ["env", _] | ["fairness_key"] | ["concurrency" | "rate_limit", "key"] => Place::Shared,
             ["on", _, "inputs", _, ..] | ["on", _, _, "inputs", _, ..] => Place::Event,
-            ["defaults", "labels" | "resources" | "timeouts", _] => Place::Shared,
+            ["defaults", "labels" | "resources" | "timeouts", _] | ["defaults", "resources", "gpu", _] => {
+                Place::Shared
+            }
             ["defaults", "image" | "workdir" | "user" | "timeout" | "pool" | "log_limit"] => Place::Shared,
-            [
-                "tasks",
-                _,
-                "secrets" | "gang" | "cache" | "uses" | "approval" | "workspace" | "network",
-                ..,
-            ]
+            ["tasks", _, "secrets" | "cache" | "uses" | "approval" | "workspace" | "network", ..]
             | ["on", ..] => Place::Prose,
             _ => Place::Nowhere,
         }
@@ -60,6 +64,7 @@ impl Place<'_> {
             Place::Condition(_) => &["inputs", "tasks", "run", "workflow"],
             Place::Matrix(_) => &["inputs", "workflow"],
             Place::TaskInput(_) => &["tasks"],
+            Place::Upload(_) => &["inputs", "matrix", "workflow"],
             Place::Shared => &["inputs", "run", "workflow"],
             Place::Event => &["event"],
             Place::Script(_) | Place::Prose | Place::Nowhere => &[],

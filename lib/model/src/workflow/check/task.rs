@@ -17,6 +17,7 @@ use crate::workflow::quantity;
 use crate::workflow::render::text_of;
 use crate::workflow::suggest::shown;
 use crate::workflow::task_spec::{ResourcesSpec, RetrySpec, SecretSpec, StopSpec, TaskSpec, TimeoutsSpec};
+use crate::workflow::uploads;
 
 /// Checks the defaults and every task.
 pub(super) fn check_all(document: &Document, file: &WorkflowFile, problems: &mut Problems) {
@@ -76,6 +77,7 @@ impl Check<'_> {
             let pointer = format!("{at}{}", join("/inputs", name));
             self.problems.push(bad_name(self.document, &pointer, name, "an input of a task"));
         }
+        uploads::check(self.document, at, task, self.problems);
         for (name, output) in &task.outputs {
             let pointer = format!("{at}{}", join("/outputs", name));
             if !is_name(name) {
@@ -219,9 +221,9 @@ impl Check<'_> {
                 _ => {}
             }
         }
-        if task.max_parallel.is_some() && task.matrix.is_empty() {
+        if task.max_parallel.is_some() && task.matrix.is_empty() && task.replicas.is_none() {
             let pointer = at.replace("/matrix", "/max_parallel");
-            let message = "`max_parallel` means nothing without a `matrix`";
+            let message = "`max_parallel` means nothing without a `matrix` or `replicas`";
             self.problems.push(self.document.at_key(code::CONFLICT, &pointer, message));
         }
     }

@@ -5,12 +5,12 @@ use serde_json::Value;
 
 use super::bad_name;
 use crate::name::is_name;
-use crate::trigger::{Schedule, TriggerKind, TriggerSpec};
+use crate::trigger::{ObjectFilter, Schedule, TriggerKind, TriggerSpec};
 use crate::workflow::document::{Document, Problems, join};
 use crate::workflow::expression::Template;
 use crate::workflow::file::{InputSpec, WorkflowFile};
 use crate::workflow::suggest::{self, shown};
-use crate::workflow::triggers::{NatsSpec, RunFinishedSpec, Triggers, WebhookSpec};
+use crate::workflow::triggers::{NatsSpec, ObjectCreatedSpec, RunFinishedSpec, Triggers, WebhookSpec};
 use crate::workflow::{code, quantity};
 
 /// Triggers of one file at most.
@@ -73,6 +73,7 @@ pub(in crate::workflow) fn check_all(
             TriggerKind::Nats(spec) => check_nats(document, pointer, spec, problems),
             TriggerKind::Webhook(spec) => check_webhook(document, pointer, spec, problems),
             TriggerKind::RunFinished(spec) => check_run_finished(document, pointer, spec, problems),
+            TriggerKind::ObjectCreated(spec) => check_object_created(document, pointer, spec, problems),
         }
     }
 }
@@ -162,6 +163,18 @@ fn check_run_finished(document: &Document, pointer: &str, spec: &RunFinishedSpec
         let message = format!("a run does not end as `{state}`");
         let hint = "a run ends as `succeeded`, `failed`, `timed_out` or `cancelled`";
         problems.push(document.at_value(code::BAD_VALUE, &at, message).with_hint(hint));
+    }
+}
+
+fn check_object_created(
+    document: &Document,
+    pointer: &str,
+    spec: &ObjectCreatedSpec,
+    problems: &mut Problems,
+) {
+    if let Err(error) = ObjectFilter::new(spec) {
+        let problem = document.at_value(code::BAD_VALUE, &join(pointer, error.field), error.message);
+        problems.push(problem.with_some_hint(error.hint.map(str::to_owned)));
     }
 }
 
