@@ -5,13 +5,16 @@ mod listing;
 mod objects;
 mod probe;
 mod refusal;
+mod uploads;
 
 use crate::config::Limits;
+use crate::created::Created;
 use axum::http::{HeaderName, HeaderValue, Uri};
-use axum::routing::get;
+use axum::routing::{get, put};
 use axum::{Router, extract::DefaultBodyLimit};
 use emboflow_objects::ObjectStore;
 use emboflow_protocol::storage_token::TokenKey;
+use emboflow_protocol::upload_token::UPLOAD_PATH;
 use emboflow_protocol::{ErrorCode, Problem};
 use refusal::Refusal;
 use std::sync::Arc;
@@ -26,41 +29,57 @@ pub(crate) struct Gateway {
     key: TokenKey,
     limits: Arc<Limits>,
     uploads: Arc<Semaphore>,
+    created: Created,
 }
 
 impl Gateway {
-    pub(crate) fn new(store: Arc<dyn ObjectStore>, key: TokenKey, limits: Limits) -> Self {
+    pub(crate) fn new(
+        store: Arc<dyn ObjectStore>,
+        key: TokenKey,
+        limits: Limits,
+        created: Created,
+    ) -> Self {
         let uploads = Arc::new(Semaphore::new(limits.uploads.clamp(1, Semaphore::MAX_PERMITS)));
-        Self { store, key, limits: Arc::new(limits), uploads }
+        Self { store, key, limits: Arc::new(limits), uploads, created }
     }
+}
+
+/// The one route for people, to be served where the page is. Everything else of the gateway stays inside.
+pub(crate) fn uploads(gateway: Gateway) -> Router {
+    dressed(Router::new().route(&format!("/{UPLOAD_PATH}"), put(uploads::put))).with_state(gateway)
 }
 
 /// All routes but those of health.
 pub(crate) fn router(gateway: Gateway) -> Router {
+    let object = get(objects::get).head(objects::head).put(objects::put).delete(objects::delete);
+    let router = Router::new()
+        .route("/objects", get(listing::list))
+        .route("/objects/{*key}", object)
+        .route("/probe", get(probe::probe))
+        .route("/usage", get(listing::usage))
+        .route(&format!("/{UPLOAD_PATH}"), put(uploads::put))
+        .fallback(no_route)
+        .method_not_allowed_fallback(no_method);
+    dressed(router).with_state(gateway)
+}
+
+fn dressed(router: Router<Gateway>) -> Router<Gateway> {
     // What people stored must not run as a page of ours.
     let nosniff = SetResponseHeaderLayer::overriding(
         HeaderName::from_static("x-content-type-options"),
         HeaderValue::from_static("nosniff"),
     );
-    let object = get(objects::get).head(objects::head).put(objects::put).delete(objects::delete);
-    Router::new()
-        .route("/objects", get(listing::list))
-        .route("/objects/{*key}", object)
-        .route("/probe", get(probe::probe))
-        .route("/usage", get(listing::usage))
-        .fallback(no_route)
-        .method_not_allowed_fallback(no_method)
+    router
         .layer(DefaultBodyLimit::disable())
         .layer(nosniff)
         .layer(CatchPanicLayer::custom(refusal::after_panic))
-        .with_state(gateway)
 }
 
 async fn no_route(uri: Uri) -> Refusal {
     let problem = Problem::new(ErrorCode::RouteNotFound, format!("there is nothing at {}", uri.path()));
     problem
         .with_hint(
-            "objects are at /objects/{key}; others are /objects, /usage, /probe, /health, /ready, /metrics",
+            "objects are at /objects/{key}; others are /objects, /upload, /usage, /probe, /health, /ready, /metrics",
         )
         .into()
 }

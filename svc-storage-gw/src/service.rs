@@ -1,9 +1,12 @@
 //! Starts the gateway: back end, listener, health.
 
 use crate::config::Config;
-use crate::http::{Gateway, router};
+use crate::created::Created;
+use crate::http::{Gateway, router, uploads};
 use crate::measure;
 use anyhow::Context;
+use axum::Router;
+use emboflow_bus::Bus;
 use emboflow_objects::Backend;
 use emboflow_objects::{ObjectStore, open_backend};
 use emboflow_protocol::health::AskHealth;
@@ -18,10 +21,12 @@ use tokio::net::TcpListener;
 const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A gateway that answers.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Started {
     /// Where.
     pub address: SocketAddr,
+    /// The route that people put uploads to, to be served by the process that serves the page, when it is this one.
+    pub uploads: Router,
 }
 
 impl Started {
@@ -54,11 +59,12 @@ pub async fn start(config: Config, shutdown: &Shutdown, health: &Health) -> anyh
     if let Backend::Directory(settings) = &config.backend {
         vitals::disk(health, "objects", settings.root.clone());
     }
-    if let Some(nats) = &config.nats {
-        register(nats, shutdown, health).await?;
-    }
-    let gateway = Gateway::new(store, key, config.limits);
-    let router = router(gateway).merge(health.router());
+    let created = match &config.nats {
+        Some(nats) => Created::over(register(nats, shutdown, health).await?, shutdown),
+        None => Created::default(),
+    };
+    let gateway = Gateway::new(store, key, config.limits, created);
+    let (uploads, router) = (uploads(gateway.clone()), router(gateway).merge(health.router()));
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("listening for objects on {}", config.listen))?;
@@ -70,12 +76,13 @@ pub async fn start(config: Config, shutdown: &Shutdown, health: &Health) -> anyh
             .await
             .context("serving objects")
     });
-    Ok(Started { address })
+    Ok(Started { address, uploads })
 }
 
 /// Makes the gateway visible to `nats micro`; objects do not depend on it.
-async fn register(nats: &emboflow_bus::Config, shutdown: &Shutdown, health: &Health) -> anyhow::Result<()> {
-    let bus = emboflow_bus::Bus::connect(nats).await.context("connecting to NATS")?;
+async fn register(nats: &emboflow_bus::Config, shutdown: &Shutdown, health: &Health) -> anyhow::Result<Bus> {
+    let bus = Bus::connect(nats).await.context("connecting to NATS")?;
+    let connected = bus.clone();
     let (asked, stop, own) = (bus.clone(), shutdown.token(), health.clone());
     shutdown.spawn("health answers", async move {
         let answer = move |_: AskHealth| {
@@ -96,7 +103,7 @@ async fn register(nats: &emboflow_bus::Config, shutdown: &Shutdown, health: &Hea
             Err(error) => tracing::warn!(%error, "not registered as a NATS micro service"),
         }
     });
-    Ok(())
+    Ok(connected)
 }
 
 fn watch(health: &Health, store: Arc<dyn ObjectStore>) {

@@ -14,6 +14,7 @@ pub mod log;
 pub mod message;
 pub mod notice;
 pub mod object;
+pub mod object_created;
 pub mod progress;
 pub mod report;
 pub mod request;
@@ -27,6 +28,7 @@ pub mod storage_token;
 pub mod stream;
 pub mod trace;
 pub mod trigger;
+pub mod upload_token;
 
 pub use error::{ErrorCode, FieldError, Problem};
 pub use message::{Message, Subject};

@@ -2,6 +2,7 @@
 //! Minted by the scheduler (for attempts) and the API (for people), verified by the gateway without a database.
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -125,10 +126,10 @@ pub enum TokenError {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Signed {
+struct Signed<C> {
     aud: String,
     #[serde(flatten)]
-    claims: StorageClaims,
+    claims: C,
 }
 
 /// Signs claims as a JWT (HS256).
@@ -136,7 +137,12 @@ struct Signed {
 /// # Errors
 /// The claims do not fit into a token (too many prefixes).
 pub fn mint(key: &TokenKey, claims: &StorageClaims) -> Result<String, TokenError> {
-    let signed = Signed { aud: AUDIENCE.to_owned(), claims: claims.clone() };
+    sign(key, AUDIENCE, claims)
+}
+
+/// Signs claims for an audience. Errors: the token would be too long.
+pub(crate) fn sign<C: Serialize>(key: &TokenKey, audience: &str, claims: &C) -> Result<String, TokenError> {
+    let signed = Signed { aud: audience.to_owned(), claims };
     let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &signed, &key.encoding)
         .map_err(|error| TokenError::Unsigned { reason: error.to_string() })?;
     if token.len() > TOKEN_MAX_BYTES {
@@ -151,21 +157,31 @@ pub fn mint(key: &TokenKey, claims: &StorageClaims) -> Result<String, TokenError
 /// # Errors
 /// [`TokenError::Forged`] for anything this key did not sign, [`TokenError::Expired`] after the end.
 pub fn verify(key: &TokenKey, token: &str, now: u64) -> Result<StorageClaims, TokenError> {
-    if token.len() > TOKEN_MAX_BYTES {
-        return Err(TokenError::Forged);
-    }
-    let mut rules = Validation::new(Algorithm::HS256);
-    rules.set_audience(&[AUDIENCE]);
-    rules.set_required_spec_claims(&["exp", "aud"]);
-    // The end is compared with the caller's clock below, without leeway.
-    rules.validate_exp = false;
-    let data =
-        jsonwebtoken::decode::<Signed>(token, &key.decoding, &rules).map_err(|_| TokenError::Forged)?;
-    let claims = data.claims.claims;
+    let claims: StorageClaims = open(key, AUDIENCE, token)?;
     if claims.exp <= now {
         return Err(TokenError::Expired { sub: claims.sub, exp: claims.exp });
     }
     Ok(claims)
+}
+
+/// The claims of a token that was signed for the audience; their end is for the caller to look at. Errors:
+/// [`TokenError::Forged`].
+pub(crate) fn open<C: DeserializeOwned>(
+    key: &TokenKey,
+    audience: &str,
+    token: &str,
+) -> Result<C, TokenError> {
+    if token.len() > TOKEN_MAX_BYTES {
+        return Err(TokenError::Forged);
+    }
+    let mut rules = Validation::new(Algorithm::HS256);
+    rules.set_audience(&[audience]);
+    rules.set_required_spec_claims(&["exp", "aud"]);
+    // The end is compared with the caller's clock, without leeway.
+    rules.validate_exp = false;
+    let data =
+        jsonwebtoken::decode::<Signed<C>>(token, &key.decoding, &rules).map_err(|_| TokenError::Forged)?;
+    Ok(data.claims.claims)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::{Gateway, Refusal};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequestParts, Path};
-use axum::http::{header, request::Parts};
+use axum::http::{HeaderMap, header, request::Parts};
 use emboflow_protocol::storage_token::{StorageClaims, verify};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -16,14 +16,20 @@ impl FromRequestParts<Gateway> for Access {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, Refusal> {
-        let header = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let (scheme, token) = header.and_then(|text| text.split_once(' ')).ok_or_else(Refusal::no_token)?;
-        if !scheme.eq_ignore_ascii_case("bearer") {
-            return Err(Refusal::no_token());
-        }
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        Ok(Self(verify(&gateway.key, token.trim(), now)?))
+        let token = bearer(&parts.headers).ok_or_else(Refusal::no_token)?;
+        Ok(Self(verify(&gateway.key, token, now())?))
     }
+}
+
+/// The token of `Authorization: Bearer`.
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// The moment, in Unix seconds.
+pub(super) fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 impl Access {

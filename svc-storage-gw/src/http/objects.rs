@@ -12,7 +12,7 @@ use emboflow_objects::Digest;
 use emboflow_objects::RangeRequest;
 use emboflow_objects::{Chunks, watched};
 use emboflow_objects::{Meta, Opened, Put};
-use emboflow_protocol::header::SHA256;
+use emboflow_protocol::header::{OBJECT_TYPE, SHA256};
 use emboflow_protocol::{ErrorCode, Problem};
 use futures::StreamExt;
 use std::time::{Duration, UNIX_EPOCH};
@@ -29,9 +29,20 @@ pub(super) async fn put(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
+    let wanted = async { wanted(&gateway, access?, key?, &headers) }.await;
+    receive(&gateway, wanted, gateway.limits.object_bytes, body).await
+}
+
+/// Stores the content of a request, at most `limit_bytes` of it.
+pub(super) async fn receive(
+    gateway: &Gateway,
+    wanted: Result<Put, Refusal>,
+    limit_bytes: u64,
+    body: Body,
+) -> Response {
     let stall = Duration::from_millis(gateway.limits.stall_ms);
-    let mut content = watched(body.into_data_stream(), stall, gateway.limits.object_bytes);
-    let stored = async { store(&gateway, wanted(&gateway, access?, key?, &headers)?, &mut content).await };
+    let mut content = watched(body.into_data_stream(), stall, limit_bytes);
+    let stored = async { store(gateway, wanted?, &mut content).await };
     match stored.await {
         Ok(response) => response,
         Err(refusal) => {
@@ -69,6 +80,7 @@ async fn store(gateway: &Gateway, put: Put, content: &mut Chunks) -> Result<Resp
     let backend = gateway.store.kind();
     let stored = measure::operation(backend, "put", gateway.store.put(put, content)).await?;
     measure::bytes_in(backend, stored.size_bytes);
+    gateway.created.tell(&stored.key);
     Ok((StatusCode::CREATED, Json(stored)).into_response())
 }
 
@@ -143,6 +155,14 @@ fn describe(meta: &Meta, length: u64, headers: &mut HeaderMap) {
     if let Some(sha256) = meta.sha256 {
         set(headers, header::ETAG, &format!("\"{sha256}\""));
         set(headers, header::HeaderName::from_static(SHA256), &sha256.to_string());
+    }
+    // What a store says of itself and of foreign uploads need not be header text.
+    let own = [(header::ETAG, &meta.etag), (header::HeaderName::from_static(OBJECT_TYPE), &meta.content_type)];
+    for (name, word) in own {
+        let word = word.as_ref().and_then(|word| HeaderValue::from_str(word).ok());
+        if let (Some(word), false) = (word, headers.contains_key(&name)) {
+            headers.insert(name, word);
+        }
     }
 }
 
