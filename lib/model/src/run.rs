@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::state::{RunState, TaskState};
 use crate::transition::{Accepted, Change, PlannedSpec, Transition};
+use crate::upload::Pins;
 use crate::{ProjectName, QueueName, RunId, Task, TaskKey, Timestamp, WorkflowName};
 
 /// All that lists and headers show of a run: small, whatever the number of its tasks.
@@ -49,6 +50,9 @@ pub struct RunSummary {
     /// Runs of one key share fairly with those of others, inside of their project.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fairness_key: Option<String>,
+    /// The uploads that its tasks take in, each in the version that was the newest when it was accepted.
+    #[serde(default, skip_serializing_if = "Pins::is_empty")]
+    pub uploads: Pins,
     /// The graph: one entry a TaskSpec, in topological order.
     pub graph: Arc<Vec<PlannedSpec>>,
     /// Tasks by state.
@@ -138,6 +142,7 @@ impl RunSummary {
             recovered_from: accepted.recovered_from,
             queue: accepted.queue.clone(),
             fairness_key: accepted.fairness_key.clone(),
+            uploads: accepted.uploads.clone(),
             graph: Arc::new(accepted.tasks.clone()),
             tasks: TaskCounts { total, by_state: IndexMap::new() },
             created_at: first.at,

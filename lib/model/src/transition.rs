@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::name::TaskName;
 use crate::state::{AttemptState, Cause, Outcome, Reason, RunState, TaskState};
+use crate::upload::Pins;
 use crate::{
     ArtifactSummary, ExecutorId, LogSeal, PoolName, ProjectName, QueueName, Resources, RunId, TaskKey,
     Timestamp, WorkflowName,
@@ -213,6 +214,9 @@ pub struct Accepted {
     /// Runs of one key share fairly with those of others, inside of their project.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fairness_key: Option<String>,
+    /// The uploads that its tasks take in, each in the version that was the newest then.
+    #[serde(default, skip_serializing_if = "Pins::is_empty")]
+    pub uploads: Pins,
     /// The tasks, one entry a TaskSpec in topological order.
     pub tasks: Vec<PlannedSpec>,
 }

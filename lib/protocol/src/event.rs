@@ -247,6 +247,7 @@ mod tests {
             recovered_from: None,
             queue: emboflow_model::QueueName::default(),
             fairness_key: None,
+            uploads: emboflow_model::upload::Pins::new(),
             tasks: vec![spec.clone()],
         };
         let first = Transition {

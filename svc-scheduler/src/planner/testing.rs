@@ -71,6 +71,9 @@ impl Paper {
             used: Resources::default(),
             slots: 100,
             labels: BTreeMap::new(),
+            taints: BTreeMap::new(),
+            devices: Vec::new(),
+            store: Default::default(),
             runtime: "paper".to_owned(),
             version: "0".to_owned(),
             attempts: held.collect(),
@@ -147,6 +150,7 @@ impl Paper {
             recovered_from: None,
             queue: emboflow_model::QueueName::default(),
             fairness_key: None,
+            uploads: emboflow_model::upload::Pins::new(),
         };
         Submission { run, project: "default".parse().unwrap(), workflow: Arc::new(workflow), accepted }
     }

@@ -141,6 +141,7 @@ impl World {
             recovered_from: None,
             queue: emboflow_model::QueueName::default(),
             fairness_key: None,
+            uploads: emboflow_model::upload::Pins::new(),
             tasks: Vec::new(),
         };
         let first = Transition {

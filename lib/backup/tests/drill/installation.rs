@@ -194,6 +194,7 @@ impl Scribe {
             recovered_from: None,
             queue: emboflow_model::QueueName::default(),
             fairness_key: None,
+            uploads: emboflow_model::upload::Pins::new(),
             tasks: vec![PlannedSpec { name: "a".parse().unwrap(), fan_out: None, needs: Vec::new() }],
         };
         self.write(
@@ -211,6 +212,7 @@ impl Scribe {
             pool: "default".parse().unwrap(),
             journal: "j1".to_owned(),
             resources: Resources::default(),
+            devices: Vec::new(),
         };
         let started = Change::Run { from: RunState::Queued, to: RunState::Running, reason: None };
         self.write(run, 2, vec![started, task(TaskState::Queued, TaskState::Active), opened]).await;

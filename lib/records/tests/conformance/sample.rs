@@ -70,6 +70,7 @@ impl Log {
             recovered_from: shape.repeats,
             queue: emboflow_model::QueueName::default(),
             fairness_key: None,
+            uploads: emboflow_model::upload::Pins::new(),
             tasks: vec![
                 PlannedSpec { name: "prepare".parse().unwrap(), fan_out: None, needs: Vec::new() },
                 PlannedSpec { name: "train".parse().unwrap(), fan_out: Some(shape.fan_out), needs },
@@ -150,6 +151,7 @@ pub(crate) fn opened(name: &str, number: u32) -> Change {
         pool: PoolName::new("default").unwrap(),
         journal: "j1".to_owned(),
         resources: Resources { cpu_millis: 1000, memory_bytes: 1 << 40, disk_bytes: 0, gpu: 0 },
+        devices: Vec::new(),
     }
 }
 

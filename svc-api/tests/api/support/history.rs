@@ -52,6 +52,7 @@ impl History {
             recovered_from: None,
             queue: emboflow_model::QueueName::default(),
             fairness_key: None,
+            uploads: emboflow_model::upload::Pins::new(),
             tasks: tasks.collect(),
         };
         self.runs += 1;
@@ -111,6 +112,7 @@ impl History {
                 journal: "j".to_owned(),
                 pool: PoolName::new("default").unwrap(),
                 resources: Resources::default(),
+                devices: Vec::new(),
             },
         ];
         self.next(before, changes)
