@@ -1,26 +1,29 @@
 //! The scheduler's time: the wall clock at the start, moved on by the monotonic clock, so that nobody who sets the wall
 //! clock makes a timeout fire.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use emboflow_model::Timestamp;
 
+use super::world::World;
+
 /// A clock that only moves forward.
-pub(super) struct Clock {
-    started: Instant,
+pub(super) struct Clock<W> {
+    world: W,
+    started: Duration,
     wall_at_start_ms: i64,
 }
 
-impl Clock {
+impl<W: World> Clock<W> {
     /// Starts now; but never before `at_least`, so that records stay in order when the wall clock was set back.
-    pub(super) fn start(at_least: Timestamp) -> Self {
-        let wall_ms =
-            SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
-        Self { started: Instant::now(), wall_at_start_ms: wall_ms.max(at_least.0) }
+    pub(super) fn start(world: W, at_least: Timestamp) -> Self {
+        Self { started: world.monotonic(), wall_at_start_ms: world.wall_clock().max(at_least).0, world }
     }
 
     pub(super) fn now(&self) -> Timestamp {
-        Timestamp(self.wall_at_start_ms + self.started.elapsed().as_millis() as i64)
+        Timestamp(
+            self.wall_at_start_ms + self.world.monotonic().saturating_sub(self.started).as_millis() as i64,
+        )
     }
 
     /// How long it is until then.

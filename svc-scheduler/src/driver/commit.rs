@@ -8,6 +8,8 @@ use emboflow_bus::Pulse;
 use emboflow_model::LogEntry;
 use emboflow_records::{AppendError, Records, RecordsError};
 
+use super::world::World;
+
 /// Conflicts in one commit before the driver starts over from the records. More than one is possible only while a
 /// replica set has not made somebody's write readable yet.
 const MAX_CONFLICTS: u32 = 10;
@@ -16,6 +18,7 @@ const MAX_CONFLICTS: u32 = 10;
 /// written to the log, so this one has lost the shard and must forget what it decided.
 pub(super) async fn commit(
     records: &dyn Records,
+    world: &impl World,
     pulse: &Pulse,
     shard: u32,
     mut entries: Vec<Arc<LogEntry>>,
@@ -32,16 +35,16 @@ pub(super) async fn commit(
                     bail!("place {seq} of the log stays taken although nothing is read there");
                 }
                 tracing::warn!(seq, "a place in the log is taken; looking whose it is");
-                tokio::time::sleep(pause).await;
+                world.pause(pause).await;
             }
             Err(AppendError::Unavailable(error)) => {
                 tracing::warn!(%error, first, entries = entries.len(), "decisions cannot be stored yet");
                 pulse.beat();
-                tokio::time::sleep(pause).await;
+                world.pause(pause).await;
                 pause = (pause * 2).min(Duration::from_secs(2));
             }
         }
-        let stored = stored_prefix(records, pulse, shard, first, &entries).await?;
+        let stored = stored_prefix(records, world, pulse, shard, first, &entries).await?;
         entries.drain(..stored);
     }
     Ok(())
@@ -50,12 +53,13 @@ pub(super) async fn commit(
 /// How many of the entries the log has already. Errors: it has others in their places.
 async fn stored_prefix(
     records: &dyn Records,
+    world: &impl World,
     pulse: &Pulse,
     shard: u32,
     first: u64,
     entries: &[Arc<LogEntry>],
 ) -> anyhow::Result<usize> {
-    let stored = read_back(records, pulse, shard, first - 1, entries.len()).await;
+    let stored = read_back(records, world, pulse, shard, first - 1, entries.len()).await;
     for (ours, theirs) in entries.iter().zip(&stored) {
         if **ours != *theirs {
             bail!(
@@ -69,6 +73,7 @@ async fn stored_prefix(
 
 async fn read_back(
     records: &dyn Records,
+    world: &impl World,
     pulse: &Pulse,
     shard: u32,
     after: u64,
@@ -82,7 +87,7 @@ async fn read_back(
                 let error: RecordsError = error;
                 tracing::warn!(%error, "the log cannot be read back yet");
                 pulse.beat();
-                tokio::time::sleep(pause).await;
+                world.pause(pause).await;
                 pause = (pause * 2).min(Duration::from_secs(2));
             }
         }

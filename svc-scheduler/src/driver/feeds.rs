@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use emboflow_bus::{Bus, ConsumerSpec, Delivery, Garbage, HeartbeatChange, Pulse, StreamState};
+use emboflow_bus::{Bus, ConsumerSpec, Delivery, Garbage, HeartbeatChange, StreamState};
 use emboflow_model::executor::Heartbeat;
 use emboflow_model::{ExecutorId, RunId};
 use emboflow_protocol::call::{Claim, ClaimAnswer, Explain, Explanation, ForgetAnswer, ForgetExecutor};
@@ -11,8 +11,9 @@ use emboflow_protocol::stream::{EVENTS, INTAKE, INTAKE_CONSUMER, REPORTS, REPORT
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
+use super::machine::Machine;
+use super::world::Feeds;
 use crate::planner::Input;
 
 /// Messages taken from a stream at once at most.
@@ -25,9 +26,9 @@ const MEASURED_EACH: Duration = Duration::from_secs(5);
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Something for the owner of the planner.
-pub(super) enum Signal {
-    Requests(Vec<Delivery>),
-    Reports(Vec<Delivery>),
+pub(crate) enum Signal<L> {
+    Requests(Vec<L>),
+    Reports(Vec<L>),
     Heartbeat(Box<Heartbeat>),
     Claim(Claim, oneshot::Sender<Result<ClaimAnswer, String>>),
     Explain(Explain, oneshot::Sender<Explanation>),
@@ -49,25 +50,16 @@ pub(super) enum Signal {
 }
 
 /// Opens every feed. They end with `stop`, or when nobody listens any more. That of requests is shut while `is_shut`.
-pub(super) async fn open(
-    bus: &Bus,
-    pulse: &Pulse,
-    is_shut: watch::Receiver<bool>,
-    signals: mpsc::Sender<Signal>,
-    stop: CancellationToken,
-    tasks: &TaskTracker,
-) -> anyhow::Result<()> {
+pub(super) async fn open(bus: &Bus, feeds: Feeds<Machine>) -> anyhow::Result<()> {
+    let Feeds { signals, pulse, is_shut, stop, tasks } = feeds;
     // Each may be a batch of hundreds: what is in work is held in memory.
     let intake = ConsumerSpec {
         max_ack_pending: BATCH,
         pulse: pulse.clone(),
         ..ConsumerSpec::new(INTAKE, INTAKE_CONSUMER)
     };
-    let reports = ConsumerSpec {
-        max_ack_pending: 4 * BATCH,
-        pulse: pulse.clone(),
-        ..ConsumerSpec::new(REPORTS, REPORTS_CONSUMER)
-    };
+    let reports =
+        ConsumerSpec { max_ack_pending: 4 * BATCH, pulse, ..ConsumerSpec::new(REPORTS, REPORTS_CONSUMER) };
     tasks.spawn(take_requests_in(bus.clone(), intake, is_shut, signals.clone(), stop.clone()));
     tasks.spawn(pump(bus.consume(reports).await?.until(stop.clone()), signals.clone(), Signal::Reports));
     tasks.spawn(hear(bus.clone(), signals.clone(), stop.clone()));
@@ -85,7 +77,7 @@ async fn take_requests_in(
     bus: Bus,
     spec: ConsumerSpec,
     is_shut: watch::Receiver<bool>,
-    signals: mpsc::Sender<Signal>,
+    signals: mpsc::Sender<Signal<Delivery>>,
     stop: CancellationToken,
 ) {
     while becomes(&is_shut, false, &stop).await {
@@ -120,8 +112,8 @@ async fn becomes(is_shut: &watch::Receiver<bool>, wanted: bool, stop: &Cancellat
 
 async fn pump(
     mut consumer: emboflow_bus::Consumer,
-    signals: mpsc::Sender<Signal>,
-    signal: impl Fn(Vec<Delivery>) -> Signal + Send,
+    signals: mpsc::Sender<Signal<Delivery>>,
+    signal: impl Fn(Vec<Delivery>) -> Signal<Delivery> + Send,
 ) {
     loop {
         let batch = consumer.next_batch(BATCH).await;
@@ -141,7 +133,11 @@ async fn pump(
 }
 
 /// Says when the stream of events is another one than before, or has nothing in it at the start.
-pub(super) async fn notice_emptied(bus: Bus, signals: mpsc::Sender<Signal>, stop: CancellationToken) {
+pub(super) async fn notice_emptied(
+    bus: Bus,
+    signals: mpsc::Sender<Signal<Delivery>>,
+    stop: CancellationToken,
+) {
     let (mut connection, mut made) = (bus.connection(), bus.streams_made());
     let mut known = None;
     while !stop.is_cancelled() {
@@ -170,7 +166,7 @@ pub(super) async fn notice_emptied(bus: Bus, signals: mpsc::Sender<Signal>, stop
     }
 }
 
-async fn hear(bus: Bus, signals: mpsc::Sender<Signal>, stop: CancellationToken) {
+async fn hear(bus: Bus, signals: mpsc::Sender<Signal<Delivery>>, stop: CancellationToken) {
     let mut heartbeats = match bus.watch_heartbeats(Garbage::Bury, KEPT_HEARTBEAT).await {
         Ok(heartbeats) => heartbeats,
         Err(error) => return tracing::error!(%error, "heartbeats cannot be watched"),
@@ -193,7 +189,7 @@ async fn hear(bus: Bus, signals: mpsc::Sender<Signal>, stop: CancellationToken) 
     }
 }
 
-async fn measure(signals: mpsc::Sender<Signal>, stop: CancellationToken) {
+async fn measure(signals: mpsc::Sender<Signal<Delivery>>, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(MEASURED_EACH);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -207,7 +203,7 @@ async fn measure(signals: mpsc::Sender<Signal>, stop: CancellationToken) {
     }
 }
 
-async fn serve_claims(bus: Bus, signals: mpsc::Sender<Signal>, stop: CancellationToken) {
+async fn serve_claims(bus: Bus, signals: mpsc::Sender<Signal<Delivery>>, stop: CancellationToken) {
     let served = bus
         .serve(Claim::filter(), stop, move |claim: Claim| {
             let signals = signals.clone();
@@ -219,7 +215,7 @@ async fn serve_claims(bus: Bus, signals: mpsc::Sender<Signal>, stop: Cancellatio
     }
 }
 
-async fn serve_explanations(bus: Bus, signals: mpsc::Sender<Signal>, stop: CancellationToken) {
+async fn serve_explanations(bus: Bus, signals: mpsc::Sender<Signal<Delivery>>, stop: CancellationToken) {
     let served = bus
         .serve(Explain::filter(), stop, move |question: Explain| {
             let signals = signals.clone();
@@ -231,7 +227,7 @@ async fn serve_explanations(bus: Bus, signals: mpsc::Sender<Signal>, stop: Cance
     }
 }
 
-async fn serve_forgetting(bus: Bus, signals: mpsc::Sender<Signal>, stop: CancellationToken) {
+async fn serve_forgetting(bus: Bus, signals: mpsc::Sender<Signal<Delivery>>, stop: CancellationToken) {
     let served = bus
         .serve(ForgetExecutor::filter(), stop, move |call: ForgetExecutor| {
             let signals = signals.clone();
@@ -244,8 +240,8 @@ async fn serve_forgetting(bus: Bus, signals: mpsc::Sender<Signal>, stop: Cancell
 }
 
 async fn ask<A>(
-    signals: &mpsc::Sender<Signal>,
-    signal: impl FnOnce(oneshot::Sender<A>) -> Signal,
+    signals: &mpsc::Sender<Signal<Delivery>>,
+    signal: impl FnOnce(oneshot::Sender<A>) -> Signal<Delivery>,
 ) -> Result<A, String> {
     let (answer, answered) = oneshot::channel();
     let unheard = || "the scheduler is starting over".to_owned();

@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
-use emboflow_bus::Bus;
 use emboflow_model::maintenance::Maintenance;
-use emboflow_protocol::notice::Notice;
 use emboflow_records::{Records, RecordsError, SharedRecords};
-use futures::{StreamExt, stream};
+use futures::StreamExt;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::feeds::Signal;
+use super::world::World;
 
 /// Notices can be lost.
 const LOOK_EACH: Duration = Duration::from_secs(30);
@@ -22,20 +21,18 @@ pub(super) async fn read(records: &dyn Records) -> Result<Option<String>, Record
 }
 
 /// Tells the driver what has changed, until `stop`.
-pub(super) async fn follow(
+pub(super) async fn follow<W: World>(
     records: SharedRecords,
-    bus: Bus,
-    signals: mpsc::Sender<Signal>,
+    world: W,
+    signals: mpsc::Sender<Signal<W::Letter>>,
     stop: CancellationToken,
 ) {
-    let notices = bus.subscribe(Notice::filter(Some(Maintenance::KIND))).await;
-    // Without notices the driver learns of it a little later.
-    let mut notices = notices.map_or_else(|_| stream::pending().boxed(), StreamExt::boxed);
+    let mut notices = world.notices(Maintenance::KIND).await;
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             Some(_) = notices.next() => {}
-            () = tokio::time::sleep(LOOK_EACH) => {}
+            () = world.pause(LOOK_EACH) => {}
         }
         match read(&*records).await {
             Ok(reason) => {

@@ -1,7 +1,6 @@
 //! From a message of the intake to the requests in it, before anything is looked up.
 
 use bytes::Bytes;
-use emboflow_bus::Delivery;
 use emboflow_model::ProjectName;
 use emboflow_protocol::batch::{BatchBody, BatchRequest, MAX_BATCH_REQUESTS};
 use emboflow_protocol::dead_letter::project_of_subject;
@@ -13,7 +12,8 @@ use emboflow_protocol::stream::MAX_REQUEST_BYTES;
 use emboflow_protocol::trace::Caller;
 use emboflow_protocol::{ErrorCode, FieldError};
 use serde::de::DeserializeOwned;
-use uuid::Uuid;
+
+use super::world::Envelope;
 
 /// Why a request is refused.
 pub(super) type Refusal = Vec<FieldError>;
@@ -57,13 +57,13 @@ pub(super) struct Message {
 
 impl Message {
     /// Reads it. Whatever is wrong is said in the result: a typo in the verb is a rejection, not silence, wherever the
-    /// project is known.
-    pub(super) fn read(delivery: &Delivery) -> Self {
-        let mut reply_to = delivery.headers.reply_to().map(str::to_owned);
-        let (project, verb) = match parse_request_subject(&delivery.subject) {
+    /// project is known. `new_trace_id` gives one to whatever comes without.
+    pub(super) fn read(envelope: &Envelope<'_>, new_trace_id: impl Fn() -> String) -> Self {
+        let mut reply_to = envelope.reply_to.map(str::to_owned);
+        let (project, verb) = match parse_request_subject(envelope.subject) {
             Ok(named) => named,
             Err(error) => {
-                let project = project_of_subject(&delivery.subject);
+                let project = project_of_subject(envelope.subject);
                 reply_to.take_if(|to| !project.is_some_and(|project| is_reply_subject(&project, to)));
                 return Self { asked: unreadable(ErrorCode::RequestSubject, error.to_string()), reply_to };
             }
@@ -73,14 +73,14 @@ impl Message {
             let message = format!("'{subject}' is neither below emboflow.reply.{project}. nor an inbox");
             refusal.push(FieldError::new(ErrorCode::RequestReplySubject, message));
         }
-        if delivery.payload.len() > MAX_REQUEST_BYTES {
+        if envelope.payload.len() > MAX_REQUEST_BYTES {
             let message =
-                format!("{} bytes, at most {MAX_REQUEST_BYTES} are allowed", delivery.payload.len());
+                format!("{} bytes, at most {MAX_REQUEST_BYTES} are allowed", envelope.payload.len());
             refusal.push(FieldError::new(ErrorCode::RequestTooLarge, message));
         }
         let asked = match verb {
-            Verb::Batch => batch(&project, delivery, &refusal),
-            _ => Asked::One(one(project, verb, delivery, refusal)),
+            Verb::Batch => batch(&project, envelope, &refusal, new_trace_id),
+            _ => Asked::One(one(project, verb, envelope, refusal, new_trace_id)),
         };
         Self { asked, reply_to }
     }
@@ -95,10 +95,16 @@ impl Message {
     }
 }
 
-fn one(project: ProjectName, verb: Verb, delivery: &Delivery, mut refusal: Refusal) -> Request {
-    let given = delivery.headers.idempotency_key();
+fn one(
+    project: ProjectName,
+    verb: Verb,
+    envelope: &Envelope<'_>,
+    mut refusal: Refusal,
+    new_trace_id: impl Fn() -> String,
+) -> Request {
+    let given = envelope.idempotency_key;
     // Without a key of the caller the message is its own: a redelivery finds the same one.
-    let own_key = || format!("nats-{}-{}", delivery.published_at.0, delivery.sequence);
+    let own_key = || format!("nats-{}-{}", envelope.published_at.0, envelope.sequence);
     let key = match given {
         Some(key) if !is_idempotency_key(key) => {
             refusal.push(bad_key());
@@ -110,16 +116,21 @@ fn one(project: ProjectName, verb: Verb, delivery: &Delivery, mut refusal: Refus
         project,
         verb,
         key,
-        body: delivery.payload.clone(),
-        body_sha256: body_sha256(&delivery.payload),
-        trace_id: trace_id(delivery.traceparent()),
-        caller_span: caller_span(delivery.traceparent()),
+        body: envelope.payload.clone(),
+        body_sha256: body_sha256(envelope.payload),
+        trace_id: trace_id(envelope.traceparent, &new_trace_id),
+        caller_span: caller_span(envelope.traceparent),
         refusal,
     }
 }
 
-fn batch(project: &ProjectName, delivery: &Delivery, refusal: &Refusal) -> Asked {
-    let body = match parse_body::<BatchBody>(&delivery.payload) {
+fn batch(
+    project: &ProjectName,
+    envelope: &Envelope<'_>,
+    refusal: &Refusal,
+    new_trace_id: impl Fn() -> String,
+) -> Asked {
+    let body = match parse_body::<BatchBody>(envelope.payload) {
         Ok(body) => body,
         Err(errors) => {
             let why = errors.first().map_or_else(String::new, |error| error.message.clone());
@@ -138,17 +149,17 @@ fn batch(project: &ProjectName, delivery: &Delivery, refusal: &Refusal) -> Asked
                 key
             } else {
                 refusal.push(bad_key());
-                format!("nats-{}-{}-{index}", delivery.published_at.0, delivery.sequence)
+                format!("nats-{}-{}-{index}", envelope.published_at.0, envelope.sequence)
             };
             let body = Bytes::from(Box::<str>::from(body).into_boxed_bytes());
-            let traceparent = traceparent.as_deref().or(delivery.traceparent());
+            let traceparent = traceparent.as_deref().or(envelope.traceparent);
             Request {
                 project: project.clone(),
                 verb: Verb::Submit,
                 key,
                 body_sha256: body_sha256(&body),
                 body,
-                trace_id: trace_id(traceparent),
+                trace_id: trace_id(traceparent, &new_trace_id),
                 caller_span: caller_span(traceparent),
                 refusal,
             }
@@ -160,8 +171,8 @@ fn unreadable(code: ErrorCode, why: String) -> Asked {
     Asked::Unreadable { errors: vec![FieldError::new(code, &why)], why }
 }
 
-fn trace_id(traceparent: Option<&str>) -> String {
-    traceparent.and_then(trace_id_of).unwrap_or_else(|| Uuid::new_v4().simple().to_string())
+fn trace_id(traceparent: Option<&str>, new_trace_id: impl Fn() -> String) -> String {
+    traceparent.and_then(trace_id_of).unwrap_or_else(new_trace_id)
 }
 
 fn caller_span(traceparent: Option<&str>) -> u64 {

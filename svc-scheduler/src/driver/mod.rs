@@ -10,7 +10,9 @@ mod fail_point;
 mod feeds;
 mod known_projects;
 mod known_requests;
+mod life;
 mod liveness;
+mod machine;
 mod maintenance;
 mod message;
 mod outbox;
@@ -25,6 +27,7 @@ mod tick;
 mod trace;
 mod vault;
 mod workflows;
+mod world;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +45,7 @@ pub use fail_point::fail_points;
 
 use fail_point::FailPoints;
 use liveness::Liveness;
+use machine::Machine;
 use vault::Vault;
 
 /// The one shard there is today.
@@ -54,10 +58,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What every life of the driver shares.
-pub(crate) struct Surroundings {
+pub(crate) struct Surroundings<W> {
     pub(crate) config: Config,
     pub(crate) records: SharedRecords,
-    pub(crate) bus: Bus,
+    pub(crate) world: W,
     pub(crate) storage_key: TokenKey,
     pub(crate) vault: Vault,
     pub(crate) tracer: Tracer,
@@ -81,8 +85,9 @@ pub(crate) fn start(
     let liveness = Liveness::new();
     let tracer = Tracer::start(&config.telemetry, "scheduler", telemetry::instance(), shutdown)?;
     measure::announce();
+    let world = Machine::new(bus);
     let surroundings =
-        Arc::new(Surroundings { config, records, bus, storage_key, vault, tracer, fail_points, liveness });
+        Arc::new(Surroundings { config, records, world, storage_key, vault, tracer, fail_points, liveness });
     let checked = surroundings.clone();
     health.check("driver", CHECK_TIMEOUT, move || std::future::ready(checked.liveness.check()));
     let stop = shutdown.token();
@@ -90,7 +95,7 @@ pub(crate) fn start(
         let mut pause = FIRST_PAUSE;
         while !stop.is_cancelled() {
             let began = tokio::time::Instant::now();
-            let life = tokio::spawn(tick::live(surroundings.clone(), stop.child_token()));
+            let life = tokio::spawn(life::live(surroundings.clone(), stop.child_token()));
             match life.await {
                 Ok(Ok(())) => return Ok(()),
                 Ok(Err(error)) => {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use emboflow_bus::{Bus, BusError, Delivery, Pulse, ack_all};
+use emboflow_bus::{BusError, Pulse};
 use emboflow_model::transition::{AttemptEnd, AttemptTimes};
 use emboflow_model::{Cause, ExecutorId, Outcome, PoolName, Reason};
 use emboflow_protocol::batch::BatchAnswer;
@@ -20,6 +20,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::fail_point::{FailPoint, FailPoints};
 use super::feeds::Signal;
+use super::world::{Letter, World};
 use crate::planner::Effect;
 
 /// Commands in one message at most, well below the server's message limit.
@@ -30,26 +31,38 @@ const MAX_COMMAND_BYTES: usize = 512 * 1024;
 /// The answer to a message.
 #[derive(Serialize)]
 #[serde(untagged)]
-pub(super) enum Told {
+pub(crate) enum Told {
     One(Answer),
     Batch(BatchAnswer),
 }
 
 /// What one tick has to tell.
-#[derive(Default)]
-pub(super) struct Parcel {
+pub(super) struct Parcel<L> {
     /// All entries up to here are durable.
     pub(super) through_seq: u64,
     pub(super) effects: Vec<Effect>,
     pub(super) replies: Vec<(String, Told)>,
-    pub(super) settle: Vec<Delivery>,
+    pub(super) settle: Vec<L>,
     /// Requests that nobody could read, and why.
-    pub(super) bury: Vec<(Delivery, String)>,
+    pub(super) bury: Vec<(L, String)>,
     /// What became of executors that were to be forgotten, and who waits for it.
     pub(super) forgotten: Vec<((ExecutorId, ForgetAnswer), oneshot::Sender<ForgetAnswer>)>,
 }
 
-impl Parcel {
+impl<L> Default for Parcel<L> {
+    fn default() -> Self {
+        Self {
+            through_seq: 0,
+            effects: Vec::new(),
+            replies: Vec::new(),
+            settle: Vec::new(),
+            bury: Vec::new(),
+            forgotten: Vec::new(),
+        }
+    }
+}
+
+impl<L> Parcel<L> {
     pub(super) fn is_empty(&self) -> bool {
         let Self { through_seq: _, effects, replies, settle, bury, forgotten } = self;
         effects.is_empty()
@@ -59,7 +72,7 @@ impl Parcel {
             && forgotten.is_empty()
     }
 
-    fn merge(&mut self, other: Parcel) {
+    fn merge(&mut self, other: Self) {
         self.through_seq = self.through_seq.max(other.through_seq);
         self.effects.extend(other.effects);
         self.replies.extend(other.replies);
@@ -70,19 +83,19 @@ impl Parcel {
 }
 
 /// Where the outbox sends to.
-pub(super) struct Outbox {
-    pub(super) bus: Bus,
+pub(super) struct Outbox<W: World> {
+    pub(super) world: W,
     pub(super) fail_points: Arc<FailPoints>,
     pub(super) pulse: Pulse,
     /// Where it says that an attempt cannot be given to its executor.
-    pub(super) signals: mpsc::Sender<Signal>,
+    pub(super) signals: mpsc::Sender<Signal<W::Letter>>,
     /// Follows the log.
     pub(super) told: watch::Sender<u64>,
 }
 
-impl Outbox {
+impl<W: World> Outbox<W> {
     /// Sends parcels until the channel is closed.
-    pub(super) async fn send_parcels(self, mut parcels: mpsc::UnboundedReceiver<Parcel>) {
+    pub(super) async fn send_parcels(self, mut parcels: mpsc::UnboundedReceiver<Parcel<W::Letter>>) {
         while let Some(mut parcel) = parcels.recv().await {
             while let Ok(next) = parcels.try_recv() {
                 parcel.merge(next);
@@ -97,8 +110,8 @@ impl Outbox {
         }
     }
 
-    async fn tell(&self, parcel: Parcel) {
-        let Self { bus, fail_points, .. } = self;
+    async fn tell(&self, parcel: Parcel<W::Letter>) {
+        let Self { world, fail_points, .. } = self;
         for effect in &parcel.effects {
             fail_points.visit(FailPoint::Before(effect.kind()));
         }
@@ -106,21 +119,21 @@ impl Outbox {
         // The answer does not wait for the watchers: it is in the records, which is all that it promises.
         for (subject, answer) in &parcel.replies {
             fail_points.visit(FailPoint::BeforeReply);
-            if let Err(error) = bus.reply(subject, answer).await {
+            if let Err(error) = world.reply(subject, answer).await {
                 tracing::warn!(%subject, %error, "answer could not be sent; the caller can ask for the request by its key");
             }
         }
         self.send_commands(commands).await;
         self.send_events(events).await;
         for ((executor, answer), caller) in parcel.forgotten {
-            forget(bus, executor, answer, caller).await;
+            forget(world, executor, answer, caller).await;
         }
         for (delivery, why) in parcel.bury {
             bury(delivery, "unreadable_request", &why).await;
         }
         if !parcel.settle.is_empty() {
             fail_points.visit(FailPoint::BeforeSettle);
-            if let Err(error) = ack_all(parcel.settle).await {
+            if let Err(error) = W::Letter::settle(parcel.settle).await {
                 tracing::debug!(%error, "a message could not be settled; it comes again and is recognised");
             }
         }
@@ -156,7 +169,7 @@ impl Outbox {
 
     /// Tries until it works: a decision that is in the records is told sooner or later. Gives the messages that were
     /// refused for a reason that does not pass.
-    async fn until_sent<M: Message>(
+    async fn until_sent<M: Message + Send + Sync>(
         &self,
         mut messages: Vec<M>,
         gives_up: impl Fn(&BusError) -> bool,
@@ -164,7 +177,7 @@ impl Outbox {
         let mut given_up = Vec::new();
         let mut pause = Duration::from_millis(50);
         loop {
-            let error = match self.bus.publish_all(&messages).await {
+            let error = match self.world.publish_all(&messages).await {
                 Err(error) => Some(error),
                 Ok(refused) => {
                     let mut refused: HashMap<usize, BusError> = refused.into_iter().collect();
@@ -186,7 +199,7 @@ impl Outbox {
             let Some(error) = error else { return given_up };
             tracing::warn!(messages = messages.len(), %error, pause_ms = pause.as_millis() as u64, "cannot be sent yet");
             self.pulse.beat();
-            tokio::time::sleep(pause).await;
+            self.world.pause(pause).await;
             pause = (pause * 2).min(Duration::from_secs(5));
         }
     }
@@ -211,13 +224,13 @@ fn refused_start(executor: ExecutorId, start: &Start, error: &BusError) -> (Exec
 
 /// Takes an executor off the list. The caller gets no answer when that fails, and asks again.
 async fn forget(
-    bus: &Bus,
+    world: &impl World,
     executor: ExecutorId,
     answer: ForgetAnswer,
     caller: oneshot::Sender<ForgetAnswer>,
 ) {
     if matches!(answer, ForgetAnswer::Forgotten { .. })
-        && let Err(error) = bus.forget_executor(&executor).await
+        && let Err(error) = world.forget_executor(&executor).await
     {
         return tracing::warn!(%executor, %error, "a forgotten executor is still on the list");
     }
@@ -226,8 +239,8 @@ async fn forget(
 }
 
 /// Puts a message among the dead letters. When that fails it comes again, and is buried then.
-pub(super) async fn bury(delivery: Delivery, reason: &str, why: &str) {
-    if let Err(error) = delivery.bury(reason, why).await {
+pub(super) async fn bury(letter: impl Letter, reason: &str, why: &str) {
+    if let Err(error) = letter.bury(reason, why).await {
         tracing::warn!(%error, reason, "a message could not be buried; it comes again");
     }
 }

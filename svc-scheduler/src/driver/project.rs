@@ -7,6 +7,8 @@ use emboflow_model::{RunId, RunSummary, Task, TaskKey};
 use emboflow_records::{Derived, RequestRecord, SharedRecords};
 use tokio::sync::{mpsc, watch};
 
+use super::world::World;
+
 /// From so many runs in one write on, more is gathered before the next one: a short run has passed all its states by
 /// then and is written once. The writes share their thread with the commits, which then wait less.
 const MANY_RUNS: usize = 64;
@@ -51,6 +53,7 @@ impl Pending {
 /// Writes until the channel is closed. `written` follows the log.
 pub(super) async fn write_behind(
     records: SharedRecords,
+    world: impl World,
     shard: u32,
     mut changes: mpsc::UnboundedReceiver<Changed>,
     written: watch::Sender<u64>,
@@ -66,12 +69,12 @@ pub(super) async fn write_behind(
         let mut pause = Duration::from_millis(50);
         while let Err(error) = records.put_derived(derived.clone()).await {
             tracing::warn!(%error, through_seq, "documents cannot be written yet; reads fold the log meanwhile");
-            tokio::time::sleep(pause).await;
+            world.pause(pause).await;
             pause = (pause * 2).min(Duration::from_secs(5));
         }
         written.send_replace(through_seq);
         if runs >= MANY_RUNS {
-            tokio::time::sleep(GATHER).await;
+            world.pause(GATHER).await;
         }
     }
 }

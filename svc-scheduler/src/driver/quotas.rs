@@ -3,16 +3,15 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use emboflow_bus::Bus;
 use emboflow_model::access::{Project, Quotas};
 use emboflow_model::{ProjectName, Timestamp};
-use emboflow_protocol::notice::Notice;
 use emboflow_records::{Records, RecordsError, RunFilter, SharedRecords};
-use futures::{StreamExt, stream};
+use futures::StreamExt;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::feeds::Signal;
+use super::world::World;
 use crate::planner::{Input, ProjectQuotas};
 
 const PROJECT: &str = "project";
@@ -69,20 +68,18 @@ async fn newest_runs(
 }
 
 /// Tells the planner what has changed, until `stop`.
-pub(super) async fn follow(
+pub(super) async fn follow<W: World>(
     records: SharedRecords,
-    bus: Bus,
-    signals: mpsc::Sender<Signal>,
+    world: W,
+    signals: mpsc::Sender<Signal<W::Letter>>,
     stop: CancellationToken,
 ) {
-    let notices = bus.subscribe(Notice::filter(Some(PROJECT))).await;
-    // Without notices the planner learns of changes a little later.
-    let mut notices = notices.map_or_else(|_| stream::pending().boxed(), StreamExt::boxed);
+    let mut notices = world.notices(PROJECT).await;
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
-            Some(_) = notices.next() => tokio::time::sleep(TOGETHER).await,
-            () = tokio::time::sleep(LOOK_EACH) => {}
+            Some(_) = notices.next() => world.pause(TOGETHER).await,
+            () = world.pause(LOOK_EACH) => {}
         }
         match read(&*records).await {
             Ok(input) => {

@@ -9,9 +9,8 @@ use emboflow_model::{LogEntry, Run, RunId, Timestamp, run};
 use emboflow_records::{Cursor, Documents, Records, catch_up};
 
 use super::SHARD;
-use super::outbox::Parcel;
 use super::workflows::Workflows;
-use crate::planner::{OpenRun, Planner, Policy, effects_of};
+use crate::planner::{Effect, OpenRun, Planner, Policy, effects_of};
 
 /// Runs whose histories are read at once.
 const RUNS_AT_ONCE: usize = 500;
@@ -21,8 +20,10 @@ const ENTRIES_AT_ONCE: u32 = 1_000;
 /// What a start gives.
 pub(super) struct Recovered {
     pub(super) planner: Planner,
-    /// Effects after the cursor.
-    pub(super) parcel: Parcel,
+    /// The place up to which the log was read.
+    pub(super) through_seq: u64,
+    /// What followed from the entries after the cursor.
+    pub(super) effects: Vec<Effect>,
     pub(super) workflows: Workflows,
 }
 
@@ -57,14 +58,14 @@ pub(super) async fn recover(
     let removing =
         records.removals(SHARD, u32::MAX).await.context("listing the runs that are being removed")?;
     planner.begin_removal(removing.iter().map(|removal| removal.run));
-    let parcel = effects_to_repeat(records, &mut workflows).await?;
+    let (through_seq, effects) = effects_to_repeat(records, &mut workflows).await?;
     tracing::info!(
         seq,
         open_runs = planner.open_runs(),
-        effects = parcel.effects.len(),
+        effects = effects.len(),
         "read back from the records"
     );
-    Ok(Recovered { planner, parcel, workflows })
+    Ok(Recovered { planner, through_seq, effects, workflows })
 }
 
 async fn fold(
@@ -97,7 +98,10 @@ fn open(run: Run, source: &str, workflows: &mut Workflows) -> anyhow::Result<Ope
 
 /// Folds each run that the log changed after the effects cursor, step by step, and collects what followed from each
 /// step. Runs that have ended since are told too.
-async fn effects_to_repeat(records: &dyn Records, workflows: &mut Workflows) -> anyhow::Result<Parcel> {
+async fn effects_to_repeat(
+    records: &dyn Records,
+    workflows: &mut Workflows,
+) -> anyhow::Result<(u64, Vec<Effect>)> {
     let mut cursor = records.cursor(SHARD, Cursor::Effects).await.context("reading the effects cursor")?;
     let told = cursor;
     let mut runs = BTreeSet::new();
@@ -131,6 +135,5 @@ async fn effects_to_repeat(records: &dyn Records, workflows: &mut Workflows) -> 
         }
     }
     effects.sort_by_key(|(seq, _)| *seq);
-    let effects = effects.into_iter().map(|(_, effect)| effect).collect();
-    Ok(Parcel { through_seq: cursor, effects, ..Parcel::default() })
+    Ok((cursor, effects.into_iter().map(|(_, effect)| effect).collect()))
 }

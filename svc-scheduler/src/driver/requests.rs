@@ -9,12 +9,12 @@ use emboflow_model::{ProjectName, Run, RunId, RunState, run};
 use emboflow_protocol::request::{Answer, RunBody, SubmitBody, Verb, check_labels, check_reason};
 use emboflow_protocol::{ErrorCode, FieldError};
 use emboflow_records::{Records, RecordsError, RequestOutcome};
-use uuid::Uuid;
 
 use super::known_projects::KnownProjects;
 use super::known_requests::{Decided, KnownRequest, KnownRequests};
 use super::message::{Asked, Message, Refusal, Request, parse_body};
 use super::workflows::Workflows;
+use super::world::World;
 use crate::planner::{Input, Planner, RunCommand, Submission, ended_badly, planned_specs};
 
 /// What became of a message.
@@ -41,7 +41,8 @@ pub(super) enum Settled {
 }
 
 /// What requests are read with.
-pub(super) struct Reader<'d> {
+pub(super) struct Reader<'d, W> {
+    pub(super) world: &'d W,
     pub(super) planner: &'d Planner,
     pub(super) records: &'d dyn Records,
     pub(super) known: &'d mut KnownRequests,
@@ -53,7 +54,7 @@ pub(super) struct Reader<'d> {
 #[derive(Default)]
 pub(super) struct Earlier(HashMap<(ProjectName, String), KnownRequest>);
 
-impl Reader<'_> {
+impl<W: World> Reader<'_, W> {
     /// Looks the keys of all these messages up at once. Errors: the records do not answer.
     pub(super) async fn look_up(&self, messages: &[Message]) -> Result<Earlier, RecordsError> {
         let requests = messages.iter().flat_map(Message::requests).filter(|request| request.makes_run());
@@ -198,7 +199,7 @@ impl Reader<'_> {
                 return Ok(Err(vec![FieldError::new(ErrorCode::RequestMalformed, message)]));
             }
         };
-        let run = new_run_id();
+        let run = self.world.new_run_id();
         let made = self.workflows.parse(&source).and_then(|workflow| {
             let inputs = workflow.resolve_inputs(&body.inputs)?;
             let mut labels = workflow.labels();
@@ -214,6 +215,9 @@ impl Reader<'_> {
                 body_sha256: request.body_sha256.clone(),
                 trace_id: request.trace_id.clone(),
                 recovered_from: None,
+                uploads: emboflow_model::upload::Pins::new(),
+                queue: emboflow_model::QueueName::default(),
+                fairness_key: None,
                 tasks,
             };
             Ok(Submission { run, project: request.project.clone(), workflow, accepted })
@@ -298,7 +302,7 @@ impl Reader<'_> {
             let message = format!("every task of {} ended well: name the tasks to repeat", body.run);
             return Ok(Err(vec![FieldError::new(ErrorCode::RunNothingToRetry, message)]));
         }
-        let run = new_run_id();
+        let run = self.world.new_run_id();
         let workflow = match self.workflows.parse(&first.source) {
             Ok(workflow) => workflow,
             Err(problems) => return Ok(Err(problems.into_iter().map(FieldError::from).collect())),
@@ -331,10 +335,6 @@ fn malformed(errors: &Refusal) -> Option<String> {
 
 fn run_not_found(request: &Request, run: RunId) -> FieldError {
     FieldError::new(ErrorCode::RunNotFound, format!("project {} has no run {run}", request.project))
-}
-
-fn new_run_id() -> RunId {
-    RunId::from_bits(Uuid::now_v7().as_u128())
 }
 
 fn workflow_name(workflow: &Workflow) -> emboflow_model::WorkflowName {

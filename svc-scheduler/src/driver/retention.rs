@@ -8,16 +8,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use emboflow_bus::Bus;
 use emboflow_model::hold::Hold;
 use emboflow_model::{RunId, RunSummary, Timestamp};
-use emboflow_protocol::call::{ObjectsRemoved, RemoveObjects};
+use emboflow_protocol::call::RemoveObjects;
 use emboflow_records::{Cursor, Removal, RequestOutcome, RequestRecord, SharedRecords};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::clock::Clock;
 use super::feeds::Signal;
+use super::world::World;
 use super::{SHARD, Surroundings};
 use crate::config::Retention;
 use crate::measure;
@@ -37,22 +37,20 @@ const RUNS: u32 = 50;
 const PAUSE: Duration = Duration::from_millis(100);
 /// Runs whose objects are not gone yet, at most; with as many, something is wrong with the storage or the API.
 const NOTES: u32 = 1_000;
-/// A call works for ten seconds and answers.
-const CALL_WAIT: Duration = Duration::from_secs(60);
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// Looks now and then until `stop`, or until nobody owns the planner any more.
-pub(super) async fn keep(
-    surroundings: Arc<Surroundings>,
-    signals: mpsc::Sender<Signal>,
+pub(super) async fn keep<W: World>(
+    surroundings: Arc<Surroundings<W>>,
+    signals: mpsc::Sender<Signal<W::Letter>>,
     written: watch::Receiver<u64>,
     stop: CancellationToken,
 ) {
     let mut keeper = Keeper {
         records: surroundings.records.clone(),
-        bus: surroundings.bus.clone(),
+        world: surroundings.world.clone(),
         retention: surroundings.config.retention.clone(),
-        clock: Clock::start(Timestamp(0)),
+        clock: Clock::start(surroundings.world.clone(), Timestamp(0)),
         signals,
         written,
         is_ahead: false,
@@ -72,23 +70,23 @@ pub(super) async fn keep(
         };
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(pause) => {}
+            () = surroundings.world.pause(pause) => {}
         }
     }
 }
 
-struct Keeper {
+struct Keeper<W: World> {
     records: SharedRecords,
-    bus: Bus,
+    world: W,
     retention: Retention,
-    clock: Clock,
-    signals: mpsc::Sender<Signal>,
+    clock: Clock<W>,
+    signals: mpsc::Sender<Signal<W::Letter>>,
     written: watch::Receiver<u64>,
     /// Something is over and not settled yet.
     is_ahead: bool,
 }
 
-impl Keeper {
+impl<W: World> Keeper<W> {
     /// Removes all whose time is over.
     async fn look(&mut self) -> anyhow::Result<()> {
         self.is_ahead = false;
@@ -156,7 +154,7 @@ impl Keeper {
                 Some(last) => after = last.seq,
                 None => return Ok(removed),
             }
-            tokio::time::sleep(PAUSE).await;
+            self.world.pause(PAUSE).await;
         }
     }
 
@@ -184,7 +182,7 @@ impl Keeper {
             }
             self.tell(Signal::Removed(ids(&runs))).await?;
             self.remove_objects(&ids(&runs)).await?;
-            tokio::time::sleep(PAUSE).await;
+            self.world.pause(PAUSE).await;
         }
     }
 
@@ -216,7 +214,7 @@ impl Keeper {
         Ok(answered.await?)
     }
 
-    async fn tell(&self, signal: Signal) -> anyhow::Result<()> {
+    async fn tell(&self, signal: Signal<W::Letter>) -> anyhow::Result<()> {
         self.signals.send(signal).await.map_err(|_| anyhow::anyhow!("the scheduler is starting over"))
     }
 
@@ -247,7 +245,7 @@ impl Keeper {
     async fn remove_objects_of(&self, run: RunId) -> anyhow::Result<()> {
         let call = RemoveObjects { run };
         loop {
-            let answer = self.bus.call::<_, ObjectsRemoved>(&call, CALL_WAIT).await;
+            let answer = self.world.remove_objects(&call).await;
             if answer.context("asking the API to remove them")?.done {
                 break;
             }

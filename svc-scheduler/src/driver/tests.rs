@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use emboflow_bus::testing::TestServer;
-use emboflow_bus::{Bus, ConsumerSpec, Pulse};
+use emboflow_bus::{Bus, ConsumerSpec, Delivery, Pulse};
 use emboflow_model::{AttemptId, ExecutorId, Outcome, Reason, RunId};
 use emboflow_protocol::command::{Command, Commands, Start};
 use emboflow_protocol::event::Event;
@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::fail_point::FailPoints;
 use super::feeds::{self, Signal};
+use super::machine::Machine;
 use super::outbox::{Outbox, Parcel};
 use crate::planner::Effect;
 
@@ -71,11 +72,11 @@ fn event() -> Effect {
     Effect::Publish(Box::new(serde_json::from_value(event).unwrap()))
 }
 
-fn outbox(bus: &Bus) -> (Outbox, mpsc::Receiver<Signal>, watch::Receiver<u64>) {
+fn outbox(bus: &Bus) -> (Outbox<Machine>, mpsc::Receiver<Signal<Delivery>>, watch::Receiver<u64>) {
     let (signals, inbox) = mpsc::channel(8);
     let (told, follow) = watch::channel(0);
     let outbox = Outbox {
-        bus: bus.clone(),
+        world: Machine::new(bus.clone()),
         fail_points: Arc::new(FailPoints::parse(None).unwrap()),
         pulse: Pulse::default(),
         signals,
@@ -85,7 +86,7 @@ fn outbox(bus: &Bus) -> (Outbox, mpsc::Receiver<Signal>, watch::Receiver<u64>) {
 }
 
 /// Sends one parcel with these effects and waits until all of it is told.
-async fn send(outbox: Outbox, follow: &mut watch::Receiver<u64>, parcel: Parcel) {
+async fn send(outbox: Outbox<Machine>, follow: &mut watch::Receiver<u64>, parcel: Parcel<Delivery>) {
     let (parcels, sent) = mpsc::unbounded_channel();
     parcels.send(Parcel { through_seq: 1, ..parcel }).ok().unwrap();
     drop(parcels);

@@ -1,5 +1,3 @@
-//! One life of the driver: reads back, then ticks until it is stopped or has lost the shard.
-//!
 //! A tick takes everything that has arrived, lets the planner decide on all of it, commits all decisions as one batch,
 //! and only then tells anybody. When nothing arrives nothing happens: there is no polling.
 
@@ -7,8 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
-use emboflow_bus::Delivery;
+use anyhow::bail;
 use emboflow_model::runtime_spec::SecretUse;
 use emboflow_model::{LogEntry, ProjectName, RunId, RunSummary};
 use emboflow_protocol::batch::BatchAnswer;
@@ -16,26 +13,23 @@ use emboflow_protocol::call::{Claim, ClaimAnswer, ForgetAnswer};
 use emboflow_protocol::event::Event;
 use emboflow_protocol::report::Reports;
 use emboflow_protocol::request::Answer;
-use emboflow_records::{Cursor, RequestRecord};
+use emboflow_records::RequestRecord;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use super::calls::Answered;
 use super::clock::Clock;
 use super::fail_point::FailPoint;
-use super::feeds::{self, Signal};
+use super::feeds::Signal;
 use super::known_projects::KnownProjects;
 use super::known_requests::KnownRequests;
 use super::message::Message;
-use super::outbox::{self, Outbox, Parcel, Told};
-use super::project::{self, Changed};
+use super::outbox::{self, Parcel, Told};
+use super::project::Changed;
 use super::requests::{Reader, Reply, Settled};
 use super::workflows::Workflows;
-use super::{
-    SHARD, Surroundings, WAITING_SIGNALS, calls, commit, maintenance, quotas, recovery, retention, trace,
-    vault,
-};
+use super::world::{Letter, World};
+use super::{SHARD, Surroundings, calls, commit, trace, vault};
 use crate::measure;
 use crate::planner::{Decisions, Effect, Input, Planner};
 
@@ -45,102 +39,56 @@ const ASKED_A_TICK: usize = 1_024;
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// How long a message waits before it is looked at again while there is maintenance.
 const AFTER_MAINTENANCE: Duration = Duration::from_secs(5);
-/// The effects cursor is written at most this often; after a crash effects are only repeated.
-const CURSOR_EACH: Duration = Duration::from_secs(1);
 
 /// The owner of the planner, and its channels.
-struct Driver {
-    surroundings: Arc<Surroundings>,
-    planner: Planner,
-    clock: Clock,
-    known: KnownRequests,
-    projects: KnownProjects,
-    workflows: Workflows,
+pub(super) struct Driver<W: World> {
+    pub(super) surroundings: Arc<Surroundings<W>>,
+    pub(super) planner: Planner,
+    pub(super) clock: Clock<W>,
+    pub(super) known: KnownRequests,
+    pub(super) projects: KnownProjects,
+    pub(super) workflows: Workflows,
     /// Messages of the intake that the ticks so far had no room for.
-    backlog: VecDeque<Delivery>,
+    pub(super) backlog: VecDeque<W::Letter>,
     /// Requests stay in their stream.
-    maintenance: watch::Sender<bool>,
-    parcels: mpsc::UnboundedSender<Parcel>,
-    changes: mpsc::UnboundedSender<Changed>,
-    written: watch::Receiver<u64>,
+    pub(super) maintenance: watch::Sender<bool>,
+    pub(super) parcels: mpsc::UnboundedSender<Parcel<W::Letter>>,
+    pub(super) changes: mpsc::UnboundedSender<Changed>,
+    pub(super) written: watch::Receiver<u64>,
 }
 
 /// What a tick brings to the planner, and whom it owes something.
-#[derive(Default)]
-struct Batch {
+pub(super) struct Batch<L> {
     inputs: Vec<Input>,
     replies: Vec<(String, Reply)>,
-    settle: Vec<Delivery>,
+    settle: Vec<L>,
     /// Messages that nobody could read, and why. They are buried once the refusal is in the records.
-    bury: Vec<(Delivery, String)>,
+    bury: Vec<(L, String)>,
     /// Who waits for the end of an executor.
     forgetting: Vec<oneshot::Sender<ForgetAnswer>>,
     /// Requests and reports in it.
     asked: usize,
 }
 
-/// Lives until `stop`. Errors: the shard is lost, or the records cannot be read back.
-pub(super) async fn live(surroundings: Arc<Surroundings>, stop: CancellationToken) -> anyhow::Result<()> {
-    let records = surroundings.records.clone();
-    let clock = Clock::start(recovery::newest_decision(&*records).await?);
-    let recovered = recovery::recover(&*records, surroundings.config.policy.clone(), clock.now()).await?;
-    let tasks = TaskTracker::new();
-    // Also when this life ends by a panic, its feeds must not outlive it.
-    let _stop_feeds = stop.clone().drop_guard();
-    let (parcels, sent) = mpsc::unbounded_channel();
-    let (changes, changed) = mpsc::unbounded_channel();
-    let (told, follow) = watch::channel(0);
-    let (wrote, written) = watch::channel(recovered.planner.last_seq());
-    tasks.spawn(project::write_behind(records.clone(), SHARD, changed, wrote));
-    tasks.spawn(follow_effects(surroundings.clone(), follow));
-    let (signals, mut inbox) = mpsc::channel(WAITING_SIGNALS);
-    let Surroundings { bus, fail_points, liveness, .. } = &*surroundings;
-    let outbox = Outbox {
-        bus: bus.clone(),
-        fail_points: fail_points.clone(),
-        pulse: liveness.pulse.clone(),
-        signals: signals.clone(),
-        told,
-    };
-    tasks.spawn(outbox.send_parcels(sent));
-    let quotas = quotas::read(&*records).await.context("reading the quotas of projects")?;
-    let maintenance = maintenance::read(&*records).await.context("reading whether there is maintenance")?;
-    let (shut, is_shut) = watch::channel(maintenance.is_some());
-    feeds::open(bus, &liveness.pulse, is_shut, signals.clone(), stop.clone(), &tasks).await?;
-    tasks.spawn(maintenance::follow(records.clone(), bus.clone(), signals.clone(), stop.clone()));
-    tasks.spawn(quotas::follow(records.clone(), bus.clone(), signals.clone(), stop.clone()));
-    tasks.spawn(retention::keep(surroundings.clone(), signals, written.clone(), stop.clone()));
-    let mut driver = Driver {
-        surroundings,
-        planner: recovered.planner,
-        clock,
-        known: KnownRequests::default(),
-        projects: KnownProjects::default(),
-        workflows: recovered.workflows,
-        backlog: VecDeque::new(),
-        maintenance: shut,
-        parcels,
-        changes,
-        written,
-    };
-    driver.hand_over(recovered.parcel);
-    driver
-        .decide(Batch { inputs: vec![quotas, Input::Maintenance(maintenance)], ..Batch::default() })
-        .await?;
-    let ended = driver.tick_until(&stop, &mut inbox).await;
-    stop.cancel();
-    // What was committed is still told and written before the process goes.
-    drop((driver, inbox));
-    tasks.close();
-    tasks.wait().await;
-    ended
+impl<L> Batch<L> {
+    /// Nothing that anybody waits for.
+    pub(super) fn of(inputs: Vec<Input>) -> Self {
+        Self {
+            inputs,
+            replies: Vec::new(),
+            settle: Vec::new(),
+            bury: Vec::new(),
+            forgetting: Vec::new(),
+            asked: 0,
+        }
+    }
 }
 
-impl Driver {
-    async fn tick_until(
+impl<W: World> Driver<W> {
+    pub(super) async fn tick_until(
         &mut self,
         stop: &CancellationToken,
-        inbox: &mut mpsc::Receiver<Signal>,
+        inbox: &mut mpsc::Receiver<Signal<W::Letter>>,
     ) -> anyhow::Result<()> {
         loop {
             self.surroundings.liveness.waits();
@@ -153,10 +101,10 @@ impl Driver {
                     Some(signal) => Some(signal),
                     None => return Ok(()),
                 },
-                () = tokio::time::sleep(timer.unwrap_or_default()), if timer.is_some() => None,
+                () = self.surroundings.world.pause(timer.unwrap_or_default()), if timer.is_some() => None,
             };
             self.surroundings.liveness.ticks();
-            let mut batch = Batch::default();
+            let mut batch = Batch::of(Vec::new());
             while batch.asked < ASKED_A_TICK {
                 let Some(signal) = next.or_else(|| inbox.try_recv().ok()) else { break };
                 self.take(signal, &mut batch).await?;
@@ -168,12 +116,12 @@ impl Driver {
     }
 
     /// Errors: the shard is lost.
-    async fn take(&mut self, signal: Signal, batch: &mut Batch) -> anyhow::Result<()> {
+    async fn take(&mut self, signal: Signal<W::Letter>, batch: &mut Batch<W::Letter>) -> anyhow::Result<()> {
         match signal {
-            Signal::Requests(deliveries) => self.backlog.extend(deliveries),
-            Signal::Reports(deliveries) => {
-                for delivery in deliveries {
-                    take_reports(delivery, batch).await;
+            Signal::Requests(letters) => self.backlog.extend(letters),
+            Signal::Reports(letters) => {
+                for letter in letters {
+                    take_reports(letter, batch).await;
                 }
             }
             Signal::Heartbeat(beat) => batch.inputs.push(Input::Heartbeat(beat)),
@@ -246,7 +194,7 @@ impl Driver {
         asker: oneshot::Sender<Result<ClaimAnswer, String>>,
     ) {
         let surroundings = self.surroundings.clone();
-        tokio::spawn(async move {
+        self.surroundings.world.clone().spawn(async move {
             let opened = surroundings.vault.open(&*surroundings.records, &project, &secrets).await;
             let _ = asker.send(vault::with_secrets(answer, opened));
         });
@@ -267,27 +215,29 @@ impl Driver {
     }
 
     /// Reads waiting messages of the intake until the tick is full; the keys of all of them in one look-up.
-    async fn take_requests(&mut self, batch: &mut Batch) {
+    async fn take_requests(&mut self, batch: &mut Batch<W::Letter>) {
         if *self.maintenance.borrow() {
             // Their feed is shut: they go back to the stream, once for each maintenance.
-            for delivery in self.backlog.drain(..) {
-                delivery.retry_after(AFTER_MAINTENANCE).await;
+            for letter in self.backlog.drain(..) {
+                letter.retry_after(AFTER_MAINTENANCE).await;
             }
             return;
         }
-        let mut deliveries = Vec::new();
+        let Surroundings { world, tracer, records, .. } = &*self.surroundings;
+        let mut letters = Vec::new();
         let mut messages = Vec::new();
         while batch.asked < ASKED_A_TICK
-            && let Some(delivery) = self.backlog.pop_front()
+            && let Some(letter) = self.backlog.pop_front()
         {
-            let message = Message::read(&delivery);
+            let message = Message::read(&letter.envelope(), || world.new_trace_id());
             batch.asked += message.requests().len().max(1);
             messages.push(message);
-            deliveries.push(delivery);
+            letters.push(letter);
         }
         let mut reader = Reader {
+            world,
             planner: &self.planner,
-            records: &*self.surroundings.records,
+            records: &**records,
             known: &mut self.known,
             projects: &mut self.projects,
             workflows: &mut self.workflows,
@@ -296,34 +246,34 @@ impl Driver {
             Ok(earlier) => earlier,
             Err(error) => {
                 tracing::warn!(%error, requests = messages.len(), "requests wait for the records");
-                for delivery in deliveries {
-                    delivery.retry_after(LOOK_AGAIN).await;
+                for letter in letters {
+                    letter.retry_after(LOOK_AGAIN).await;
                 }
                 return;
             }
         };
-        for (message, delivery) in messages.into_iter().zip(deliveries) {
-            let asked = trace::Asked::of(&self.surroundings.tracer, &message, &delivery);
+        for (message, letter) in messages.into_iter().zip(letters) {
+            let asked = trace::Asked::of(tracer, &message, letter.envelope().published_at);
             let taken = batch.inputs.len();
             match reader.read(message, &earlier, &mut batch.inputs).await {
                 Ok(read) => {
-                    asked.tell(&self.surroundings.tracer, &batch.inputs[taken..], self.clock.now());
+                    asked.tell(tracer, &batch.inputs[taken..], self.clock.now());
                     batch.replies.extend(read.reply);
                     match read.unreadable {
-                        None => batch.settle.push(delivery),
-                        Some(why) => batch.bury.push((delivery, why)),
+                        None => batch.settle.push(letter),
+                        Some(why) => batch.bury.push((letter, why)),
                     }
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a request waits for the records");
-                    delivery.retry_after(LOOK_AGAIN).await;
+                    letter.retry_after(LOOK_AGAIN).await;
                 }
             }
         }
     }
 
     /// Lets the planner decide, commits, and hands over what follows. Errors: the shard is lost.
-    async fn decide(&mut self, batch: Batch) -> anyhow::Result<()> {
+    pub(super) async fn decide(&mut self, batch: Batch<W::Letter>) -> anyhow::Result<()> {
         let Batch { inputs, replies, settle, bury, forgetting, asked: _ } = batch;
         let timing = measure::DECISION.start_timer();
         let now = self.clock.now();
@@ -358,8 +308,8 @@ impl Driver {
         self.surroundings.fail_points.visit(FailPoint::BeforeCommit);
         let timing = measure::COMMIT.start_timer();
         let shared = entries.iter().cloned().map(Arc::new).collect();
-        let Surroundings { records, liveness, .. } = &*self.surroundings;
-        commit::commit(&**records, &liveness.pulse, SHARD, shared).await?;
+        let Surroundings { records, world, liveness, .. } = &*self.surroundings;
+        commit::commit(&**records, world, &liveness.pulse, SHARD, shared).await?;
         timing.observe_duration();
         measure::COMMIT_ENTRIES.observe(entries.len() as f64);
         measure::count(entries);
@@ -367,7 +317,7 @@ impl Driver {
         Ok(())
     }
 
-    fn hand_over(&self, parcel: Parcel) {
+    pub(super) fn hand_over(&self, parcel: Parcel<W::Letter>) {
         if !parcel.is_empty() {
             // The receiver lives as long as this driver.
             let _ = self.parcels.send(parcel);
@@ -398,8 +348,8 @@ impl Driver {
     }
 }
 
-async fn take_reports(delivery: Delivery, batch: &mut Batch) {
-    match delivery.decode::<Reports>() {
+async fn take_reports<L: Letter>(letter: L, batch: &mut Batch<L>) {
+    match letter.decode::<Reports>() {
         Ok(reports) => {
             let executor = reports.executor;
             batch.asked += reports.reports.len();
@@ -408,19 +358,8 @@ async fn take_reports(delivery: Delivery, batch: &mut Batch) {
                 .into_iter()
                 .map(|report| Input::Report { executor: executor.clone(), report });
             batch.inputs.extend(inputs);
-            batch.settle.push(delivery);
+            batch.settle.push(letter);
         }
-        Err(error) => outbox::bury(delivery, "unreadable_report", &error.to_string()).await,
-    }
-}
-
-/// Keeps the effects cursor near the place up to which everything has been told.
-async fn follow_effects(surroundings: Arc<Surroundings>, mut told: watch::Receiver<u64>) {
-    while told.changed().await.is_ok() {
-        let seq = *told.borrow_and_update();
-        if let Err(error) = surroundings.records.put_cursor(SHARD, Cursor::Effects, seq).await {
-            tracing::warn!(%error, seq, "the effects cursor cannot be moved; effects would be repeated after a crash");
-        }
-        tokio::time::sleep(CURSOR_EACH).await;
+        Err(error) => outbox::bury(letter, "unreadable_report", &error.to_string()).await,
     }
 }

@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 
-use emboflow_bus::Delivery;
 use emboflow_model::{Attempt, AttemptId, RunId, RunState, RunSummary, Task, TaskState, Timestamp};
 use emboflow_protocol::trace::{attempt_span, intake_span, phase_span, run_span, task_span};
 use emboflow_service::Tracer;
@@ -19,11 +18,11 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    pub(super) fn of(tracer: &Tracer, message: &Message, delivery: &Delivery) -> Self {
+    pub(super) fn of(tracer: &Tracer, message: &Message, published_at: Timestamp) -> Self {
         let requests = if tracer.is_on() { message.requests() } else { &[] };
         Self {
             callers: requests.iter().map(|request| (request.key.clone(), request.caller_span)).collect(),
-            published_at: delivery.published_at,
+            published_at,
         }
     }
 

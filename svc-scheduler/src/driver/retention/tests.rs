@@ -11,6 +11,10 @@ use indexmap::IndexMap;
 use serde_json::Map;
 use tempfile::TempDir;
 
+use emboflow_bus::Bus;
+use emboflow_protocol::call::ObjectsRemoved;
+
+use super::super::machine::Machine;
 use super::*;
 
 const DAY: i64 = DAY_MS as i64;
@@ -18,7 +22,7 @@ const DAY: i64 = DAY_MS as i64;
 const NOW: i64 = 4_000_000_000_000;
 
 struct World {
-    keeper: Keeper,
+    keeper: Keeper<Machine>,
     log: u64,
     told: Arc<Mutex<Vec<Vec<RunId>>>>,
     server: TestServer,
@@ -44,6 +48,7 @@ fn accepted(n: u128, repeats: Option<u128>) -> Change {
         body_sha256: String::new(),
         trace_id: String::new(),
         recovered_from: repeats.map(run_id),
+        uploads: emboflow_model::upload::Pins::new(),
         tasks: vec![PlannedSpec { name: "a".parse().unwrap(), fan_out: None, needs: Vec::new() }],
     }))
 }
@@ -67,11 +72,12 @@ impl World {
                 }
             }
         });
+        let machine = Machine::new(server.bus("test").await);
         let keeper = Keeper {
             records,
-            bus: server.bus("test").await,
+            world: machine.clone(),
             retention: Retention { finished_runs_days: Some(30), ..Retention::default() },
-            clock: Clock::start(Timestamp(NOW)),
+            clock: Clock::start(machine, Timestamp(NOW)),
             signals,
             written,
             is_ahead: false,

@@ -1,0 +1,112 @@
+//! One life of the driver: reads back, then ticks until it is stopped or has lost the shard.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use emboflow_records::Cursor;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::clock::Clock;
+use super::known_projects::KnownProjects;
+use super::known_requests::KnownRequests;
+use super::outbox::{Outbox, Parcel};
+use super::recovery::Recovered;
+use super::tick::{Batch, Driver};
+use super::world::{Feeds, World};
+use super::{SHARD, Surroundings, WAITING_SIGNALS, maintenance, project, quotas, recovery, retention};
+use crate::planner::Input;
+
+/// The effects cursor is written at most this often; after a crash effects are only repeated.
+const CURSOR_EACH: Duration = Duration::from_secs(1);
+
+/// Lives until `stop`. Errors: the shard is lost, or the records cannot be read back.
+pub(super) async fn live<W: World>(
+    surroundings: Arc<Surroundings<W>>,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let records = surroundings.records.clone();
+    let world = surroundings.world.clone();
+    let clock = Clock::start(world.clone(), recovery::newest_decision(&*records).await?);
+    let recovered = recovery::recover(&*records, surroundings.config.policy.clone(), clock.now()).await?;
+    let tasks = TaskTracker::new();
+    // Also when this life ends by a panic, its feeds must not outlive it.
+    let _stop_feeds = stop.clone().drop_guard();
+    let (parcels, sent) = mpsc::unbounded_channel();
+    let (changes, changed) = mpsc::unbounded_channel();
+    let (told, follow) = watch::channel(0);
+    let (wrote, written) = watch::channel(recovered.planner.last_seq());
+    beside(&world, &tasks, project::write_behind(records.clone(), world.clone(), SHARD, changed, wrote));
+    beside(&world, &tasks, follow_effects(surroundings.clone(), follow));
+    let (signals, mut inbox) = mpsc::channel(WAITING_SIGNALS);
+    let Surroundings { fail_points, liveness, .. } = &*surroundings;
+    let outbox = Outbox {
+        world: world.clone(),
+        fail_points: fail_points.clone(),
+        pulse: liveness.pulse.clone(),
+        signals: signals.clone(),
+        told,
+    };
+    beside(&world, &tasks, outbox.send_parcels(sent));
+    let quotas = quotas::read(&*records).await.context("reading the quotas of projects")?;
+    let maintenance = maintenance::read(&*records).await.context("reading whether there is maintenance")?;
+    let (shut, is_shut) = watch::channel(maintenance.is_some());
+    let feeds = Feeds {
+        signals: signals.clone(),
+        pulse: liveness.pulse.clone(),
+        is_shut,
+        stop: stop.clone(),
+        tasks: tasks.clone(),
+    };
+    world.open_feeds(feeds).await?;
+    beside(
+        &world,
+        &tasks,
+        maintenance::follow(records.clone(), world.clone(), signals.clone(), stop.clone()),
+    );
+    beside(&world, &tasks, quotas::follow(records.clone(), world.clone(), signals.clone(), stop.clone()));
+    beside(&world, &tasks, retention::keep(surroundings.clone(), signals, written.clone(), stop.clone()));
+    let Recovered { planner, through_seq, effects, workflows } = recovered;
+    let mut driver = Driver {
+        surroundings,
+        planner,
+        clock,
+        known: KnownRequests::default(),
+        projects: KnownProjects::default(),
+        workflows,
+        backlog: VecDeque::new(),
+        maintenance: shut,
+        parcels,
+        changes,
+        written,
+    };
+    driver.hand_over(Parcel { through_seq, effects, ..Parcel::default() });
+    driver.decide(Batch::of(vec![quotas, Input::Maintenance(maintenance)])).await?;
+    let ended = driver.tick_until(&stop, &mut inbox).await;
+    stop.cancel();
+    // What was committed is still told and written before the process goes.
+    drop((driver, inbox));
+    tasks.close();
+    tasks.wait().await;
+    ended
+}
+
+/// Work that the end of this life waits for.
+fn beside(world: &impl World, tasks: &TaskTracker, work: impl Future<Output = ()> + Send + 'static) {
+    world.spawn(tasks.track_future(work));
+}
+
+/// Keeps the effects cursor near the place up to which everything has been told.
+async fn follow_effects<W: World>(surroundings: Arc<Surroundings<W>>, mut told: watch::Receiver<u64>) {
+    while told.changed().await.is_ok() {
+        let seq = *told.borrow_and_update();
+        if let Err(error) = surroundings.records.put_cursor(SHARD, Cursor::Effects, seq).await {
+            tracing::warn!(%error, seq, "the effects cursor cannot be moved; effects would be repeated after a crash");
+        }
+        surroundings.world.pause(CURSOR_EACH).await;
+    }
+}
