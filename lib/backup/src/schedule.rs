@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use emboflow_model::Timestamp;
 use emboflow_objects::open_for_reading;
+use emboflow_records::RecordsError;
 use emboflow_service::Shutdown;
 
 use crate::apart;
@@ -49,7 +50,11 @@ pub async fn open_source(config: &Config) -> Result<Source, BackupError> {
     if found < schema.known {
         return Err(BackupError::OlderSource { found, known: schema.known });
     }
-    let records = emboflow_records::open(&config.records).await.map_err(&failed)?;
+    if found > schema.known {
+        let error = RecordsError::NewerSchema { found, known: schema.known };
+        return Err(failed(error));
+    }
+    let records = emboflow_records::open_as_is(&config.records).await.map_err(&failed)?;
     let objects = open_for_reading(&config.backend, STALL)
         .map_err(|error| BackupError::unavailable("opening the objects", format!("{error:#}")))?;
     Ok(Source {

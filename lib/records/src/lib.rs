@@ -28,7 +28,8 @@ pub use document::{Cursor, Derived, Removal, RequestOutcome, RequestRecord, Work
 pub use error::{AppendError, RecordsError, Unavailability};
 pub use fresh::{fresh_request, fresh_run, fresh_task, fresh_tasks};
 pub use kept::Kept;
-pub use open::{Config, Schema, open, schema};
+pub use mongo::{Duty, UserError, make_mongo_user};
+pub use open::{Config, Schema, open, open_as_is, schema};
 pub use project::Documents;
 pub use query::{RunFilter, RunPage, RunSort, RunSortKey, TaskFilter};
 pub use rebuild::{catch_up, rebuild};

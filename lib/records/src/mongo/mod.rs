@@ -12,10 +12,12 @@ mod runs;
 mod schema;
 mod stage;
 mod transfer;
+mod users;
 mod workflows;
 
 pub(crate) use schema::KNOWN;
 pub(crate) use stage::MongoStage;
+pub use users::{Duty, UserError, make_mongo_user};
 
 use std::time::Duration;
 
@@ -49,6 +51,12 @@ impl Mongo {
         let database = in_time("open", stage::in_use(&configured)).await?;
         in_time("migrate", schema::migrate(&database)).await?;
         Ok(Self { database })
+    }
+
+    /// Connects and changes nothing: the schema is known to be that of this program.
+    pub(crate) async fn open_as_is(uri: &str, database: &str) -> Result<Self, RecordsError> {
+        let configured = Self::connect(uri, database).await?;
+        Ok(Self { database: in_time("open", stage::in_use(&configured)).await? })
     }
 
     /// The schema version of what is there, if anything is; changes nothing.

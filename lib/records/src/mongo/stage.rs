@@ -13,7 +13,7 @@ use crate::error::RecordsError;
 use crate::stage::Former;
 
 /// Behind the configured name: the other one of the two.
-const OTHER: &str = "_b";
+pub(super) const OTHER: &str = "_b";
 const PLACE: &str = "place";
 
 /// The staged database and the one that says which is in use.

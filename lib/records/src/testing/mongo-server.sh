@@ -12,6 +12,7 @@ while read -r order; do
   case $order in
     kill) kill -9 "$pid"; wait "$pid" 2> /dev/null; echo killed ;;
     start) start "$@" ;;
+    guard) set -- "$@" --auth; start "$@" ;;
   esac
 done
 kill -9 "$pid" 2> /dev/null

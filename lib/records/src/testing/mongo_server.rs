@@ -84,6 +84,25 @@ impl MongoServer {
         Ok(server)
     }
 
+    /// Starts a server that lets nobody in but the user of the connection string, who may do everything.
+    pub async fn start_guarded() -> Result<(Self, String), NoMongoServer> {
+        let mut server = Self::start().await?;
+        let client =
+            mongodb::Client::with_uri_str(&server.uri()).await.expect("the connection string is valid");
+        let root = doc! { "createUser": "root", "pwd": "of-the-tests", "roles": ["root"] };
+        client.database("admin").run_command(root).await.expect("a fresh server takes its first user");
+        server.kill()?;
+        server.order("guard")?;
+        server.wait_until_it_answers("the guarded server").await?;
+        let uri = server.uri_of("root", "of-the-tests");
+        Ok((server, uri))
+    }
+
+    /// The connection string of a user of the server.
+    pub fn uri_of(&self, user: &str, password: &str) -> String {
+        format!("mongodb://{user}:{password}@127.0.0.1:{}/?directConnection=true&authSource=admin", self.port)
+    }
+
     /// Where the server is, for the driver.
     pub fn uri(&self) -> String {
         format!("mongodb://127.0.0.1:{}/?directConnection=true", self.port)
