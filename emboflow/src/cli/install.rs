@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
+use emboflow_backup::BackupKey;
 use emboflow_model::{ExecutorId, PoolName};
 use emboflow_protocol::rights::Part;
 use rand::distr::{Alphanumeric, SampleString};
@@ -18,6 +19,9 @@ use crate::private_file;
 const LENGTH: usize = 44;
 /// What is drawn; nothing of it follows from anything else.
 const DRAWN: [&str; 5] = ["api_token", "storage_key", "secrets_key", "mongo_password", "minio_password"];
+/// Whose connection strings have a password of their own; `mongo_password` is that of the user who makes them.
+const MONGO_USERS: [(&str, &str); 2] =
+    [("mongo_services_uri", "emboflow-services"), ("mongo_backup_uri", "emboflow-backup")];
 
 /// Make the secrets and NATS users of an installation with containers; what is there already stays as it is
 #[derive(Debug, Args)]
@@ -33,12 +37,22 @@ pub(crate) struct Install {
     /// Host name and port of the MongoDB server, for its connection string
     #[arg(long, value_name = "HOST:PORT", default_value = "mongo:27017")]
     mongo: String,
+    /// The key that seals backups; it belongs into another folder than the one that is backed up
+    #[arg(long, value_name = "FILE")]
+    backup_key: Option<PathBuf>,
 }
 
 impl Install {
     pub(super) fn carry_out(&self, output: &mut Output) -> Result<(), Failure> {
         for file in self.make()? {
             output.text(&format!("made {}\n", file.display()))?;
+        }
+        if let Some(file) = &self.backup_key {
+            let (key, is_new) = BackupKey::read_or_make(file).context("the key of the backups")?;
+            if is_new {
+                output.text(&format!("made {}, which is key {}\n", file.display(), key.id()))?;
+                output.message("keep a copy of it away from this machine: without it no backup can be read");
+            }
         }
         Ok(())
     }
@@ -52,11 +66,16 @@ impl Install {
             keep(&secrets.join(name), &mut made, || Ok(drawn(LENGTH)))?;
         }
         keep(&secrets.join("minio_user"), &mut made, || Ok(format!("emboflow-{}", drawn(8))))?;
-        keep(&secrets.join("mongo_uri"), &mut made, || {
+        let uri = |user: &str, password: &str| {
+            format!("mongodb://{user}:{password}@{}/?authSource=admin&directConnection=true", self.mongo)
+        };
+        keep(&secrets.join("mongo_admin_uri"), &mut made, || {
             let password = std::fs::read_to_string(secrets.join("mongo_password"))?;
-            let server = format!("{}/?authSource=admin&directConnection=true", self.mongo);
-            Ok(format!("mongodb://emboflow:{}@{server}", password.trim()))
+            Ok(uri("emboflow", password.trim()))
         })?;
+        for (name, user) in MONGO_USERS {
+            keep(&secrets.join(name), &mut made, || Ok(uri(user, &drawn(LENGTH))))?;
+        }
         self.nats_users(&mut made)?;
         Ok(made)
     }
@@ -112,7 +131,8 @@ mod tests {
 
     fn install(dir: &Path, executors: &[&str]) -> Install {
         let executors = executors.iter().map(|id| id.parse().unwrap()).collect();
-        Install { dir: dir.to_owned(), executors, pool: "default".parse().unwrap(), mongo: "mongo:1".into() }
+        let (pool, mongo) = ("default".parse().unwrap(), "mongo:1".into());
+        Install { dir: dir.to_owned(), executors, pool, mongo, backup_key: None }
     }
 
     #[test]
@@ -123,8 +143,14 @@ mod tests {
             assert_eq!(std::fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600, "{file:?}");
         }
         let read = |name: &str| std::fs::read_to_string(dir.path().join(name)).unwrap();
-        let uri = read("secrets/mongo_uri");
-        assert!(uri.contains(&read("secrets/mongo_password")) && uri.contains("@mongo:1/"), "{uri}");
+        let admin = read("secrets/mongo_admin_uri");
+        assert!(admin.contains(&read("secrets/mongo_password")) && admin.contains("@mongo:1/"), "{admin}");
+        let services = read("secrets/mongo_services_uri");
+        assert!(
+            services.contains("@mongo:1/") && !services.contains(&read("secrets/mongo_password")),
+            "{services}"
+        );
+        assert_ne!(services, read("secrets/mongo_backup_uri"));
         assert!(read("nats/users.conf").contains("executor-1"));
 
         let token = read("secrets/api_token");

@@ -13,6 +13,7 @@ mod install;
 mod key;
 mod login;
 mod maintenance;
+mod mongo;
 mod nats;
 mod notification;
 mod project;
@@ -198,6 +199,9 @@ enum Command {
     Audit(audit::Audit),
     /// Look after the users of the platform's NATS server
     Nats(nats::Nats),
+    /// Look after the users of the records in MongoDB
+    #[command(subcommand)]
+    Mongo(mongo::Mongo),
     /// Show what services are configured to, and check their files
     #[command(subcommand)]
     Config(config::Config),
@@ -258,6 +262,7 @@ async fn ask(command: Command, shared: &Shared, output: &mut Output) -> Result<(
         Command::Executor(executor) => executor.carry_out(shared, output).await,
         Command::Config(config) => config.carry_out(output),
         Command::Nats(nats) => nats.carry_out(shared, output),
+        Command::Mongo(mongo) => mongo.carry_out(output).await,
         Command::Maintenance(maintenance) => maintenance.carry_out(shared, output).await,
         Command::Backup(backup) => backup.carry_out(shared, output).await,
         Command::System => system::show(shared, output).await,

@@ -31,6 +31,12 @@ pub(super) struct Restore {
     /// Put the files of the installation below this folder instead of where they were
     #[arg(long, value_name = "DIR")]
     files_to: Option<PathBuf>,
+    /// `store_dir` of a NATS server that is stopped: the streams that EmboFlow makes anew are removed from it
+    #[arg(long, value_name = "DIR")]
+    nats_store: Option<PathBuf>,
+    /// File with the key of tokens for storage, which gets another key: tokens of the time that is lost must not write
+    #[arg(long, value_name = "FILE")]
+    storage_key: Option<PathBuf>,
 }
 
 impl Restore {
@@ -60,7 +66,30 @@ impl Restore {
         if let Some(data_dir) = &place.data_dir {
             begin_anew(data_dir)?;
         }
-        tell(&manifest.id, &restored, place, output)
+        if let Some(store) = &self.nats_store {
+            forget_streams(&store.join("jetstream"))?;
+        }
+        if let Some(file) = &self.storage_key {
+            private_file::replace(file, secrets::random().as_bytes())?;
+        }
+        tell(&manifest.id, &restored, output)?;
+        if place.data_dir.is_none() {
+            self.say_what_is_left(output);
+        }
+        Ok(())
+    }
+
+    fn say_what_is_left(&self, output: &mut Output) {
+        if self.nats_store.is_none() {
+            output.hint(
+                "before the services start: remove the streams EMBOFLOW_* and KV_emboflow_* of NATS (--nats-store)",
+            );
+        }
+        if self.storage_key.is_none() {
+            output.hint(
+                "before the services start: set a new storage key of gateway, scheduler and API (--storage-key)",
+            );
+        }
     }
 }
 
@@ -99,7 +128,7 @@ fn forget_streams(store: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn tell(id: &str, restored: &Restored, place: &Place, output: &mut Output) -> Result<(), Failure> {
+fn tell(id: &str, restored: &Restored, output: &mut Output) -> Result<(), Failure> {
     let Restored { verified, objects_written, objects_removed, files, .. } = restored;
     output.line(&format!(
         "{id} is restored: {} runs as noted, {} objects ({}; {objects_written} written, {objects_removed} of a later \
@@ -118,12 +147,6 @@ fn tell(id: &str, restored: &Restored, place: &Place, output: &mut Output) -> Re
     output.message(
         "attempts that were open in the backup are lost and tried again; results of before are refused",
     );
-    if place.data_dir.is_none() {
-        output.hint(
-            "before the services start: remove the streams EMBOFLOW_* and KV_emboflow_* of NATS, and set a new \
-             storage key (gateway, scheduler, API)",
-        );
-    }
     Ok(())
 }
 
