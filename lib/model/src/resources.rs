@@ -17,6 +17,14 @@ pub struct Resources {
     /// Disk for the workspace in bytes; in a task 0 means the executor's own limit.
     #[serde(default)]
     pub disk_bytes: u64,
+    /// Graphics processors.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub gpu: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands the field over so")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Resources {
@@ -33,6 +41,8 @@ impl Resources {
             Some("memory")
         } else if self.disk_bytes > free.disk_bytes {
             Some("disk")
+        } else if self.gpu > free.gpu {
+            Some("gpu")
         } else {
             None
         }
@@ -44,6 +54,7 @@ impl Resources {
             cpu_millis: self.cpu_millis.saturating_add(other.cpu_millis),
             memory_bytes: self.memory_bytes.saturating_add(other.memory_bytes),
             disk_bytes: self.disk_bytes.saturating_add(other.disk_bytes),
+            gpu: self.gpu.saturating_add(other.gpu),
         }
     }
 
@@ -53,6 +64,28 @@ impl Resources {
             cpu_millis: self.cpu_millis.saturating_sub(other.cpu_millis),
             memory_bytes: self.memory_bytes.saturating_sub(other.memory_bytes),
             disk_bytes: self.disk_bytes.saturating_sub(other.disk_bytes),
+            gpu: self.gpu.saturating_sub(other.gpu),
         }
+    }
+
+    /// So many times this amount.
+    pub fn times(&self, count: u64) -> Resources {
+        Resources {
+            cpu_millis: self.cpu_millis.saturating_mul(count),
+            memory_bytes: self.memory_bytes.saturating_mul(count),
+            disk_bytes: self.disk_bytes.saturating_mul(count),
+            gpu: self.gpu.saturating_mul(count),
+        }
+    }
+
+    /// How many times this amount is in `free`.
+    pub fn copies_in(&self, free: &Resources) -> u64 {
+        let pairs = [
+            (self.cpu_millis, free.cpu_millis),
+            (self.memory_bytes, free.memory_bytes),
+            (self.disk_bytes, free.disk_bytes),
+            (self.gpu, free.gpu),
+        ];
+        pairs.into_iter().filter_map(|(own, free)| free.checked_div(own)).min().unwrap_or(u64::MAX)
     }
 }

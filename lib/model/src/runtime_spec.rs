@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Resources, SecretName};
+use crate::{DeviceId, Resources, SecretName};
 
 /// What to run, on what, with which limits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -59,8 +59,23 @@ pub struct RuntimeSpec {
     /// The secrets that it gets: their names, never their values.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<SecretUse>,
+    /// The devices of the executor that it has for itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub devices: Vec<DeviceId>,
+    /// Which of several containers it is that do the same work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replica: Option<Replica>,
     /// Bytes of log kept at most.
     pub log_limit_bytes: u64,
+}
+
+/// One of several containers that do the same work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Replica {
+    /// From 0; `$EMBOFLOW_REPLICA`.
+    pub index: u32,
+    /// How many there are; `$EMBOFLOW_REPLICAS`.
+    pub count: u32,
 }
 
 /// When the registry is asked for the image.

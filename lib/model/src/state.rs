@@ -108,7 +108,7 @@ word_enum! {
         Failed = "failed",
         /// Its time limit passed and it was stopped.
         TimedOut = "timed_out",
-        /// It was stopped because the run was cancelled.
+        /// It was stopped: its run was cancelled, or its gang had failed.
         Cancelled = "cancelled",
         /// It had to give way.
         Preempted = "preempted",
@@ -162,6 +162,8 @@ word_enum! {
         Fenced = "fenced",
         /// Its executor was drained.
         Drained = "drained",
+        /// Another member of its gang did not end well.
+        GangFailed = "gang_failed",
         /// More urgent work took its place.
         Preempted = "preempted",
         /// An input could not be fetched.

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::state::{AttemptState, Reason, TaskState};
 use crate::transition::{AttemptEnd, AttemptTimes, Change};
 use crate::{
-    ArtifactSummary, ExecutorId, ImagePull, LogSeal, PoolName, ProjectName, Resources, RunId, TaskKey,
-    Timestamp,
+    ArtifactSummary, DeviceId, ExecutorId, ImagePull, LogSeal, PoolName, ProjectName, Resources, RunId,
+    TaskKey, Timestamp,
 };
 
 /// A node of the graph in one run.
@@ -74,6 +74,9 @@ pub struct Attempt {
     pub journal: String,
     /// What it holds while open.
     pub resources: Resources,
+    /// The devices that it has for itself while open.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub devices: Vec<DeviceId>,
     /// When it was given to the executor.
     pub dispatched_at: Timestamp,
     /// When it entered each phase.
@@ -181,7 +184,7 @@ impl Task {
                 self.artifacts.clone_from(artifacts);
                 self.taken_over_log.clone_from(log);
             }
-            Change::AttemptOpened { number, fence, executor, pool, journal, resources, .. } => {
+            Change::AttemptOpened { number, fence, executor, pool, journal, resources, devices, .. } => {
                 self.attempts.push(Attempt {
                     number: *number,
                     state: AttemptState::Dispatched,
@@ -190,6 +193,7 @@ impl Task {
                     pool: pool.clone(),
                     journal: journal.clone(),
                     resources: *resources,
+                    devices: devices.clone(),
                     dispatched_at: at,
                     times: AttemptTimes::default(),
                     pull: None,
@@ -276,6 +280,7 @@ mod tests {
             pool: PoolName::new("default").unwrap(),
             journal: "j".to_owned(),
             resources: Resources::default(),
+            devices: Vec::new(),
         };
         task.apply(&opened, 2, Timestamp(100));
         task

@@ -11,8 +11,8 @@ use crate::name::TaskName;
 use crate::state::{AttemptState, Cause, Outcome, Reason, RunState, TaskState};
 use crate::upload::Pins;
 use crate::{
-    ArtifactSummary, ExecutorId, LogSeal, PoolName, ProjectName, QueueName, Resources, RunId, TaskKey,
-    Timestamp, WorkflowName,
+    ArtifactSummary, DeviceId, ExecutorId, LogSeal, PoolName, ProjectName, QueueName, Resources, RunId,
+    TaskKey, Timestamp, WorkflowName,
 };
 
 /// One entry of a shard's decision log.
@@ -149,6 +149,9 @@ pub enum Change {
         journal: String,
         /// What it holds.
         resources: Resources,
+        /// The devices that it has for itself: nobody else gets them until it is closed.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        devices: Vec<DeviceId>,
     },
     /// An attempt moved on.
     AttemptMoved {

@@ -86,6 +86,8 @@ pub(super) fn runtime_spec(run: &Run, task: RenderedTask) -> RuntimeSpec {
         stop: task.stop,
         outputs: task.stage_out,
         secrets: task.secrets,
+        devices: Vec::new(),
+        replica: None,
         log_limit_bytes: task.log_limit_bytes.unwrap_or(DEFAULT_LOG_LIMIT_BYTES),
     }
 }

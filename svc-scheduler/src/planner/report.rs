@@ -102,6 +102,7 @@ impl Step<'_> {
             pool: shape.pool.clone(),
             journal,
             resources: shape.resources,
+            devices: Vec::new(),
         };
         self.emit(run, opened);
     }

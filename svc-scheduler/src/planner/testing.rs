@@ -73,7 +73,7 @@ impl Paper {
             labels: BTreeMap::new(),
             taints: BTreeMap::new(),
             devices: Vec::new(),
-            store: Default::default(),
+            at_hand: Default::default(),
             runtime: "paper".to_owned(),
             version: "0".to_owned(),
             attempts: held.collect(),

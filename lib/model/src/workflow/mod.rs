@@ -53,7 +53,7 @@ pub use render::{
 };
 pub use schema::json_schema;
 pub use suggest::nearest;
-pub use task_spec::{Backoff, TaskSpec};
+pub use task_spec::{Backoff, GpuChoice, GpuSpec, PlacementSpec, TaskSpec};
 pub use trigger_file::{TriggerFile, parse_trigger, trigger_json_schema};
 pub use uploads::UploadReference;
 

@@ -97,9 +97,6 @@ fn every_field_of_the_schema_is_described() {
 #[test]
 fn what_is_not_carried_out_yet_is_a_closed_list_and_each_is_refused() {
     let refused: Vec<(&str, String)> = vec![
-        ("tasks.*.gang, tasks.*.replicas above 1", one_task("gang: true")),
-        ("tasks.*.gang, tasks.*.replicas above 1", one_task("replicas: 2")),
-        ("resources.gpu above 0", one_task("resources: { gpu: 1 }")),
         ("tasks.*.workspace: git", one_task("workspace: { git: { url: https://example.com/x.git } }")),
         ("tasks.*.workspace: nfs", one_task("workspace: nfs")),
         ("network: egress", one_task("network: { egress: [example.com] }")),
@@ -123,7 +120,7 @@ fn what_is_not_carried_out_yet_is_a_closed_list_and_each_is_refused() {
             feature.feature
         );
     }
-    assert_eq!(NOT_YET.len(), 10);
+    assert_eq!(NOT_YET.len(), refused.len());
 }
 
 #[test]

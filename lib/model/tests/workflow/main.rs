@@ -8,6 +8,7 @@ mod expressions;
 mod good;
 mod hostile;
 mod inputs;
+mod placement;
 mod render;
 mod turns;
 

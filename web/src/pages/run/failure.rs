@@ -32,6 +32,7 @@ pub(super) fn in_words(reason: Reason) -> &'static str {
         Reason::ExecutorLost => "its executor is gone",
         Reason::Fenced => "another attempt had taken its place",
         Reason::Drained => "its executor was drained",
+        Reason::GangFailed => "another member of its gang failed",
         Reason::Preempted => "more urgent work took its place",
         Reason::StageInFailed => "an input could not be fetched",
         Reason::StageOutFailed => "an output is missing or could not be stored",
