@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use emboflow_model::ExecutorId;
+use emboflow_model::{Device, ExecutorId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +35,11 @@ pub struct Config {
     pub slots: Option<u32>,
     /// Labels for placement.
     pub labels: BTreeMap<String, String>,
+    /// Only tasks that tolerate each of these come here, such as `gpu = ""` or `team = "red"`. Default none.
+    pub taints: BTreeMap<String, String>,
+    /// Graphics processors to offer: each one's id as the engine knows it, and its model. Default: those that
+    /// `nvidia-smi` lists at the start.
+    pub devices: Option<Vec<Device>>,
     /// Milliseconds between heartbeats. Default 5,000.
     pub heartbeat_ms: u64,
     /// Takes no more work while fewer bytes are free under `data_dir`. Default a twentieth of the disk, at most 1 GiB.
@@ -100,6 +105,8 @@ impl Default for Config {
             capacity: Capacity::default(),
             slots: None,
             labels: BTreeMap::new(),
+            taints: BTreeMap::new(),
+            devices: None,
             heartbeat_ms: emboflow_protocol::stream::HEARTBEAT_MS,
             disk_reserve_bytes: None,
             disk_limit_bytes: 10 << 30,

@@ -1,13 +1,13 @@
 //! What all attempts of an executor share, and how commands reach them.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use emboflow_bus::Bus;
 use emboflow_model::transition::AttemptEnd;
-use emboflow_model::{AttemptId, PoolName, Reason};
+use emboflow_model::{AttemptId, Device, DeviceId, PoolName, Reason, RuntimeSpec};
 use emboflow_protocol::command::{Command, Start};
 use emboflow_protocol::report::{Phase, Report};
 use emboflow_service::Tracer;
@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::Instrument;
 
+use crate::at_hand::Recent;
 use crate::attempt::Attempt;
 use crate::held::{Held, Taken};
 use crate::identity::Identity;
@@ -42,6 +43,9 @@ pub(crate) struct Executor {
     pub(crate) storage: Client,
     pub(crate) outbox: Outbox,
     pub(crate) held: Held,
+    /// The devices that it offers, once they are known; until then it takes no work.
+    pub(crate) devices: OnceLock<Vec<Device>>,
+    pub(crate) recent: Recent,
     /// Bytes that a task may take which names no amount itself.
     pub(crate) disk_limit_bytes: u64,
     pub(crate) survey: Survey,
@@ -97,6 +101,12 @@ impl Executor {
                 self.report_end(attempt, fence, verdict);
                 None
             }
+            Taken::New(_) if let Some(device) = self.lacking_device(&start.spec) => {
+                self.held.put_back(&attempt);
+                let message = format!("The executor has no device {device} any more.");
+                self.report_end(attempt, fence, outcome::rejected(Reason::RuntimeFailed, &message));
+                None
+            }
             Taken::New(orders) => {
                 let (run, task, trace_id) = (&attempt.run, &attempt.task, &start.trace_id);
                 tracing::info!(%run, %task, %attempt, trace_id, fence, "an attempt begins");
@@ -105,6 +115,12 @@ impl Executor {
                 Some(journaling)
             }
         }
+    }
+
+    /// A device of the spec that this executor does not offer: it hands out no other than its own.
+    fn lacking_device(&self, spec: &RuntimeSpec) -> Option<DeviceId> {
+        let offered = self.devices.get().map_or(&[][..], Vec::as_slice);
+        spec.devices.iter().find(|wanted| !offered.iter().any(|own| own.id == **wanted)).cloned()
     }
 
     /// Takes up an attempt that an earlier process has journaled.

@@ -19,6 +19,7 @@ pub(crate) struct Offer {
     pub(crate) capacity: Resources,
     pub(crate) slots: u32,
     pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) taints: BTreeMap<String, String>,
     pub(crate) runtime: String,
     pub(crate) disk_reserve_bytes: u64,
 }
@@ -65,6 +66,9 @@ pub(crate) async fn send(executor: &Executor, offer: &Offer, state: ExecutorStat
         used: held.used,
         slots: offer.slots,
         labels: offer.labels.clone(),
+        taints: offer.taints.clone(),
+        devices: executor.devices.get().cloned().unwrap_or_default(),
+        at_hand: executor.recent.told(),
         runtime: offer.runtime.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         attempts: held.attempts,

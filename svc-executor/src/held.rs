@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn a_command_that_comes_again_starts_nothing_twice() {
         let held = Held::default();
-        let resources = Resources { cpu_millis: 1, memory_bytes: 2, disk_bytes: 3 };
+        let resources = Resources { cpu_millis: 1, memory_bytes: 2, disk_bytes: 3, gpu: 0 };
         let Taken::New(orders) = held.take(&attempt(1), 5, resources) else { panic!("it is new") };
         assert!(matches!(held.take(&attempt(1), 5, resources), Taken::Known(5)));
         assert_eq!(orders.borrow().asked_again, 1);

@@ -1,9 +1,11 @@
 //! The executor: claims attempts, carries them out in containers, keeps their logs and outputs, and reports. It holds
 //! no database and decides nothing about runs.
 
+mod at_hand;
 mod attempt;
 mod commands;
 mod config;
+mod devices;
 mod discard;
 mod disk_use;
 mod executor;

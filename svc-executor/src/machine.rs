@@ -14,12 +14,13 @@ const DISK_RESERVE_MAX: u64 = 1 << 30;
 const SLOTS_PER_CORE: u64 = 8;
 
 /// What is offered to attempts: the engine's size less a reserve, unless the configuration says otherwise.
-pub(crate) fn capacity(engine: &Engine, disk: Disk, wanted: &Capacity) -> Resources {
+pub(crate) fn capacity(engine: &Engine, disk: Disk, devices: usize, wanted: &Capacity) -> Resources {
     let reserve = (engine.memory_bytes / 8).max(MEMORY_RESERVE_MIN);
     Resources {
         cpu_millis: wanted.cpu_millis.unwrap_or(engine.cpu_millis),
         memory_bytes: wanted.memory_bytes.unwrap_or(engine.memory_bytes.saturating_sub(reserve)),
         disk_bytes: wanted.disk_bytes.unwrap_or(disk.free_bytes / 10 * 9),
+        gpu: devices as u64,
     }
 }
 
@@ -79,11 +80,11 @@ mod tests {
     fn a_reserve_is_kept_unless_an_amount_is_configured() {
         let engine = Engine { version: String::new(), cpu_millis: 2_000, memory_bytes: 8 << 30 };
         let disk = Disk { free_bytes: 1_000, total_bytes: 2_000 };
-        let offered = capacity(&engine, disk, &Capacity::default());
-        assert_eq!(offered, Resources { cpu_millis: 2_000, memory_bytes: 7 << 30, disk_bytes: 900 });
+        let offered = capacity(&engine, disk, 2, &Capacity::default());
+        assert_eq!(offered, Resources { cpu_millis: 2_000, memory_bytes: 7 << 30, disk_bytes: 900, gpu: 2 });
         let wanted = Capacity { cpu_millis: Some(1), memory_bytes: Some(2), disk_bytes: Some(3) };
-        let chosen = Resources { cpu_millis: 1, memory_bytes: 2, disk_bytes: 3 };
-        assert_eq!(capacity(&engine, disk, &wanted), chosen);
+        let chosen = Resources { cpu_millis: 1, memory_bytes: 2, disk_bytes: 3, gpu: 0 };
+        assert_eq!(capacity(&engine, disk, 0, &wanted), chosen);
         assert_eq!(slots(&engine), 16);
     }
 

@@ -145,6 +145,9 @@ pub(crate) fn asked(reason: Reason, ran: bool) -> Verdict {
                         the task's `log_limit`; the task was stopped";
             (Outcome::Failed, Cause::Infra, what)
         }
+        Reason::GangFailed => {
+            (Outcome::Cancelled, Cause::Policy, "Another member of its gang did not end well; it was stopped")
+        }
         Reason::Preempted => (Outcome::Preempted, Cause::Policy, "It gave way to more urgent work"),
         Reason::Drained => (Outcome::Preempted, Cause::Infra, "Its executor was drained"),
         Reason::Fenced => (Outcome::Cancelled, Cause::System, "Another attempt has taken its place"),

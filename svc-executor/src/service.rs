@@ -23,7 +23,7 @@ use crate::runtime::docker::DockerRuntime;
 use crate::runtime::simulated::Simulated;
 use crate::runtime::{Engine, Owner, Runtime};
 use crate::secrets::SecretsDir;
-use crate::{commands, identity, machine, reconcile, seat};
+use crate::{at_hand, commands, devices, identity, machine, reconcile, seat};
 
 const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_secs(2);
@@ -99,6 +99,8 @@ pub async fn start_on(
         storage,
         outbox,
         held: Default::default(),
+        devices: Default::default(),
+        recent: Default::default(),
         disk_limit_bytes: config.disk_limit_bytes,
         survey: Default::default(),
         removals: Default::default(),
@@ -193,10 +195,14 @@ async fn live(
         engine = find_engine(&executor) => engine,
     };
     let disk = machine::disk(&config.data_dir);
+    let is_real = matches!(config.runtime, RuntimeChoice::Docker(_));
+    let devices = devices::offered(config.devices.as_deref(), is_real).await;
+    let devices = executor.devices.get_or_init(|| devices);
     let offer = Offer {
-        capacity: machine::capacity(&engine, disk, &config.capacity),
+        capacity: machine::capacity(&engine, disk, devices.len(), &config.capacity),
         slots: config.slots.unwrap_or_else(|| machine::slots(&engine)),
         labels: config.labels.clone(),
+        taints: config.taints.clone(),
         runtime: engine.version.clone(),
         disk_reserve_bytes: config.disk_reserve_bytes.unwrap_or_else(|| machine::disk_reserve(disk)),
     };
@@ -208,11 +214,13 @@ async fn live(
     let consumer = commands::consume(&executor, stop.clone()).await.context("consuming commands")?;
     let every = Duration::from_millis(config.heartbeat_ms.max(100));
     let beating = tokio::spawn(heartbeat::beat(executor.clone(), offer.clone(), every, stop.clone()));
+    let looking = tokio::spawn(at_hand::look(executor.clone(), stop.clone()));
     let registering = tokio::spawn(register(executor.clone(), engine, stop));
     commands::take(executor.clone(), consumer).await;
 
     beating.await.context("sending heartbeats")?;
     registering.abort();
+    looking.abort();
     if config.stop_containers_on_exit {
         end_attempts(&executor).await;
     }

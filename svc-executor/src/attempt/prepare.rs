@@ -118,6 +118,7 @@ impl Attempt {
         let began = Instant::now();
         let digest = self.fetch_image().await.map_err(|error| outcome::of_error(&error))?;
         metrics::image_ready(began.elapsed().as_secs_f64());
+        self.executor.recent.note_image(&self.start.spec.image);
         let at = now();
         self.marks.times.pulled_at = Some(at);
         self.marks.image_digest.clone_from(&digest);

@@ -25,6 +25,8 @@ fn intent(run: u128) -> Entry {
         stop: Stop::default(),
         inputs: Vec::new(),
         outputs: Vec::new(),
+        devices: Vec::new(),
+        replica: None,
         log_limit_bytes: 1,
         secrets: Vec::new(),
     };

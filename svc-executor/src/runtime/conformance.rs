@@ -68,7 +68,7 @@ impl Bench {
             env,
             workdir: None,
             user: None,
-            resources: Resources { cpu_millis: 500, memory_bytes: 48 << 20, disk_bytes: 0 },
+            resources: Resources { cpu_millis: 500, memory_bytes: 48 << 20, disk_bytes: 0, gpu: 0 },
             shm_bytes: None,
             pids: None,
             network: Network::None,
@@ -77,6 +77,8 @@ impl Bench {
             stop: Stop::default(),
             inputs: Vec::new(),
             outputs: Vec::new(),
+            devices: Vec::new(),
+            replica: None,
             log_limit_bytes: 16 << 20,
             secrets: Vec::new(),
         }

@@ -39,6 +39,8 @@ pub trait Runtime: Send + Sync + 'static {
     fn logs<'a>(&'a self, attempt: &'a AttemptId, follow: bool) -> LogPieces<'a>;
     /// Folders of this machine, besides the plan's, that a started container can write to: the volumes of its image.
     fn volumes<'a>(&'a self, attempt: &'a AttemptId) -> Answer<'a, Vec<Place>>;
+    /// The references of the images that are there; an image without one is left out.
+    fn images(&self) -> Answer<'_, Vec<String>>;
     /// Every container of this executor, running or not.
     fn inventory(&self) -> Answer<'_, Vec<AttemptId>>;
     /// Removes the container with all it holds, running or not; an absent one is no error.

@@ -180,7 +180,7 @@ impl World {
             env: [(VARIABLE.to_owned(), program.words.to_owned())].into(),
             workdir: None,
             user: None,
-            resources: Resources { cpu_millis: 100, memory_bytes: 32 << 20, disk_bytes: 0 },
+            resources: Resources { cpu_millis: 100, memory_bytes: 32 << 20, disk_bytes: 0, gpu: 0 },
             shm_bytes: None,
             pids: None,
             network: Network::None,
@@ -189,6 +189,8 @@ impl World {
             stop: Stop { signal: "SIGTERM".to_owned(), grace_ms: 1_000 },
             inputs: Vec::new(),
             outputs: Vec::new(),
+            devices: Vec::new(),
+            replica: None,
             log_limit_bytes: 1 << 20,
             secrets: Vec::new(),
         }
@@ -300,6 +302,7 @@ impl World {
             read: vec![String::new()],
             write: vec![String::new()],
             delete: true,
+            quota: None,
         };
         let token = mint(&TokenKey::new(SECRET.as_bytes()).unwrap(), &claims).unwrap();
         Client::new(&self.storage.url, &token).unwrap()
@@ -388,6 +391,7 @@ fn answer_claims(bus: &Bus, background: &Shutdown, scheduler: Arc<Mutex<Schedule
                 read: vec!["lab".into()],
                 write: vec![object_key::attempt_prefix(&project, &claim.attempt)],
                 delete: false,
+                quota: None,
             };
             let storage_token = mint(&key, &claims).unwrap();
             let storage_token_ms = life.as_millis() as u64;

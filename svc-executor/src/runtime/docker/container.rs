@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use bollard::models::{
-    ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountBindOptions,
+    ContainerCreateBody, DeviceRequest, HostConfig, HostConfigLogConfig, Mount, MountBindOptions,
     MountBindOptionsPropagationEnum, MountType, ResourcesUlimits, RestartPolicy, RestartPolicyNameEnum,
 };
 use emboflow_model::runtime_spec::{Isolation, Network};
-use emboflow_model::{AttemptId, RuntimeSpec, TaskKey};
+use emboflow_model::{AttemptId, DeviceId, RuntimeSpec, TaskKey};
 
 use crate::runtime::{ContainerPlan, Owner, RuntimeError};
 
@@ -89,8 +89,20 @@ fn host_config(plan: &ContainerPlan, cpu_millis: u64) -> HostConfig {
             maximum_retry_count: None,
         }),
         log_config: Some(log_config(spec.log_limit_bytes)),
+        device_requests: device_requests(spec),
         ..HostConfig::default()
     }
+}
+
+/// What `docker run --gpus device=…` asks for: these very devices and no others.
+fn device_requests(spec: &RuntimeSpec) -> Option<Vec<DeviceRequest>> {
+    (!spec.devices.is_empty()).then(|| {
+        vec![DeviceRequest {
+            device_ids: Some(spec.devices.iter().map(ToString::to_string).collect()),
+            capabilities: Some(vec![vec!["gpu".to_owned()]]),
+            ..DeviceRequest::default()
+        }]
+    })
 }
 
 fn signed(amount: u64) -> i64 {
@@ -188,6 +200,14 @@ fn environment(plan: &ContainerPlan) -> Result<Vec<String>, RuntimeError> {
         ("EMBOFLOW_ATTEMPT".to_owned(), plan.attempt.number.to_string()),
     ]
     .into();
+    if let Some(replica) = spec.replica {
+        values.insert("EMBOFLOW_REPLICA".to_owned(), replica.index.to_string());
+        values.insert("EMBOFLOW_REPLICAS".to_owned(), replica.count.to_string());
+    }
+    if !spec.devices.is_empty() {
+        let ids: Vec<&str> = spec.devices.iter().map(DeviceId::as_str).collect();
+        values.insert("EMBOFLOW_GPUS".to_owned(), ids.join(","));
+    }
     for input in &spec.inputs {
         values.insert(input_variable(&input.name), format!("/inputs/{}", input.name));
     }

@@ -12,7 +12,7 @@ fn spec() -> RuntimeSpec {
         env: [("MODEL".to_owned(), "forest".to_owned())].into(),
         workdir: None,
         user: None,
-        resources: Resources { cpu_millis: 500, memory_bytes: 64 * MIB, disk_bytes: 0 },
+        resources: Resources { cpu_millis: 500, memory_bytes: 64 * MIB, disk_bytes: 0, gpu: 0 },
         shm_bytes: None,
         pids: None,
         network: Network::None,
@@ -21,6 +21,8 @@ fn spec() -> RuntimeSpec {
         stop: Stop::default(),
         inputs: vec![StageIn { name: "raw-data".into(), sources: Vec::new() }],
         outputs: Vec::new(),
+        devices: Vec::new(),
+        replica: None,
         log_limit_bytes: 10 * MIB,
         secrets: Vec::new(),
     }
@@ -142,6 +144,24 @@ fn a_cpu_limit_never_exceeds_the_engine() {
     assert_eq!(nano_cpus(0, 2_000), None);
 }
 
+#[test]
+fn devices_are_asked_for_by_their_ids() {
+    let ids = ["GPU-8932f937", "GPU-1"].map(|id| id.parse().unwrap());
+    let body = emitted(RuntimeSpec { devices: ids.to_vec(), ..spec() });
+    let asked = serde_json::json!([{ "DeviceIDs": ["GPU-8932f937", "GPU-1"], "Capabilities": [["gpu"]] }]);
+    assert_eq!(body["HostConfig"]["DeviceRequests"], asked);
+    assert!(body["Env"].as_array().unwrap().contains(&"EMBOFLOW_GPUS=GPU-8932f937,GPU-1".into()));
+    assert!(emitted(spec())["HostConfig"].get("DeviceRequests").is_none());
+}
+
+#[test]
+fn a_replica_knows_its_number_and_how_many_there_are() {
+    let replica = emboflow_model::runtime_spec::Replica { index: 2, count: 4 };
+    let body = emitted(RuntimeSpec { replica: Some(replica), ..spec() });
+    let env = body["Env"].as_array().unwrap();
+    assert!(env.contains(&"EMBOFLOW_REPLICA=2".into()) && env.contains(&"EMBOFLOW_REPLICAS=4".into()));
+}
+
 /// Everything a hostile spec can say, in every field that takes free text.
 fn hostile() -> Vec<RuntimeSpec> {
     let texts = [
@@ -181,7 +201,7 @@ fn hostile() -> Vec<RuntimeSpec> {
         log_limit_bytes: u64::MAX,
         ..spec()
     });
-    let everything = Resources { cpu_millis: u64::MAX, memory_bytes: u64::MAX, disk_bytes: u64::MAX };
+    let everything = Resources { cpu_millis: u64::MAX, memory_bytes: u64::MAX, disk_bytes: u64::MAX, gpu: 0 };
     specs.push(RuntimeSpec { resources: everything, ..spec() });
     specs
 }

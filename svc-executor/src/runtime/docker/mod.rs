@@ -17,8 +17,8 @@ use bollard::errors::Error;
 use bollard::models::{ContainerState, ContainerStateStatusEnum, MountPoint};
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, InspectContainerOptions, KillContainerOptionsBuilder,
-    ListContainersOptionsBuilder, LogsOptionsBuilder, RemoveContainerOptionsBuilder, StartContainerOptions,
-    WaitContainerOptionsBuilder,
+    ListContainersOptionsBuilder, ListImagesOptions, LogsOptionsBuilder, RemoveContainerOptionsBuilder,
+    StartContainerOptions, WaitContainerOptionsBuilder,
 };
 use bytes::Bytes;
 use emboflow_model::{AttemptId, ImagePull, RuntimeSpec, Timestamp};
@@ -255,6 +255,18 @@ impl Runtime for DockerRuntime {
 
     fn volumes<'a>(&'a self, attempt: &'a AttemptId) -> Answer<'a, Vec<Place>> {
         self.volumes_of(attempt).boxed()
+    }
+
+    fn images(&self) -> Answer<'_, Vec<String>> {
+        async move {
+            let there = self.clients()?.calls.list_images(None::<ListImagesOptions>).await;
+            let there = there.map_err(|error| engine_error("listing its images", error))?;
+            let references =
+                there.into_iter().flat_map(|image| image.repo_tags.into_iter().chain(image.repo_digests));
+            // What the engine says of an image that has lost its tag.
+            Ok(references.filter(|reference| !reference.contains("<none>")).collect())
+        }
+        .boxed()
     }
 
     fn inventory(&self) -> Answer<'_, Vec<AttemptId>> {

@@ -2,7 +2,7 @@
 
 mod script;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Component, Path};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -305,6 +305,13 @@ impl Runtime for SimulatedRuntime {
 
     fn volumes<'a>(&'a self, _attempt: &'a AttemptId) -> Answer<'a, Vec<Place>> {
         ready(Ok(Vec::new())).boxed()
+    }
+
+    fn images(&self) -> Answer<'_, Vec<String>> {
+        let containers = self.engine.containers();
+        let images: BTreeSet<String> =
+            containers.values().map(|container| container.plan.spec.image.clone()).collect();
+        ready(Ok(images.into_iter().collect())).boxed()
     }
 
     fn inventory(&self) -> Answer<'_, Vec<AttemptId>> {
