@@ -28,6 +28,7 @@ pub mod storage_token;
 pub mod stream;
 pub mod trace;
 pub mod trigger;
+#[cfg(feature = "tokens")]
 pub mod upload_token;
 
 pub use error::{ErrorCode, FieldError, Problem};
