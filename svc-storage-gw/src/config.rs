@@ -19,7 +19,7 @@ pub struct Config {
     /// Bounds on what callers can take up.
     #[serde(default)]
     pub limits: Limits,
-    /// Where to register as a NATS micro service; the gateway works without.
+    /// Where to register as a NATS micro service and to tell of new objects; the gateway works without.
     #[serde(default)]
     pub nats: Option<emboflow_bus::Config>,
 }
@@ -47,10 +47,18 @@ pub struct Limits {
     pub stall_ms: u64,
     /// The largest object. Default 1 TiB.
     pub object_bytes: u64,
+    /// How long it is believed how much a project stores, before it is counted again. Default 10 minutes.
+    pub stored_age_ms: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { uploads: 64, upload_wait_ms: 30_000, stall_ms: 60_000, object_bytes: 1 << 40 }
+        Self {
+            uploads: 64,
+            upload_wait_ms: 30_000,
+            stall_ms: 60_000,
+            object_bytes: 1 << 40,
+            stored_age_ms: 600_000,
+        }
     }
 }

@@ -9,6 +9,7 @@ mod uploads;
 
 use crate::config::Limits;
 use crate::created::Created;
+use crate::ledger::Ledger;
 use axum::http::{HeaderName, HeaderValue, Uri};
 use axum::routing::{get, put};
 use axum::{Router, extract::DefaultBodyLimit};
@@ -18,6 +19,7 @@ use emboflow_protocol::upload_token::UPLOAD_PATH;
 use emboflow_protocol::{ErrorCode, Problem};
 use refusal::Refusal;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -30,17 +32,14 @@ pub(crate) struct Gateway {
     limits: Arc<Limits>,
     uploads: Arc<Semaphore>,
     created: Created,
+    ledger: Ledger,
 }
 
 impl Gateway {
-    pub(crate) fn new(
-        store: Arc<dyn ObjectStore>,
-        key: TokenKey,
-        limits: Limits,
-        created: Created,
-    ) -> Self {
+    pub(crate) fn new(store: Arc<dyn ObjectStore>, key: TokenKey, limits: Limits, created: Created) -> Self {
         let uploads = Arc::new(Semaphore::new(limits.uploads.clamp(1, Semaphore::MAX_PERMITS)));
-        Self { store, key, limits: Arc::new(limits), uploads, created }
+        let ledger = Ledger::new(store.clone(), Duration::from_millis(limits.stored_age_ms));
+        Self { store, key, limits: Arc::new(limits), uploads, created, ledger }
     }
 }
 

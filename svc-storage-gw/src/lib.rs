@@ -2,7 +2,9 @@
 //! Objects are streamed and never held in memory; `lib/objects` keeps them.
 
 mod config;
+mod created;
 mod http;
+mod ledger;
 mod measure;
 mod service;
 

@@ -27,6 +27,14 @@ static BYTES: LazyLock<IntCounterVec> = LazyLock::new(|| {
     registered(IntCounterVec::new(options, &["backend", "direction"]).expect("name and labels are valid"))
 });
 
+static STORED: LazyLock<IntGaugeVec> = LazyLock::new(|| {
+    let options = Opts::new(
+        "emboflow_storage_project_bytes",
+        "Bytes of all objects of a project, as they were counted last; of projects with a quota, and those asked for.",
+    );
+    registered(IntGaugeVec::new(options, &["project"]).expect("name and labels are valid"))
+});
+
 fn registered<C: prometheus::core::Collector + Clone + 'static>(collector: C) -> C {
     emboflow_service::metrics::registry()
         .register(Box::new(collector.clone()))
@@ -50,6 +58,11 @@ pub(crate) async fn operation<T>(
 /// Tells whether the back end passed a check.
 pub(crate) fn up(backend: &str, up: bool) {
     UP.with_label_values(&[backend]).set(i64::from(up));
+}
+
+/// Shows how much a project stores.
+pub(crate) fn stored(project: &str, bytes: u64) {
+    STORED.with_label_values(&[project]).set(i64::try_from(bytes).unwrap_or(i64::MAX));
 }
 
 /// Counts bytes taken in.

@@ -99,6 +99,7 @@ async fn a_token_reaches_as_far_as_its_claims_and_no_further() {
         read: vec!["p/in".into()],
         write: vec!["p/out".into()],
         delete: false,
+        quota: None,
     };
     let attempt = token_of(&claims);
     let expired = token_of(&StorageClaims { exp: now() - 1, ..claims });

@@ -37,6 +37,13 @@ pub fn log_seal(attempt_prefix: &str) -> String {
     format!("{attempt_prefix}logs/seal.json")
 }
 
+/// Whether the key is of an attempt's log: what tells how a task went is stored also where nothing else may be.
+pub fn is_log(key: &str) -> bool {
+    let mut segments = key.split('/');
+    let is_of_attempt = segments.nth(1) == Some("runs") && segments.nth(1) == Some("attempts");
+    is_of_attempt && segments.nth(2) == Some("logs")
+}
+
 /// `<project>/uploads/`: all that people uploaded.
 pub fn uploads_prefix(project: &ProjectName) -> String {
     format!("{project}/uploads/")
@@ -60,4 +67,21 @@ pub fn upload_file(version_prefix: &str, upload: &UploadName) -> String {
 /// The manifest of a version, below its prefix: written last, and only when the file is complete.
 pub fn upload_manifest(version_prefix: &str) -> String {
     artifact_manifest(version_prefix, crate::upload::CONTENT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_lies_in_the_folder_of_an_attempts_log_is_a_log() {
+        let project = ProjectName::new("lab").unwrap();
+        let attempt = AttemptId { run: RunId::from_bits(7), task: "logs".parse().unwrap(), number: 1 };
+        let prefix = attempt_prefix(&project, &attempt);
+        assert!(is_log(&log_chunk(&prefix, 0)) && is_log(&log_seal(&prefix)));
+        for other in [artifact_prefix(&prefix, "logs") + "logs/x", artifact_manifest(&prefix, "logs"), prefix] {
+            assert!(!is_log(&other), "{other}");
+        }
+        assert!(!is_log("lab/uploads/attempts/a/b/logs/x") && !is_log("") && !is_log("logs"));
+    }
 }

@@ -139,6 +139,24 @@ catalogue! {
     /// Nothing seals secrets.
     SecretNoKey = "secret.no_key", 409, "The installation has no key for secrets",
         "Set `secrets.key` (or `secrets.key_file`) for the API and the scheduler, and start them again.";
+    /// No such upload, or no such version of it.
+    UploadNotFound = "upload.not_found", 404, "There is no such upload",
+        "`emboflow upload list` shows the uploads of the project; `emboflow upload put FILE` makes one.";
+    /// The bytes have not come, or not all.
+    UploadIncomplete = "upload.incomplete", 409, "The bytes of the upload have not come",
+        "Put the file to the `url` of the upload with its token first; after ten minutes ask for another.";
+    /// What runs use from now on is not taken away alone.
+    UploadNewest = "upload.newest", 409, "It is the newest version of the upload",
+        "Upload a newer one first, or remove the whole upload.";
+    /// A backup is being taken.
+    UploadHeld = "upload.held", 409, "Nothing is removed while a backup is taken",
+        "Remove it when the backup has ended; `emboflow backup list` shows how far it is.";
+    /// There is no room for more versions.
+    UploadTooMany = "upload.too_many", 409, "The project has as many versions of uploads as there may be",
+        "Remove uploads or old versions that no run needs any more.";
+    /// The project's uploads have as many bytes as they may.
+    QuotaUploadBytes = "quota.upload_bytes", 409, "The project's uploads would take more room than they may",
+        "Remove uploads or old versions. An administrator sets the quota.";
     /// The project has as many open runs as it may.
     QuotaOpenRuns = "quota.open_runs", 429, "The project has as many open runs as it may",
         "Wait until some have ended, or cancel some; then send it with a new key. An administrator sets the quota.";
@@ -148,6 +166,15 @@ catalogue! {
     /// The project has submitted as many runs as it may in a minute.
     QuotaSubmitRate = "quota.submit_rate", 429, "The project submits more runs a minute than it may",
         "Send it later, with a new key. An administrator sets the quota.";
+    /// The project stores as many bytes as it may.
+    QuotaStoredBytes = "quota.stored_bytes", 413, "The project stores as many bytes as it may",
+        "Remove runs or uploads that are no longer needed, and wait some minutes. An administrator sets the quota.";
+    /// No such queue.
+    QueueNotFound = "queue.not_found", 404, "There is no such queue",
+        "The page Queues and `emboflow queue list` show the names.";
+    /// The rules of a queue contradict themselves.
+    QueueInvalid = "queue.invalid", 422, "The rules of the queue are not valid",
+        "Correct the fields that `errors` names; `docs/queues.md` explains them.";
     /// The host is not this installation's.
     HostUnknown = "request.host_unknown", 421, "The request is for another host",
         "Open the address that `public_url` names, or set it to the address that people use.";

@@ -24,6 +24,10 @@ pub struct ObjectEntry {
     pub size_bytes: u64,
     /// When it was put.
     pub modified_at: Timestamp,
+    /// Another one for each content that is put under this key, as cheaply as the back end can tell; empty where it
+    /// cannot. It says nothing outside of this listing.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub mark: String,
 }
 
 /// Answer of `GET /objects`: one page in the byte order of the keys.
@@ -46,6 +50,9 @@ pub struct StorageUsage {
     pub size_bytes: u64,
     /// False when counting took too long and stopped early.
     pub complete: bool,
+    /// How old the figures are; none where they were counted for this answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub age_ms: Option<u64>,
     /// Free bytes of the back end, where it knows them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub free_bytes: Option<u64>,

@@ -1,6 +1,7 @@
 //! Tokens for the storage gateway: who may read, write or delete which objects, until when.
 //! Minted by the scheduler (for attempts) and the API (for people), verified by the gateway without a database.
 
+use emboflow_model::ProjectName;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -28,6 +29,18 @@ pub struct StorageClaims {
     /// Whether objects under the `write` prefixes may be deleted too.
     #[serde(default)]
     pub delete: bool,
+    /// What is written counts against this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota: Option<StoredQuota>,
+}
+
+/// How much a project may store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredQuota {
+    /// The project: everything below its name counts.
+    pub project: ProjectName,
+    /// Bytes at most.
+    pub bytes: u64,
 }
 
 impl StorageClaims {
@@ -37,7 +50,7 @@ impl StorageClaims {
     /// Claims that allow the probe and nothing else.
     pub fn for_probe(sub: impl Into<String>, exp: u64) -> Self {
         let prefix = vec![Self::PROBE_PREFIX.to_owned()];
-        Self { sub: sub.into(), exp, read: prefix.clone(), write: prefix, delete: true }
+        Self { sub: sub.into(), exp, read: prefix.clone(), write: prefix, delete: true, quota: None }
     }
 
     /// Whether the object may be read.
@@ -199,6 +212,7 @@ mod tests {
             read: vec!["p/runs/r1".into()],
             write: vec!["p/runs/r1/attempts/train/1/".into()],
             delete: false,
+            quota: None,
         }
     }
 

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::storage_token::{TokenError, TokenKey, open, sign};
+use crate::storage_token::{StoredQuota, TokenError, TokenKey, open, sign};
 
 const AUDIENCE: &str = "emboflow-upload";
 
@@ -24,6 +24,9 @@ pub struct UploadClaims {
     /// With this SHA-256, in hex, if the caller knew it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
+    /// What is put counts against this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota: Option<StoredQuota>,
 }
 
 /// Signs claims as a JWT (HS256).
@@ -58,6 +61,7 @@ mod tests {
             key: "lab/uploads/a.csv/0/artifacts/content/a.csv".into(),
             size_bytes: u64::MAX,
             sha256: None,
+            quota: None,
         }
     }
 

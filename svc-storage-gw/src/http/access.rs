@@ -4,7 +4,7 @@ use super::{Gateway, Refusal};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequestParts, Path};
 use axum::http::{HeaderMap, header, request::Parts};
-use emboflow_protocol::storage_token::{StorageClaims, verify};
+use emboflow_protocol::storage_token::{StorageClaims, StoredQuota, verify};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use emboflow_objects::{BadKey, ObjectKey};
@@ -47,6 +47,11 @@ impl Access {
 
     pub(super) fn to_delete(&self, key: &str) -> Result<(), Refusal> {
         self.when(self.0.may_delete(key), "delete", key)
+    }
+
+    /// What is written counts against this.
+    pub(super) fn quota(&self) -> Option<StoredQuota> {
+        self.0.quota.clone()
     }
 
     fn when(&self, allowed: bool, verb: &str, name: &str) -> Result<(), Refusal> {

@@ -6,6 +6,7 @@ use crate::measure;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
+use emboflow_model::ProjectName;
 use emboflow_objects::KeyPrefix;
 use emboflow_objects::ListQuery;
 use emboflow_protocol::object::{ObjectPage, StorageUsage};
@@ -61,15 +62,25 @@ pub(super) async fn usage(
     let prefix = KeyPrefix::parse(parameters.prefix)?;
     access.to_list(prefix.as_str())?;
     let name = prefix.as_str().to_owned();
-    let deadline = Instant::now() + COUNTING_TIME;
-    let counting = gateway.store.count(prefix, deadline);
-    let counted = measure::operation(gateway.store.kind(), "count", counting).await?;
+    // All of a project is counted for its quota as well.
+    let of_project = name.strip_suffix('/').and_then(|name| ProjectName::new(name).ok());
+    let (counted, age_ms) = match of_project {
+        Some(project) => {
+            let known = gateway.ledger.known(project.as_str()).await?;
+            (known.counted, u64::try_from(known.age.as_millis()).ok())
+        }
+        None => {
+            let counting = gateway.store.count(prefix, Instant::now() + COUNTING_TIME);
+            (measure::operation(gateway.store.kind(), "count", counting).await?, None)
+        }
+    };
     let space = gateway.store.space().await?;
     Ok(Json(StorageUsage {
         prefix: name,
         objects: counted.objects,
         size_bytes: counted.size_bytes,
         complete: counted.complete,
+        age_ms,
         free_bytes: space.map(|space| space.free_bytes),
         total_bytes: space.map(|space| space.total_bytes),
     }))

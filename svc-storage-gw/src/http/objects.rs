@@ -2,17 +2,20 @@
 
 use super::access::{Access, Key};
 use super::{Gateway, Refusal};
+use crate::ledger::Booking;
 use crate::measure;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use emboflow_model::object_key;
 use emboflow_objects::Digest;
 use emboflow_objects::RangeRequest;
 use emboflow_objects::{Chunks, watched};
 use emboflow_objects::{Meta, Opened, Put};
 use emboflow_protocol::header::{OBJECT_TYPE, SHA256};
+use emboflow_protocol::storage_token::StoredQuota;
 use emboflow_protocol::{ErrorCode, Problem};
 use futures::StreamExt;
 use std::time::{Duration, UNIX_EPOCH};
@@ -29,20 +32,30 @@ pub(super) async fn put(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
+    let quota = access.as_ref().ok().and_then(Access::quota);
     let wanted = async { wanted(&gateway, access?, key?, &headers) }.await;
-    receive(&gateway, wanted, gateway.limits.object_bytes, body).await
+    receive(&gateway, wanted, quota, gateway.limits.object_bytes, body).await
 }
 
-/// Stores the content of a request, at most `limit_bytes` of it.
+/// Stores the content of a request, at most `limit_bytes` of it, and what the project's quota leaves room for.
 pub(super) async fn receive(
     gateway: &Gateway,
     wanted: Result<Put, Refusal>,
+    quota: Option<StoredQuota>,
     limit_bytes: u64,
     body: Body,
 ) -> Response {
     let stall = Duration::from_millis(gateway.limits.stall_ms);
-    let mut content = watched(body.into_data_stream(), stall, limit_bytes);
-    let stored = async { store(gateway, wanted?, &mut content).await };
+    let booked = match wanted {
+        Ok(put) => book(gateway, &put, quota).await.map(|booking| (put, booking)),
+        Err(refusal) => Err(refusal),
+    };
+    let room = booked.as_ref().ok().and_then(|(_, booking)| Some(booking.as_ref()?.room));
+    let mut content = watched(body.into_data_stream(), stall, limit_bytes.min(room.unwrap_or(u64::MAX)));
+    let stored = async {
+        let (put, booking) = booked?;
+        store(gateway, put, booking, &mut content).await
+    };
     match stored.await {
         Ok(response) => response,
         Err(refusal) => {
@@ -73,13 +86,30 @@ fn wanted(gateway: &Gateway, access: Access, Key(key): Key, headers: &HeaderMap)
     Ok(Put { key, size_bytes, sha256, only_if_absent })
 }
 
-async fn store(gateway: &Gateway, put: Put, content: &mut Chunks) -> Result<Response, Refusal> {
+/// Takes room for an object, where its project's is bounded. A log is stored nevertheless: it says what went wrong.
+async fn book(gateway: &Gateway, put: &Put, quota: Option<StoredQuota>) -> Result<Option<Booking>, Refusal> {
+    match quota.filter(|_| !object_key::is_log(put.key.as_str())) {
+        Some(quota) => Ok(Some(gateway.ledger.book(&quota, put.size_bytes).await?)),
+        None => Ok(None),
+    }
+}
+
+async fn store(
+    gateway: &Gateway,
+    put: Put,
+    booking: Option<Booking>,
+    content: &mut Chunks,
+) -> Result<Response, Refusal> {
     let wait = Duration::from_millis(gateway.limits.upload_wait_ms);
     let turn = tokio::time::timeout(wait, gateway.uploads.acquire()).await;
     let _turn = turn.map_err(|_| Refusal::busy(gateway.limits.uploads))?;
     let backend = gateway.store.kind();
     let stored = measure::operation(backend, "put", gateway.store.put(put, content)).await?;
     measure::bytes_in(backend, stored.size_bytes);
+    match booking {
+        Some(booking) => booking.filled(stored.size_bytes),
+        None => gateway.ledger.note(stored.key.as_str(), stored.size_bytes),
+    }
     gateway.created.tell(&stored.key);
     Ok((StatusCode::CREATED, Json(stored)).into_response())
 }
@@ -157,7 +187,8 @@ fn describe(meta: &Meta, length: u64, headers: &mut HeaderMap) {
         set(headers, header::HeaderName::from_static(SHA256), &sha256.to_string());
     }
     // What a store says of itself and of foreign uploads need not be header text.
-    let own = [(header::ETAG, &meta.etag), (header::HeaderName::from_static(OBJECT_TYPE), &meta.content_type)];
+    let own =
+        [(header::ETAG, &meta.etag), (header::HeaderName::from_static(OBJECT_TYPE), &meta.content_type)];
     for (name, word) in own {
         let word = word.as_ref().and_then(|word| HeaderValue::from_str(word).ok());
         if let (Some(word), false) = (word, headers.contains_key(&name)) {

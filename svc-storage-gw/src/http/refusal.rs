@@ -1,5 +1,6 @@
 //! Errors as `application/problem+json`.
 
+use crate::ledger::NoRoom;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use emboflow_objects::BadKey;
@@ -31,6 +32,15 @@ impl From<StoreError> for Refusal {
             tracing::warn!(code = problem.code, %error, "the back end failed");
         }
         Self { problem: Box::new(problem), size_bytes }
+    }
+}
+
+impl From<NoRoom> for Refusal {
+    fn from(why: NoRoom) -> Self {
+        match why {
+            NoRoom::Full(problem) => (*problem).into(),
+            NoRoom::Unknown(error) => error.into(),
+        }
     }
 }
 

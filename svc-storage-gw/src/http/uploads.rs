@@ -18,8 +18,9 @@ const ASK_AGAIN: &str = "ask the API for the upload again: its answer has a new 
 pub(super) async fn put(State(gateway): State<Gateway>, headers: HeaderMap, body: Body) -> Response {
     let claims = claims(&gateway, &headers);
     let limit_bytes = claims.as_ref().map_or(0, |claims| claims.size_bytes).min(gateway.limits.object_bytes);
+    let quota = claims.as_ref().ok().and_then(|claims| claims.quota.clone());
     let wanted = claims.and_then(|claims| wanted(&gateway, claims, &headers));
-    receive(&gateway, wanted, limit_bytes, body).await
+    receive(&gateway, wanted, quota, limit_bytes, body).await
 }
 
 fn claims(gateway: &Gateway, headers: &HeaderMap) -> Result<UploadClaims, Refusal> {

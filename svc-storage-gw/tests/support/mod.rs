@@ -32,6 +32,7 @@ pub fn token(prefix: &str) -> String {
         read: prefix.clone(),
         write: prefix,
         delete: true,
+        quota: None,
     })
 }
 

@@ -25,6 +25,11 @@ struct AskedQuotas {
     open_runs: Option<u64>,
     queued_runs: Option<u64>,
     runs_per_minute: Option<u64>,
+    cpu_millis: Option<u64>,
+    memory_bytes: Option<u64>,
+    gpu: Option<u64>,
+    upload_bytes: Option<u64>,
+    stored_bytes: Option<u64>,
 }
 
 impl From<AskedPowers> for Powers {
@@ -35,8 +40,27 @@ impl From<AskedPowers> for Powers {
 }
 
 impl From<AskedQuotas> for Quotas {
-    fn from(AskedQuotas { open_runs, queued_runs, runs_per_minute }: AskedQuotas) -> Self {
-        Self { open_runs, queued_runs, runs_per_minute }
+    fn from(asked: AskedQuotas) -> Self {
+        let AskedQuotas {
+            open_runs,
+            queued_runs,
+            runs_per_minute,
+            cpu_millis,
+            memory_bytes,
+            gpu,
+            upload_bytes,
+            stored_bytes,
+        } = asked;
+        Self {
+            open_runs,
+            queued_runs,
+            runs_per_minute,
+            cpu_millis,
+            memory_bytes,
+            gpu,
+            upload_bytes,
+            stored_bytes,
+        }
     }
 }
 
@@ -92,7 +116,8 @@ mod tests {
 
         let known = json!({"platform_admin": true, "bindings": [{"project": "*", "role": "denied"}]});
         assert_eq!(powers(known.clone()).unwrap(), serde_json::from_value::<Powers>(known).unwrap());
-        let known = json!({"open_runs": 1, "queued_runs": 2, "runs_per_minute": 3});
+        let known = json!({"open_runs": 1, "queued_runs": 2, "runs_per_minute": 3,
+            "cpu_millis": 5, "memory_bytes": 6, "gpu": 7, "stored_bytes": 4});
         assert_eq!(quotas(known.clone()).unwrap(), serde_json::from_value::<Quotas>(known).unwrap());
         assert_eq!(maybe_powers(json!(null)).unwrap(), None);
     }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Binding, Powers, UserName};
 use crate::name::{ProjectName, ServiceName};
+use crate::queue::Limits;
 use crate::timestamp::Timestamp;
 
 /// A person. Kind `user`, named as the user.
@@ -172,4 +173,26 @@ pub struct Quotas {
     /// Runs accepted within 60 seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub runs_per_minute: Option<u64>,
+    /// Thousandths of a core that its open attempts hold together; tasks above it wait.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu_millis: Option<u64>,
+    /// Bytes of memory that its open attempts hold together; tasks above it wait.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
+    /// Graphics processors that its open attempts hold together; tasks above it wait.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gpu: Option<u64>,
+    /// Bytes of all versions of all uploads.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upload_bytes: Option<u64>,
+    /// Bytes of everything that is stored: artifacts, logs and uploads. Above it no output and no upload is taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stored_bytes: Option<u64>,
+}
+
+impl Quotas {
+    /// What its open attempts may hold together.
+    pub fn held(&self) -> Limits {
+        Limits { cpu_millis: self.cpu_millis, memory_bytes: self.memory_bytes, gpu: self.gpu, slots: None }
+    }
 }
