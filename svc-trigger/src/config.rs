@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::foreign::Foreign;
 use crate::notify;
+use crate::objects;
 
 /// The trigger service's configuration.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -29,6 +30,9 @@ pub struct Config {
     /// this service may; an empty list: none.
     #[serde(default)]
     pub foreign: Option<Vec<Foreign>>,
+    /// Where the storage gateway is. Without it no trigger on objects starts runs.
+    #[serde(default)]
+    pub storage: Option<objects::Config>,
     /// The keys that open the secrets of projects; the API has the same. Without them no webhook is signed, and none is
     /// sent.
     #[serde(default)]
@@ -56,6 +60,7 @@ impl Default for Config {
             listen: default_listen(),
             notify: notify::Config::default(),
             foreign: None,
+            storage: None,
             secrets: None,
             public_url: None,
             telemetry: telemetry::Config::default(),

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use emboflow_model::trigger::{MAX_HISTORY, Start, StartResult, StreamPlace, TRIGGER_STATES, TriggerState};
+use emboflow_model::trigger::{
+    MAX_HISTORY, ObjectPlace, Start, StartResult, StreamPlace, TRIGGER_STATES, TriggerState,
+};
 use emboflow_model::{ProjectName, Timestamp, TriggerName};
 use emboflow_records::{RecordsError, RequestOutcome, SharedRecords, fresh_request};
 use tokio::sync::Notify;
@@ -109,6 +111,11 @@ impl Journal {
         place: StreamPlace,
     ) -> Result<(), RecordsError> {
         self.change(&Subject::of(trigger), |state| state.settle(place.clone())).await
+    }
+
+    /// Notes how far a trigger has looked through the storage; durable when it returns.
+    pub(crate) async fn looked(&self, trigger: &Trigger, place: &ObjectPlace) -> Result<(), RecordsError> {
+        self.change(&Subject::of(trigger), |state| state.look(place.clone())).await
     }
 
     /// Writes the notes, for ever.

@@ -19,9 +19,10 @@ use crate::backoff::Backoff;
 use crate::foreign::{self, Foreign};
 use crate::journal::{Journal, Subject};
 use crate::kept::{self, Trigger, Triggers, Unreadable};
+use crate::objects::Storage;
 use crate::requester::{Requester, failed};
 use crate::schedule::Keeping;
-use crate::{measure, stream, subject};
+use crate::{measure, objects, stream, subject};
 
 /// How often the triggers are read when nobody says that one has changed.
 const READ_EACH: Duration = Duration::from_secs(30);
@@ -35,6 +36,10 @@ pub(crate) struct Hands {
     pub(crate) journal: Journal,
     /// What is for which project of other systems; none = all for all.
     pub(crate) foreign: Option<Arc<[Foreign]>>,
+    /// All triggers, as they were read last.
+    pub(crate) triggers: Triggers,
+    /// The storage; none = no trigger on objects can be followed.
+    pub(crate) storage: Option<Storage>,
 }
 
 type Key = (ProjectName, TriggerName);
@@ -42,7 +47,6 @@ type Key = (ProjectName, TriggerName);
 /// Keeps all triggers.
 pub(crate) struct Keeper {
     hands: Hands,
-    triggers: Triggers,
     tasks: BTreeMap<Key, (Arc<Trigger>, CancellationToken)>,
     /// Versions of documents that cannot be read and have been told.
     unreadable: BTreeMap<Key, u64>,
@@ -51,10 +55,10 @@ pub(crate) struct Keeper {
 }
 
 impl Keeper {
-    pub(crate) fn new(hands: Hands, triggers: Triggers) -> Self {
+    pub(crate) fn new(hands: Hands) -> Self {
         let changed = Arc::new(Notify::new());
         let (tasks, unreadable) = (BTreeMap::new(), BTreeMap::new());
-        Self { hands, triggers, tasks, unreadable, tracker: TaskTracker::new(), changed }
+        Self { hands, tasks, unreadable, tracker: TaskTracker::new(), changed }
     }
 
     /// Hears of changed triggers, for ever.
@@ -85,7 +89,7 @@ impl Keeper {
             match kept::read_all(self.hands.records.as_ref()).await {
                 Ok(all) => {
                     backoff.reset();
-                    self.triggers.replace(all.triggers);
+                    self.hands.triggers.replace(all.triggers);
                     self.stop_unreadable(all.unreadable);
                     self.update(&stop).await;
                     tokio::select! {
@@ -132,7 +136,7 @@ impl Keeper {
 
     /// Starts what is new or changed, and ends what is gone.
     async fn update(&mut self, stop: &CancellationToken) {
-        let all = self.triggers.all();
+        let all = self.hands.triggers.all();
         measure::show_triggers(all.iter().map(|one| (&one.document.spec.on, one.document.paused.is_some())));
         let now: BTreeMap<_, _> =
             all.into_iter().map(|one| ((one.project.clone(), one.name.clone()), one)).collect();
@@ -168,6 +172,7 @@ impl Keeper {
     /// Removes what is left of a trigger that is gone.
     async fn forget(&self, trigger: &Trigger) {
         self.leave_stream(trigger, None).await;
+        objects::forget(&self.hands.records, trigger).await;
         let (scope, name) = (trigger.project.as_str(), trigger.name.as_str());
         let records = &self.hands.records;
         if let Ok(Some(state)) = records.kept(TRIGGER_STATES, scope, name).await {
@@ -202,7 +207,7 @@ impl Keeper {
     }
 
     async fn settle(&self) {
-        for trigger in self.triggers.all() {
+        for trigger in self.hands.triggers.all() {
             if let Err(error) = self.hands.journal.settle(&trigger).await {
                 tracing::warn!(%error, "the records cannot be asked what became of requests; later");
                 return;
@@ -234,7 +239,8 @@ async fn live(hands: Hands, trigger: Arc<Trigger>, stop: CancellationToken) {
         };
         measure::count_failure(trigger.kind());
         tracing::warn!(project = %trigger.project, trigger = %trigger.name, why, "a trigger cannot go on; trying again");
-        if told != why && matches!(&trigger.document.spec.on, TriggerKind::Nats(_)) {
+        let kinds = &trigger.document.spec.on;
+        if told != why && matches!(kinds, TriggerKind::Nats(_) | TriggerKind::ObjectCreated(_)) {
             // What it listens to may be missing: people look for that in its history.
             hands.journal.note(&trigger, failed("listening".to_owned(), why.clone()));
             told = why;
@@ -248,7 +254,7 @@ async fn live(hands: Hands, trigger: Arc<Trigger>, stop: CancellationToken) {
 
 /// Ends when there is nothing more to do. Webhooks and ended runs come from elsewhere.
 async fn work(hands: &Hands, trigger: &Trigger) -> anyhow::Result<()> {
-    let Hands { bus, records, requester, journal, foreign } = hands;
+    let Hands { bus, records, requester, journal, foreign, .. } = hands;
     match &trigger.document.spec.on {
         TriggerKind::Schedule(spec) => Keeping { requester, journal, records, trigger }.keep(spec).await,
         TriggerKind::Nats(spec) => {
@@ -262,6 +268,7 @@ async fn work(hands: &Hands, trigger: &Trigger) -> anyhow::Result<()> {
                 (None, None) => Ok(()),
             }
         }
+        TriggerKind::ObjectCreated(spec) => objects::watch(hands, trigger, spec).await,
         TriggerKind::Webhook(_) | TriggerKind::RunFinished(_) => Ok(()),
     }
 }

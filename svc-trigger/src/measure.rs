@@ -1,6 +1,7 @@
 //! The trigger service's metrics.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use emboflow_model::trigger::{StartResult, TriggerKind};
 use emboflow_service::metrics::registry;
@@ -58,9 +59,28 @@ static FAILURES: LazyLock<IntCounterVec> = LazyLock::new(|| {
     .expect(REGISTERED)
 });
 
+static LOOKS: LazyLock<Histogram> = LazyLock::new(|| {
+    let buckets = prometheus::exponential_buckets(0.01, 4.0, 10).expect("the buckets grow");
+    register_histogram_with_registry!(
+        "emboflow_trigger_object_look_seconds",
+        "Time of a trigger's look through its part of the storage.",
+        buckets,
+        registry()
+    )
+    .expect(REGISTERED)
+});
+static LISTED: LazyLock<IntCounter> = LazyLock::new(|| {
+    register_int_counter_with_registry!(
+        "emboflow_trigger_objects_listed_total",
+        "Objects that triggers have seen in listings, each at every look.",
+        registry()
+    )
+    .expect(REGISTERED)
+});
+
 /// Every metric appears from the start, so that an alert on it is not about nothing.
 pub(crate) fn announce() {
-    for kind in ["schedule", "nats", "webhook", "run_finished"] {
+    for kind in ["schedule", "nats", "webhook", "run_finished", "object_created"] {
         for result in ["requested", "started", "rejected", "skipped", "missed", "failed"] {
             STARTS.with_label_values(&[kind, result]);
         }
@@ -68,6 +88,8 @@ pub(crate) fn announce() {
     }
     LazyLock::force(&MISSED);
     LazyLock::force(&LAG);
+    LazyLock::force(&LOOKS);
+    LazyLock::force(&LISTED);
 }
 
 pub(crate) fn count_start(kind: &str, result: StartResult) {
@@ -84,6 +106,14 @@ pub(crate) fn count_failure(kind: &str) {
 
 pub(crate) fn observe_lag(ms: u64) {
     LAG.observe(ms as f64 / 1000.0);
+}
+
+pub(crate) fn observe_sweep(took: Duration) {
+    LOOKS.observe(took.as_secs_f64());
+}
+
+pub(crate) fn count_listed(objects: usize) {
+    LISTED.inc_by(objects as u64);
 }
 
 /// Shows how many there are of each kind.

@@ -22,6 +22,7 @@ use crate::keeper::{Hands, Keeper};
 use crate::kept::Triggers;
 use crate::measure;
 use crate::notify::Notifier;
+use crate::objects::{self, Ended, Storage};
 use crate::requester::Requester;
 
 const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -68,8 +69,15 @@ pub async fn start_on(
         requester: requester.clone(),
         journal: journal.clone(),
         foreign: config.foreign.clone().map(Arc::from),
+        triggers: triggers.clone(),
+        storage: config.storage.as_ref().map(Storage::new).transpose()?,
     };
-    let keeper = Keeper::new(hands, triggers.clone());
+    let storage = hands.storage.clone();
+    if let Some(storage) = &storage {
+        forever(shutdown, "objects", storage.hear(bus.clone()));
+    }
+    forever(shutdown, "objects of triggers that are gone", objects::clean(records.clone()));
+    let keeper = Keeper::new(hands);
     forever(shutdown, "notices", keeper.hear_notices());
     shutdown.spawn_vital("triggers", {
         let stop = shutdown.token();
@@ -81,13 +89,16 @@ pub async fn start_on(
 
     let starts = RunFinished {
         records: records.clone(),
-        triggers,
+        triggers: triggers.clone(),
         requester: requester.clone(),
         journal: journal.clone(),
     };
     let tells =
         Notifier::start(&config, &bus, &records, shutdown).await.context("setting up notifications")?;
-    let listeners: Vec<Arc<dyn Listener>> = vec![Arc::new(starts), Arc::new(tells)];
+    let mut listeners: Vec<Arc<dyn Listener>> = vec![Arc::new(starts), Arc::new(tells)];
+    if let Some(storage) = storage {
+        listeners.push(Arc::new(Ended { triggers: triggers.clone(), storage }));
+    }
     let follower = Follower::new(records.clone(), listeners);
     forever(shutdown, "events", follower.wake_on_events(bus.clone()));
     forever(shutdown, "ended runs", follower.follow());

@@ -49,7 +49,7 @@ impl Services {
             .await
             .context("starting the executor")?;
         let (own, scope) = self.part("trigger", &health);
-        svc_trigger::start_on(plan.trigger(), records.clone(), &own, &scope)
+        svc_trigger::start_on(plan.trigger(gateway.url()), records.clone(), &own, &scope)
             .await
             .context("starting the trigger service")?;
         let (own, _) = self.part("api", &health);
@@ -112,9 +112,10 @@ impl Plan<'_> {
         }
     }
 
-    fn trigger(&self) -> svc_trigger::Config {
+    fn trigger(&self, storage_url: String) -> svc_trigger::Config {
         svc_trigger::Config {
             nats: self.bus("emboflow-trigger"),
+            storage: Some(svc_trigger::Objects::new(storage_url, self.storage_key())),
             listen: LOOPBACK.into(),
             secrets: self.secrets_keys(),
             telemetry: self.telemetry(),

@@ -97,6 +97,7 @@ impl S3Store {
         let (range, size_bytes) =
             answer.content_range.as_deref().and_then(reply::content_range).unwrap_or((0..length, length));
         let meta = reply::meta(size_bytes, answer.metadata.as_ref(), answer.last_modified.as_ref());
+        let meta = Meta { etag: answer.e_tag, content_type: answer.content_type, ..meta };
         Ok(Opened { meta, range, content: watched(Pieces::of(answer.body), self.stall, u64::MAX) })
     }
 
@@ -107,7 +108,8 @@ impl S3Store {
             .await
             .map_err(|error| reply::absence_or_failure("looking at", key.as_str(), error))?;
         let size_bytes = answer.content_length.unwrap_or(0).max(0) as u64;
-        Ok(reply::meta(size_bytes, answer.metadata.as_ref(), answer.last_modified.as_ref()))
+        let meta = reply::meta(size_bytes, answer.metadata.as_ref(), answer.last_modified.as_ref());
+        Ok(Meta { etag: answer.e_tag, content_type: answer.content_type, ..meta })
     }
 
     async fn page(&self, prefix: &str, after: &str, limit: usize) -> Result<ObjectPage, StoreError> {
@@ -131,6 +133,7 @@ impl S3Store {
                     key,
                     size_bytes,
                     modified_at: reply::moment(object.last_modified.as_ref()),
+                    mark: object.e_tag.unwrap_or_default(),
                 })
             })
             .collect();

@@ -90,6 +90,10 @@ pub struct Meta {
     pub sha256: Option<Digest>,
     /// When it was put.
     pub modified_at: Timestamp,
+    /// What tells this content from another one, in an S3 bucket's own words.
+    pub etag: Option<String>,
+    /// What kind of content it is, as the one said who put it straight into an S3 bucket.
+    pub content_type: Option<String>,
 }
 
 /// An object that is being read.

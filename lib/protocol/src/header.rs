@@ -12,6 +12,8 @@ pub const TRACEPARENT: &str = "traceparent";
 pub const MESSAGE_ID: &str = "Nats-Msg-Id";
 /// SHA-256 in hex of an object's content, on requests and answers of the storage gateway.
 pub const SHA256: &str = "x-emboflow-sha256";
+/// What kind of content an object has, as the one said who put it straight into the store.
+pub const OBJECT_TYPE: &str = "x-emboflow-object-type";
 /// Byte offset in the attempt's log of the first byte: of a live frame, and of the answer to a request for a log.
 pub const LOG_OFFSET: &str = "Emboflow-Log-Offset";
 /// Byte offset behind the last byte of the answer to a request for a log; live frames go on from there.

@@ -4,7 +4,7 @@ use crate::address::object_path;
 use crate::upload::hex;
 use crate::{Client, Error, Result, StoredObject};
 use bytes::Bytes;
-use emboflow_protocol::header::SHA256;
+use emboflow_protocol::header::{OBJECT_TYPE, SHA256};
 use futures::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
 use reqwest::{Method, Response, header};
 use sha2::{Digest, Sha256};
@@ -47,6 +47,10 @@ pub struct Meta {
     pub content_bytes: u64,
     /// SHA-256 of the whole object in hex, where the back end knows it.
     pub sha256: Option<String>,
+    /// What tells this content from another one: the checksum where it is known, else the back end's own word.
+    pub etag: Option<String>,
+    /// What kind of content it is, where somebody said so who put it straight into the store.
+    pub content_type: Option<String>,
 }
 
 impl Meta {
@@ -57,7 +61,10 @@ impl Meta {
         let length = text(header::CONTENT_LENGTH.as_str()).and_then(|digits| digits.parse().ok());
         let content_bytes = length.ok_or_else(|| bad("content-length"))?;
         let sha256 = text(SHA256).map(str::to_owned);
-        let whole = Self { size_bytes: content_bytes, first_byte: 0, content_bytes, sha256 };
+        let etag = text(header::ETAG.as_str()).map(|etag| etag.trim_matches('"').to_owned());
+        let content_type = text(OBJECT_TYPE).map(str::to_owned);
+        let whole =
+            Self { size_bytes: content_bytes, first_byte: 0, content_bytes, sha256, etag, content_type };
         let Some(range) = text(header::CONTENT_RANGE.as_str()) else { return Ok(whole) };
         let (first_byte, size_bytes) = place(range).ok_or_else(|| bad("content-range"))?;
         Ok(Self { size_bytes, first_byte, ..whole })

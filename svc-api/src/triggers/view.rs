@@ -37,7 +37,9 @@ pub(crate) fn full(project: &ProjectName, trigger: &KeptTrigger) -> TriggerView 
 pub(crate) fn row(project: &ProjectName, trigger: &KeptTrigger, state: &TriggerState) -> TriggerView {
     let document = &trigger.document;
     let next = match &document.spec.on {
-        TriggerKind::Schedule(table) if document.paused.is_none() => next_time(table, &document.id, state),
+        _ if document.paused.is_some() => None,
+        TriggerKind::Schedule(table) => next_time(table, &document.id, state),
+        TriggerKind::ObjectCreated(_) => next_look(state),
         _ => None,
     };
     TriggerView { source: None, next, last: state.history.front().cloned(), ..full(project, trigger) }
@@ -56,6 +58,12 @@ fn next_time(spec: &ScheduleSpec, id: &str, state: &TriggerState) -> Option<Trig
     let table = Schedule::new(spec).ok()?;
     let after = state.watermark.map_or_else(now, |known| known.max(now()));
     Some(time(&table, id, table.after(after)?))
+}
+
+/// When it looks through the storage next, whatever it hears before.
+fn next_look(state: &TriggerState) -> Option<TriggerTime> {
+    let at = state.objects.as_ref()?.next_at?;
+    Some(TriggerTime { at, local: format!("{at}[UTC]"), due_at: at, clock_change: None })
 }
 
 fn time(table: &Schedule, id: &str, at: Timestamp) -> TriggerTime {
@@ -81,6 +89,9 @@ fn summary(on: &TriggerKind) -> String {
         TriggerKind::RunFinished(spec) => {
             let states: Vec<_> = spec.states.iter().map(|state| state.word()).collect();
             format!("Each run of {} that ends as {}", spec.workflow, states.join(" or "))
+        }
+        TriggerKind::ObjectCreated(spec) => {
+            format!("Each new object {}{}", spec.prefix, spec.pattern.as_deref().unwrap_or("…"))
         }
     }
 }

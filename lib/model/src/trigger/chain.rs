@@ -55,15 +55,25 @@ impl Chain {
     /// The places of `wanted` runs that the end of this one is to start, in their order. They share the room evenly; the
     /// same question has the same answer.
     pub fn next(self, wanted: usize) -> impl Iterator<Item = Result<Self, ChainEnd>> {
+        self.next_of(wanted, MAX_CHAIN_WIDTH)
+    }
+
+    /// The places of `wanted` runs that the objects of this one are to start, in their order; only the room bounds how
+    /// many.
+    pub fn next_by_objects(self, wanted: usize) -> impl Iterator<Item = Result<Self, ChainEnd>> {
+        self.next_of(wanted, usize::MAX)
+    }
+
+    fn next_of(self, wanted: usize, width: usize) -> impl Iterator<Item = Result<Self, ChainEnd>> {
         let room = usize::try_from(self.room).unwrap_or(usize::MAX);
-        let started = wanted.min(MAX_CHAIN_WIDTH).min(room);
+        let started = wanted.min(width).min(room);
         let left = room - started;
         (0..wanted).map(move |index| {
             if self.length >= MAX_CHAIN_LENGTH {
                 return Err(ChainEnd::Length);
             }
             if index >= started {
-                return Err(if index >= MAX_CHAIN_WIDTH { ChainEnd::Width } else { ChainEnd::Runs });
+                return Err(if index >= width { ChainEnd::Width } else { ChainEnd::Runs });
             }
             let share = left / started + usize::from(index < left % started);
             Ok(Self { length: self.length + 1, room: u32::try_from(share).unwrap_or(0) })

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::objects::ObjectPlace;
 use super::spec::TriggerSpec;
 use crate::{RunId, Timestamp, WorkflowName};
 
@@ -65,6 +66,9 @@ pub struct TriggerState {
     /// How far the streams are settled that it follows or has followed, the one of now first.
     #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
     pub streams: VecDeque<StreamPlace>,
+    /// How far it has looked through the storage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub objects: Option<ObjectPlace>,
     /// The newest starts, newest first.
     #[serde(default)]
     pub history: VecDeque<Start>,
@@ -191,6 +195,14 @@ impl TriggerState {
         self.streams.retain(|known| known.stream != place.stream);
         self.streams.push_front(place);
         self.streams.truncate(MAX_STREAMS);
+    }
+
+    /// Moves the place in the storage forward; with another filter it is a new one.
+    pub fn look(&mut self, place: ObjectPlace) {
+        let is_behind = |known: &ObjectPlace| known.filter == place.filter && known.swept_at > place.swept_at;
+        if !self.objects.as_ref().is_some_and(is_behind) {
+            self.objects = Some(place);
+        }
     }
 
     /// The newest start that made a request for a time of the table.

@@ -31,6 +31,17 @@ pub enum Reason<'a> {
     },
     /// The end of a run.
     RunFinished(RunId),
+    /// A content of an object, as the store names it, put at a moment.
+    Object {
+        /// The object's key.
+        key: &'a str,
+        /// What tells this content from another one: a checksum, or the store's own mark.
+        version: &'a str,
+        /// Its size.
+        size_bytes: u64,
+        /// When it was put, by the store's clock: a content that comes back is a new one.
+        modified_at: Timestamp,
+    },
     /// Somebody tries the trigger out.
     Fired(&'a str),
 }
@@ -51,6 +62,10 @@ pub fn idempotency_key(trigger: &str, reason: &Reason<'_>) -> String {
         Reason::Named(name) => format!("trigger/{trigger}/id/{}", digest(&[name])),
         Reason::CloudEvent { source, id } => format!("trigger/{trigger}/ce/{}", digest(&[source, id])),
         Reason::RunFinished(run) => format!("trigger/{trigger}/run/{run}"),
+        Reason::Object { key, version, size_bytes, modified_at } => {
+            let parts = [*key, *version, &size_bytes.to_string(), &seconds(*modified_at)];
+            format!("trigger/{trigger}/object/{}", digest(&parts))
+        }
         Reason::Fired(token) => format!("trigger/{trigger}/fire/{}", digest(&[token])),
     }
 }

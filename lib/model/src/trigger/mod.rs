@@ -7,6 +7,8 @@ mod document;
 mod due;
 mod event;
 mod key;
+mod known_objects;
+mod objects;
 mod schedule;
 mod spec;
 #[cfg(test)]
@@ -22,5 +24,7 @@ pub use document::{
 pub use due::{Due, MissedTimes, ON_TIME_MS};
 pub use event::{Event, data};
 pub use key::{Reason, idempotency_key};
+pub use known_objects::{KNOWN_OBJECTS, KnownObject, KnownObjects, MAX_KNOWN, fingerprint};
+pub use objects::{BadFilter, ObjectFilter, ObjectPlace, Standing, standing, upload_of};
 pub use schedule::{BadSchedule, ClockChange, Schedule};
 pub use spec::{TriggerKind, TriggerSpec};

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::name::MAX_NAME_LENGTH;
-use crate::workflow::triggers::{NatsSpec, RunFinishedSpec, ScheduleSpec, Triggers, WebhookSpec};
+use crate::workflow::triggers::{
+    NatsSpec, ObjectCreatedSpec, RunFinishedSpec, ScheduleSpec, Triggers, WebhookSpec,
+};
 use crate::{TriggerName, WorkflowName};
 
 /// What a trigger waits for.
@@ -21,6 +23,8 @@ pub enum TriggerKind {
     Webhook(WebhookSpec),
     /// The end of runs.
     RunFinished(RunFinishedSpec),
+    /// New objects.
+    ObjectCreated(ObjectCreatedSpec),
 }
 
 impl TriggerKind {
@@ -31,6 +35,7 @@ impl TriggerKind {
             Self::Nats(_) => "nats",
             Self::Webhook(_) => "webhook",
             Self::RunFinished(_) => "run_finished",
+            Self::ObjectCreated(_) => "object_created",
         }
     }
 
@@ -41,6 +46,7 @@ impl TriggerKind {
             Self::Nats(spec) => spec.name.as_deref(),
             Self::Webhook(spec) => spec.name.as_deref(),
             Self::RunFinished(spec) => spec.name.as_deref(),
+            Self::ObjectCreated(spec) => spec.name.as_deref(),
         }
     }
 
@@ -51,6 +57,7 @@ impl TriggerKind {
             Self::Nats(spec) => &spec.inputs,
             Self::Webhook(spec) => &spec.inputs,
             Self::RunFinished(spec) => &spec.inputs,
+            Self::ObjectCreated(spec) => &spec.inputs,
         }
     }
 }
@@ -73,6 +80,9 @@ impl Triggers {
         }
         if let Some(some) = &self.run_finished {
             add("run_finished", each(some.each(), TriggerKind::RunFinished));
+        }
+        if let Some(some) = &self.object_created {
+            add("object_created", each(some.each(), TriggerKind::ObjectCreated));
         }
         all
     }

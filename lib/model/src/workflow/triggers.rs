@@ -190,8 +190,8 @@ pub struct ObjectCreatedSpec {
     /// How the keys of the objects begin, below the project's own part of the storage: `incoming/`, `uploads/`, `runs/`.
     #[schemars(length(min = 1, max = 512))]
     pub prefix: String,
-    /// What the rest of the key is like: `*` stands for any characters but `/`, `**` for any, `?` for one. Everything
-    /// unless given.
+    /// What the rest of the key is like: `*` stands for any characters but `/`, `**` for any, `**/` for any folders or
+    /// none, `?` for one character but `/`. Everything unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512))]
     pub pattern: Option<String>,

@@ -104,7 +104,6 @@ fn what_is_not_carried_out_yet_is_a_closed_list_and_each_is_refused() {
         ("tasks.*.cache", one_task("cache: true")),
         ("tasks.*.uses", one_task("uses: other")),
         ("tasks.*.approval", one_task("approval: { by: [ann] }")),
-        ("on.object_created", format!("{}on:\n  object_created: {{ prefix: lab/ }}\n", one_task(""))),
     ];
     for (field, source) in &refused {
         let problems = bad(source);

@@ -8,9 +8,10 @@ use crate::error::StoreError;
 use crate::key::KeyPrefix;
 use crate::store::{Counted, ListQuery};
 use emboflow_protocol::object::{ObjectEntry, ObjectPage};
-use std::fs::{self, DirEntry};
+use std::fs::{self, DirEntry, Metadata};
 use std::io;
 use std::ops::ControlFlow;
+use std::os::unix::fs::MetadataExt;
 use std::time::Instant;
 
 pub(super) fn page(layout: &Layout, query: &ListQuery) -> Result<ObjectPage, StoreError> {
@@ -23,7 +24,7 @@ pub(super) fn page(layout: &Layout, query: &ListQuery) -> Result<ObjectPage, Sto
         if let Some(about) = unless_gone(entry.metadata())? {
             let size_bytes = about.len().saturating_sub(SEAL_BYTES);
             let modified_at = about.modified().map(timestamp).unwrap_or_default();
-            page.items.push(ObjectEntry { key, size_bytes, modified_at });
+            page.items.push(ObjectEntry { key, size_bytes, modified_at, mark: mark(&about) });
         }
         Ok(ControlFlow::Continue(()))
     };
@@ -52,6 +53,12 @@ pub(super) fn count(layout: &Layout, prefix: &KeyPrefix, deadline: Instant) -> R
         .below(prefix.folder(), &mut add)
         .map_err(|error| StoreError::io(format!("counting `{}`", walk.prefix), &error))?;
     Ok(counted)
+}
+
+/// A content takes the place of another one by a rename: both files are there then, so that their numbers differ
+/// however close their times are.
+fn mark(about: &Metadata) -> String {
+    format!("{:x}-{:x}-{:x}", about.ino(), about.mtime(), about.mtime_nsec())
 }
 
 /// Objects come and go while a walk is under way.

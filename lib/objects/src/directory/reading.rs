@@ -62,7 +62,16 @@ fn open(layout: &Layout, key: &ObjectKey) -> Result<(File, Meta), StoreError> {
     file.read_exact_at(&mut seal, seal_at).map_err(failed)?;
     let seal = Seal::decode(&seal, about.len()).map_err(damaged)?;
     let modified_at = about.modified().map(timestamp).unwrap_or_default();
-    Ok((file, Meta { size_bytes: seal.size_bytes, sha256: Some(seal.sha256), modified_at }))
+    Ok((
+        file,
+        Meta {
+            size_bytes: seal.size_bytes,
+            sha256: Some(seal.sha256),
+            modified_at,
+            etag: None,
+            content_type: None,
+        },
+    ))
 }
 
 pub(super) fn timestamp(time: SystemTime) -> Timestamp {

@@ -86,7 +86,7 @@ pub(super) fn meta(
     modified: Option<&DateTime>,
 ) -> Meta {
     let sha256 = metadata.and_then(|metadata| metadata.get(SHA256)).and_then(|text| text.parse().ok());
-    Meta { size_bytes, sha256, modified_at: moment(modified) }
+    Meta { size_bytes, sha256, modified_at: moment(modified), etag: None, content_type: None }
 }
 
 /// A moment of the service's clock.

@@ -23,7 +23,7 @@ pub struct TriggerView {
     pub name: TriggerName,
     /// The workflow whose runs it starts.
     pub workflow: WorkflowName,
-    /// What it waits for: `schedule`, `nats`, `webhook` or `run_finished`.
+    /// What it waits for: `schedule`, `nats`, `webhook`, `run_finished` or `object_created`.
     pub kind: String,
     /// The same in words.
     pub summary: String,
@@ -38,7 +38,7 @@ pub struct TriggerView {
     /// Why nothing is started, if somebody paused it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused: Option<Pause>,
-    /// The next time of its table, unless it is paused. Only in lists.
+    /// The next time of its table, or when it looks through the storage next, unless it is paused. Only in lists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<TriggerTime>,
     /// Its newest start. Only in lists.
@@ -83,7 +83,7 @@ pub struct TriggerTimes {
 pub struct TriggerHistory {
     /// The newest starts, newest first.
     pub items: Vec<Start>,
-    /// Times up to here are dealt with.
+    /// Times, or objects that lay in the storage, up to here are dealt with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watermark: Option<Timestamp>,
 }

@@ -31,7 +31,7 @@ pub enum Part {
     Api,
     /// The scheduler.
     Scheduler,
-    /// The storage gateway, which only shows that it is there.
+    /// The storage gateway, which shows that it is there and tells of new objects.
     Gateway,
     /// The service that starts runs by itself.
     Trigger {

@@ -9,6 +9,7 @@ use crate::event::Event;
 use crate::health::AskHealth;
 use crate::message::Subject;
 use crate::notice::Notice;
+use crate::object_created::ObjectCreated;
 use crate::progress::Progress;
 use crate::report::Reports;
 use crate::stream::{
@@ -85,9 +86,13 @@ pub(super) fn scheduler() -> Rights {
     Rights { publish, subscribe, answers: true }
 }
 
-/// Shows that it is there.
+/// Shows that it is there, and tells of new objects.
 pub(super) fn gateway() -> Rights {
-    Rights { publish: Vec::new(), subscribe: found_as("gateway"), answers: true }
+    Rights {
+        publish: vec![text(&ObjectCreated::filter(None))],
+        subscribe: found_as("gateway"),
+        answers: true,
+    }
 }
 
 /// Sends requests and waits for their answers, tells of ended runs; hears of runs, of changed triggers, and of what
@@ -105,6 +110,7 @@ pub(super) fn trigger(listens: &[String], streams: &[String]) -> Rights {
         text(&Event::filter(None)),
         text(&Notice::filter(None)),
         text(&Fire::filter()),
+        text(&ObjectCreated::filter(None)),
     ];
     subscribe.extend(listens.iter().cloned());
     subscribe.extend(found_as("trigger"));

@@ -20,7 +20,8 @@ pub(crate) async fn history(
 ) -> Outcome<Json<TriggerHistory>> {
     let found = triggers::get(&app, &project, &trigger).await?;
     let state = triggers::state(&app, &project, &found).await?;
-    Ok(Json(TriggerHistory { items: state.history.into(), watermark: state.watermark }))
+    let looked = state.objects.and_then(|place| place.swept_at);
+    Ok(Json(TriggerHistory { items: state.history.into(), watermark: state.watermark.or(looked) }))
 }
 
 /// Its documentation.

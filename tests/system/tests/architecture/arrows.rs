@@ -43,7 +43,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     (
         "svc-trigger",
-        &["emboflow-model", "emboflow-protocol", "emboflow-bus", "emboflow-records", "emboflow-service"],
+        &[
+            "emboflow-model",
+            "emboflow-protocol",
+            "emboflow-bus",
+            "emboflow-records",
+            "emboflow-storage",
+            "emboflow-service",
+        ],
     ),
     (
         "emboflow",

@@ -5,6 +5,7 @@ mod due;
 mod events;
 mod files;
 mod nights;
+mod objects;
 
 use crate::Timestamp;
 use crate::trigger::Schedule;
