@@ -14,6 +14,7 @@ mod me;
 mod pages;
 mod parts;
 mod place;
+mod reader;
 mod route;
 mod shell;
 

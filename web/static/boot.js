@@ -46,10 +46,25 @@
   });
 
   const assets = new URL(".", script.src);
+  const load = async (name) => {
+    const module = await import(new URL(`${name}.js`, assets).href);
+    await module.default({ module_or_path: new URL(`${name}_bg.wasm`, assets) });
+    return module;
+  };
+
+  // What reads workflow files is loaded with the first of them; after a failure it is tried again.
+  let reader;
+  globalThis.emboflowReader = () => {
+    reader ??= load("reader").catch((error) => {
+      reader = undefined;
+      throw error;
+    });
+    return reader;
+  };
+
   addEventListener("DOMContentLoaded", async () => {
     try {
-      const app = await import(new URL("app.js", assets).href);
-      await app.default({ module_or_path: new URL("app_bg.wasm", assets) });
+      await load("app");
     } catch (error) {
       died("The page could not start: " + String(error).slice(0, 300));
     }

@@ -1,15 +1,17 @@
 //! A new run from a file that is written or pasted here; it is checked while it is typed.
 
+use std::rc::Rc;
+
 use dioxus::prelude::*;
 use emboflow_model::RunSummary;
-use emboflow_model::workflow::{self, Problem as Finding, WorkflowFile};
 use emboflow_protocol::http::WorkflowBody;
 use emboflow_protocol::request::SubmitBody;
+use emboflow_web_reader::{Drawing, Finding, Read};
 use serde_json::{Map, Value};
 
 use crate::api::{self, ApiError};
 use crate::browser;
-use crate::graph::{Graph, Node};
+use crate::graph::Graph;
 use crate::icon::{Drawn, Icon};
 use crate::parts::banner::{Loading, Problem};
 use crate::parts::editor::Editor;
@@ -17,6 +19,7 @@ use crate::parts::inputs_form::InputsForm;
 use crate::parts::look_only::may_run;
 use crate::parts::{definition, toast};
 use crate::place::PLACE;
+use crate::reader;
 use crate::route::encode;
 
 /// A pause in typing after which the file is checked.
@@ -33,15 +36,13 @@ tasks:
 /// A file that passed the check, ready to be run.
 #[derive(Clone, PartialEq)]
 struct Ready {
-    file: std::rc::Rc<WorkflowFile>,
+    drawing: Rc<Drawing>,
     source: String,
-    nodes: Vec<Node>,
 }
 
-fn check(source: &str) -> Result<Ready, Vec<Finding>> {
-    let flow = workflow::parse(source)?;
-    let nodes = definition::nodes(&flow);
-    Ok(Ready { file: std::rc::Rc::new((*flow.file).clone()), source: source.to_owned(), nodes })
+async fn check(source: String) -> Result<Read<Ready>, ApiError> {
+    let read = reader::workflow(&source).await?;
+    Ok(read.map(|drawing| Ready { drawing: Rc::new(drawing), source }))
 }
 
 #[component]
@@ -73,27 +74,35 @@ fn Again(run: String) -> Element {
 
 #[component]
 fn Writing(source: String, given: Map<String, Value>, title: &'static str) -> Element {
-    let mut text = use_signal(|| source.clone());
-    let mut checked = use_signal(|| check(&source));
+    let mut text = use_signal(|| source);
+    let mut checked = use_signal(|| None::<Result<Read<Ready>, ApiError>>);
     let mut strokes = use_signal(|| 0_u32);
-    let result = checked.read().clone();
     // While the file has errors, the last form that was good stays, so that nothing typed into it is lost.
-    let mut good = use_signal(|| result.clone().ok());
-    if let Ok(ready) = &result {
-        let is_new = good.peek().as_ref() != Some(ready);
-        if is_new {
-            good.set(Some(ready.clone()));
-        }
-    }
-    let blocked = result.is_err() || good.read().as_ref().is_some_and(|ready| ready.source != *text.read());
+    let mut good = use_signal(|| None::<Ready>);
+    let look = use_callback(move |()| {
+        let stroke = *strokes.peek();
+        spawn(async move {
+            let result = check(text.peek().clone()).await;
+            if *strokes.peek() != stroke {
+                return;
+            }
+            if let Ok(Ok(ready)) = &result {
+                good.set(Some(ready.clone()));
+            }
+            checked.set(Some(result));
+        });
+    });
+    use_hook(|| look.call(()));
+    let result = checked.read().clone();
+    let is_ready = matches!(&result, Some(Ok(Ok(ready))) if ready.source == *text.read());
     rsx! {
         div { class: "page-head",
             div {
                 h1 { "{title}" }
                 p { class: "lead", "Write or paste a workflow file. It is checked here by the same code that the scheduler uses." }
             }
-            if let Ok(ready) = &result {
-                Keep { name: ready.file.name.clone(), source: ready.source.clone() }
+            if let Some(Ok(Ok(ready))) = &result {
+                Keep { name: ready.drawing.name.clone(), source: ready.source.clone() }
             }
         }
         div { class: "columns",
@@ -107,27 +116,29 @@ fn Writing(source: String, given: Map<String, Value>, title: &'static str) -> El
                         spawn(async move {
                             browser::sleep_ms(TYPING_MS).await;
                             if *strokes.peek() == stroke {
-                                checked.set(check(&text.peek()));
+                                look.call(());
                             }
                         });
                     },
                 }
-                match &result {
-                    Ok(_) => rsx! {
+                match result {
+                    None => rsx! { Loading { rows: 1 } },
+                    Some(Err(error)) => rsx! { Problem { error, retry: look } },
+                    Some(Ok(Err(findings))) => rsx! { Findings { findings } },
+                    Some(Ok(Ok(_))) => rsx! {
                         div { class: "banner ok", role: "status",
                             Drawn { icon: Icon::Check }
                             p { "The file is valid." }
                         }
                     },
-                    Err(findings) => rsx! { Findings { findings: findings.clone() } },
                 }
             }
             if let Some(ready) = good() {
                 div { class: "stack",
                     div { class: "card",
-                        Graph { nodes: ready.nodes.clone(), onchoose: |_| () }
+                        Graph { nodes: definition::nodes(&ready.drawing), onchoose: |_| () }
                     }
-                    {form(&ready, given, blocked)}
+                    {form(&ready, given, !is_ready)}
                 }
             }
         }
@@ -136,9 +147,9 @@ fn Writing(source: String, given: Map<String, Value>, title: &'static str) -> El
 
 /// The form is a new one when other inputs are declared.
 fn form(ready: &Ready, given: Map<String, Value>, blocked: bool) -> Element {
-    let declared = serde_json::to_string(&ready.file.inputs).unwrap_or_default();
+    let declared = serde_json::to_string(&ready.drawing.inputs).unwrap_or_default();
     let body = SubmitBody { source: Some(ready.source.clone()), ..SubmitBody::default() };
-    rsx! { InputsForm { key: "{declared}", inputs: ready.file.inputs.clone(), body, given, blocked } }
+    rsx! { InputsForm { key: "{declared}", inputs: ready.drawing.inputs.clone(), body, given, blocked } }
 }
 
 #[component]

@@ -1,9 +1,9 @@
 //! One workflow: its graph, its file, and a form that runs it.
 
 use dioxus::prelude::*;
-use emboflow_model::workflow;
 use emboflow_protocol::http::WorkflowView;
 use emboflow_protocol::request::SubmitBody;
+use emboflow_web_reader::{Drawing, Finding};
 
 use crate::api;
 use crate::graph::Graph;
@@ -15,6 +15,7 @@ use crate::parts::look_only::may_run;
 use crate::parts::source::Source;
 use crate::parts::text::Ago;
 use crate::place::{Link, PLACE};
+use crate::reader;
 use crate::route::{Place, Route, encode};
 
 const TABS: [(&str, &str); 2] = [("", "Overview"), ("run", "Run")];
@@ -53,6 +54,19 @@ fn Shown(view: WorkflowView) -> Element {
     let tab = place.get("tab").unwrap_or_default().to_owned();
     let name = view.name.to_string();
     let source = view.source.clone().unwrap_or_default();
+    let asked = source.clone();
+    let mut read = use_resource(use_reactive!(|asked| async move { reader::workflow(&asked).await }));
+    let answer = read.read().clone();
+    let drawn = match answer {
+        None => rsx! { Loading { rows: 4 } },
+        Some(Err(error)) => rsx! { Problem { error, retry: move |()| read.restart() } },
+        Some(Ok(Err(findings))) => rsx! { Wrong { findings } },
+        Some(Ok(Ok(drawing))) if tab == "run" => {
+            let body = SubmitBody { workflow: Some(name.clone()), ..SubmitBody::default() };
+            rsx! { InputsForm { inputs: drawing.inputs, body, given: serde_json::Map::new() } }
+        }
+        Some(Ok(Ok(drawing))) => rsx! { Tasks { drawing } },
+    };
     rsx! {
         div { class: "page-head",
             div {
@@ -83,45 +97,41 @@ fn Shown(view: WorkflowView) -> Element {
                 Link { key: "{title}", to: place.with("tab", word), class: "tab", current: (word == tab).then(|| "page".to_owned()), "{title}" }
             }
         }
-        match tab.as_str() {
-            "run" => rsx! { Run { name, source } },
-            _ => rsx! {
-                div { class: "stack",
-                    Drawing { source: source.clone() }
-                    Source { text: source }
-                }
-            },
+        div { class: "stack",
+            {drawn}
+            if tab != "run" {
+                Source { text: source }
+            }
         }
     }
 }
 
 #[component]
-fn Drawing(source: String) -> Element {
-    let mut chosen = use_signal(String::new);
-    let parsed =
-        use_memo(use_reactive!(|source| workflow::parse(&source).map(|flow| definition::nodes(&flow))));
-    let nodes = match &*parsed.read() {
-        Ok(nodes) => nodes.clone(),
-        Err(problems) => {
-            return rsx! {
-                div { class: "banner warn",
-                    Drawn { icon: Icon::Alert }
-                    p { "This version of EmboFlow finds problems in the file: {problems[0]}" }
-                }
-            };
+fn Wrong(findings: Vec<Finding>) -> Element {
+    let first = findings.into_iter().next().map(|finding| finding.text);
+    rsx! {
+        div { class: "banner warn",
+            Drawn { icon: Icon::Alert }
+            p { "This version of EmboFlow finds problems in the file: " {first.unwrap_or_default()} }
         }
-    };
+    }
+}
+
+#[component]
+fn Tasks(drawing: Drawing) -> Element {
+    let mut chosen = use_signal(String::new);
     let choice = chosen();
-    let nodes = nodes.into_iter().map(|mut node| {
+    let nodes = definition::nodes(&drawing).into_iter().map(|mut node| {
         node.selected = node.name == choice;
         node
     });
-    let facts = definition::facts(&source, &choice);
+    let nodes: Vec<_> = nodes.collect();
+    let facts = drawing.tasks.into_iter().find(|task| task.name == choice).map(|task| task.facts);
     let class = if facts.is_some() { "split open" } else { "split" };
     rsx! {
         div { class,
             div { class: "card",
-                Graph { nodes: nodes.collect::<Vec<_>>(), onchoose: move |name| chosen.set(name) }
+                Graph { nodes, onchoose: move |name| chosen.set(name) }
             }
             if let Some(facts) = facts {
                 aside { class: "card panel", "aria-label": "Task {choice}",
@@ -142,18 +152,5 @@ fn Drawing(source: String) -> Element {
                 }
             }
         }
-    }
-}
-
-#[component]
-fn Run(name: String, source: String) -> Element {
-    let parsed =
-        use_memo(use_reactive!(|source| workflow::parse(&source).map(|flow| flow.file.inputs.clone())));
-    match &*parsed.read() {
-        Ok(inputs) => {
-            let body = SubmitBody { workflow: Some(name), ..SubmitBody::default() };
-            rsx! { InputsForm { inputs: inputs.clone(), body, given: serde_json::Map::new() } }
-        }
-        Err(_) => rsx! { Drawing { source: source.clone() } },
     }
 }

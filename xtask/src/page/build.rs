@@ -11,12 +11,16 @@ use super::{Files, read_folder, say};
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
-/// Compiles the page's crate; the path of the wasm as the compiler left it.
-pub(super) fn compile(web: &Path) -> Result<PathBuf> {
+/// What a browser loads, by the name of its files: the page, and what reads workflow files, when one is looked at.
+pub(super) const PARTS: [(&str, &str); 2] = [("app", "emboflow-web"), ("reader", "reader")];
+
+/// Compiles the page's crates; the paths of the wasm as the compiler left it, in the order of [`PARTS`].
+pub(super) fn compile(web: &Path) -> Result<Vec<PathBuf>> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .current_dir(web)
-        .args(["build", "--package", "emboflow-web", "--target", TARGET, "--profile", "page"])
+        .args(["build", "--package", "emboflow-web", "--package", "emboflow-web-reader"])
+        .args(["--bins", "--target", TARGET, "--profile", "page"])
         .args(["--message-format", "json-render-diagnostics"])
         .stderr(Stdio::inherit())
         .output()
@@ -25,15 +29,19 @@ pub(super) fn compile(web: &Path) -> Result<PathBuf> {
         output.status.success(),
         "the page does not compile; if the target {TARGET} is missing, `make setup` adds it"
     );
-    String::from_utf8_lossy(&output.stdout)
-        .lines()
-        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-        .filter(|message| message["target"]["name"] == "emboflow-web")
-        .filter_map(|message| message["filenames"].as_array().cloned())
-        .flatten()
-        .filter_map(|file| file.as_str().map(PathBuf::from))
+    let text = String::from_utf8_lossy(&output.stdout);
+    let messages: Vec<serde_json::Value> =
+        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    PARTS.iter().map(|(_, target)| wasm_of(&messages, target)).collect()
+}
+
+fn wasm_of(messages: &[serde_json::Value], target: &str) -> Result<PathBuf> {
+    let named = messages.iter().filter(|message| message["target"]["name"] == target);
+    let files = named.filter_map(|message| message["filenames"].as_array()).flatten();
+    let mut paths = files.filter_map(|file| file.as_str().map(PathBuf::from));
+    paths
         .find(|file| file.extension().is_some_and(|extension| extension == "wasm"))
-        .context("cargo named no wasm file of emboflow-web")
+        .with_context(|| format!("cargo named no wasm file of {target}"))
 }
 
 /// The `wasm-opt` of this machine, if there is one: on the PATH, or where npm puts it in a clone.
@@ -44,14 +52,14 @@ pub(super) fn find_optimiser() -> Option<PathBuf> {
 }
 
 /// Makes the glue script with wasm-bindgen, and the wasm smaller if there is a tool for it.
-pub(super) fn bind(wasm: &Path, optimiser: Option<&Path>) -> Result<Files> {
+pub(super) fn bind(name: &str, wasm: &Path, optimiser: Option<&Path>) -> Result<Files> {
     let folder = wasm.with_extension("bound");
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
     }
     Bindgen::new()
         .input_path(wasm)
-        .out_name("app")
+        .out_name(name)
         .web(true)
         .context("choosing a script for browsers")?
         .typescript(false)
@@ -60,7 +68,7 @@ pub(super) fn bind(wasm: &Path, optimiser: Option<&Path>) -> Result<Files> {
         .generate(&folder)
         .context("running wasm-bindgen")?;
     match optimiser {
-        Some(tool) => optimise(tool, &folder.join("app_bg.wasm"))?,
+        Some(tool) => optimise(tool, &folder.join(format!("{name}_bg.wasm")))?,
         None => say("page: no wasm-opt found (`make setup` installs it); the page is about a tenth larger"),
     }
     read_folder(&folder)

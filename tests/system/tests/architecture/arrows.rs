@@ -70,7 +70,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "svc-trigger",
         ],
     ),
-    ("emboflow-web", &["emboflow-model", "emboflow-protocol"]),
+    ("emboflow-web", &["emboflow-model", "emboflow-protocol", "emboflow-web-reader"]),
+    ("emboflow-web-reader", &["emboflow-model"]),
 ];
 
 /// Who alone may use a crate of others.

@@ -1,19 +1,19 @@
 //! The run's workflow file, read once, and what it says of each task of a fan-out.
 
 use std::collections::HashMap;
-use std::rc::Rc;
 
 use dioxus::prelude::*;
 
 use super::RunView;
 use crate::api::{self, ApiError};
-use crate::parts::definition::{self, Values};
+use crate::parts::definition::Values;
+use crate::reader;
 
 /// What has been read; every part of the page shares it.
 #[derive(Clone, Copy)]
 pub(super) struct RunFile {
     source: Resource<Result<String, ApiError>>,
-    values: Memo<Rc<HashMap<String, Values>>>,
+    values: Resource<HashMap<String, Values>>,
 }
 
 /// Reads the file of the run as soon as somebody wants it; called once, by the page of the run.
@@ -23,10 +23,19 @@ pub(super) fn use_run_file(view: RunView, run: &str) -> RunFile {
         let address = api::of_run(&run, "source");
         async move { api::get_text(&address).await }
     });
-    let inputs = use_memo(move || view.summary.read().as_ref().map(|run| run.inputs.clone()));
-    let values = use_memo(move || match (&*source.read(), &*inputs.read()) {
-        (Some(Ok(source)), Some(inputs)) => Rc::new(definition::matrices(source, inputs)),
-        _ => Rc::default(),
+    // Only a fan-out has values, and only they need the reader.
+    let inputs = use_memo(move || {
+        let summary = view.summary.read();
+        let run = summary.as_ref().filter(|run| run.graph.iter().any(|spec| spec.fan_out.is_some()));
+        run.map(|run| run.inputs.clone())
+    });
+    let values = use_resource(move || async move {
+        let (Some(Ok(source)), Some(inputs)) = (source.read().clone(), inputs()) else {
+            return HashMap::new();
+        };
+        // Without them a task is told by its number alone.
+        let matrices = reader::matrices(&source, &inputs).await.unwrap_or_default();
+        matrices.into_iter().map(|(task, values)| (task, values.into())).collect()
     });
     use_context_provider(|| RunFile { source, values })
 }
@@ -39,7 +48,7 @@ impl RunFile {
 
     /// The values of a task of a fan-out, axis by axis; none for another task, and before the file is there.
     pub(super) fn values(&self, task: &str) -> Values {
-        self.values.read().get(task).cloned().unwrap_or_default()
+        self.values.read().as_ref().and_then(|values| values.get(task).cloned()).unwrap_or_default()
     }
 
     /// Asks for the file again.
