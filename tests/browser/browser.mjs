@@ -95,9 +95,12 @@ export class Tab {
   }
 }
 
+/** Starts the browser, with further flags of its command line. */
+export const launch = (flags = []) => chromium.launch({ executablePath: CHROMIUM, args: [...FLAGS, ...flags] });
+
 /** Starts the browser and signs it in by the link that `emboflow up` gave. */
 export async function open() {
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+  const browser = await launch();
   const first = await browser.newContext();
   const page = await first.newPage();
   await page.goto(PAGE_URL);

@@ -45,6 +45,17 @@ tasks:
     run: echo never
 `;
 
+/** Writes a line again and again for some seconds, and ends well. */
+export const ticking = `version: 1
+name: browser-ticking
+tasks:
+  tick:
+    image: ${IMAGE}
+    run: |
+      number=0
+      while [ $number -lt 20 ]; do number=$((number + 1)); echo "tick $number"; sleep 0.3; done
+`;
+
 /** Goes on until somebody ends it, and writes a line again and again. */
 export const endless = `version: 1
 name: browser-endless

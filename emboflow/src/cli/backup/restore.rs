@@ -70,6 +70,7 @@ impl Restore {
             forget_streams(&store.join("jetstream"))?;
         }
         if let Some(file) = &self.storage_key {
+            file.parent().map(private_file::make_folder).transpose()?;
             private_file::replace(file, secrets::random().as_bytes())?;
         }
         tell(&manifest.id, &restored, output)?;
