@@ -25,6 +25,7 @@ use crate::objects::Objects;
 use crate::oidc::Provider;
 use crate::problem::{Failure, Outcome};
 use crate::secrets::Secrets;
+use crate::uploads::Uploads;
 use crate::watch::Watchman;
 
 /// The running API. Clones share it.
@@ -44,6 +45,7 @@ pub(crate) struct Parts {
     /// Hosts beside the public address's under which this API is asked.
     pub(crate) other_hosts: Vec<String>,
     pub(crate) secrets: Secrets,
+    pub(crate) uploads: Uploads,
     /// Where people sign in beside here, if anywhere.
     pub(crate) provider: Option<Provider>,
     pub(crate) maintenance: MaintenanceBook,

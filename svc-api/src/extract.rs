@@ -43,6 +43,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
                 "workflow" => ErrorCode::WorkflowNotFound,
                 "executor" => ErrorCode::ExecutorNotFound,
                 "trigger" => ErrorCode::TriggerNotFound,
+                "upload" | "version" => ErrorCode::UploadNotFound,
                 "user" => ErrorCode::UserNotFound,
                 "service" => ErrorCode::ServiceNotFound,
                 _ => ErrorCode::RequestInvalid,

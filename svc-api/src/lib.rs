@@ -31,6 +31,7 @@ mod secrets;
 mod service;
 mod trace;
 mod triggers;
+mod uploads;
 mod watch;
 
 pub use config::{AUDIT_DAYS, Config, Storage, WAITING_BYTES, Watch};

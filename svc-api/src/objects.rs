@@ -7,10 +7,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use axum::body::Bytes;
 use axum::http::HeaderValue;
+use emboflow_model::ProjectName;
 use emboflow_protocol::ErrorCode;
 use emboflow_protocol::http::StorageView;
+use emboflow_protocol::object::StorageUsage;
 use emboflow_protocol::storage_token::{StorageClaims, TokenKey, mint};
-use emboflow_storage::{ByteRange, Client, Error, Retry};
+use emboflow_protocol::upload_token::{UploadClaims, mint_upload};
+use emboflow_storage::{ByteRange, Client, Error, ObjectEntry, Retry};
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 
@@ -25,6 +28,8 @@ const ATTEMPTS: u32 = 3;
 /// Objects that are listed, and those of them that are removed side by side.
 const REMOVED_AT_ONCE: usize = 200;
 const SIDE_BY_SIDE: usize = 8;
+/// How long a caller waits for a removal.
+const REMOVE_FOR: Duration = Duration::from_secs(20);
 
 /// Bytes as they come.
 pub(crate) type ByteStream = BoxStream<'static, io::Result<Bytes>>;
@@ -66,6 +71,40 @@ impl Objects {
         Ok(entries.into_iter().map(|entry| (entry.key, entry.size_bytes)).collect())
     }
 
+    /// All objects below a prefix, as the store lists them.
+    pub(crate) async fn entries(&self, prefix: &str) -> Outcome<Vec<ObjectEntry>> {
+        Ok(self.reading(prefix)?.list(prefix).try_collect().await?)
+    }
+
+    /// Size and, where the store knows it, SHA-256 of an object; none where there is none.
+    pub(crate) async fn look_at(&self, key: &str) -> Outcome<Option<(u64, Option<String>)>> {
+        match self.reading(key)?.head(key).await {
+            Ok(meta) => Ok(Some((meta.size_bytes, meta.sha256))),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Stores a small object.
+    pub(crate) async fn put(&self, key: &str, content: Vec<u8>) -> Outcome<()> {
+        let write = vec![key.to_owned()];
+        let claims =
+            StorageClaims { sub: "api".to_owned(), exp: expiry(), write, ..StorageClaims::default() };
+        self.with(claims)?.put_bytes(key, content).await?;
+        Ok(())
+    }
+
+    /// How much a project stores.
+    pub(crate) async fn usage(&self, project: &ProjectName) -> Outcome<StorageUsage> {
+        let prefix = format!("{project}/");
+        Ok(self.reading(&prefix)?.usage(&prefix).await?)
+    }
+
+    /// A token for the bytes of an upload.
+    pub(crate) fn upload_token(&self, claims: &UploadClaims) -> Outcome<String> {
+        mint_upload(&self.key, claims).map_err(|error| Failure::behind(ErrorCode::Internal, error))
+    }
+
     /// Bytes of an object.
     pub(crate) async fn read(&self, key: &str, range: Range<u64>) -> Outcome<ByteStream> {
         if range.is_empty() {
@@ -100,6 +139,7 @@ impl Objects {
             read: own.clone(),
             write: own,
             delete: true,
+            quota: None,
         };
         let (client, until) = (self.with(claims)?, Instant::now() + work_for);
         let mut removed = 0;
@@ -114,6 +154,17 @@ impl Objects {
             stream::iter(removals).buffer_unordered(SIDE_BY_SIDE).try_collect::<Vec<()>>().await?;
         }
         Ok((removed, false))
+    }
+
+    /// Removes all objects below a prefix; gives how many. Errors: it takes too long, and the rest is still there.
+    pub(crate) async fn remove_all_below(&self, prefix: &str) -> Outcome<u64> {
+        match self.remove_below(prefix, REMOVE_FOR).await? {
+            (removed, true) => Ok(removed),
+            (removed, false) => {
+                let detail = format!("{removed} objects are removed, and more are left: send it again");
+                Err(Failure::new(ErrorCode::StorageUnavailable, detail))
+            }
+        }
     }
 
     /// Has the gateway try its back end.

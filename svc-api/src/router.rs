@@ -25,7 +25,7 @@ use crate::problem::Failure;
 use crate::routes::place::{InProject, OfWorkflow};
 use crate::routes::{
     artifacts, events, executors, hooks, logs, maintenance, notifications, requests, runs, secrets, system,
-    tasks, triggers, workflows,
+    tasks, triggers, uploads, workflows,
 };
 use crate::{
     admission, conditional, error_page, host, known_query, limits, measure, openapi, page, paged, trace,
@@ -47,7 +47,8 @@ pub(crate) fn documented() -> (Router<App>, OpenApi) {
         .merge(triggers::routes())
         .merge(notifications::routes())
         .merge(maintenance::routes())
-        .merge(secrets::routes());
+        .merge(secrets::routes())
+        .merge(uploads::routes());
     let guarded = guarded.finish_api_with(&mut document, openapi::frame);
     openapi::prepare();
     let open = access::of_session().merge(hooks::routes()).finish_api(&mut document);
@@ -56,11 +57,11 @@ pub(crate) fn documented() -> (Router<App>, OpenApi) {
     (guarded.merge(open), document)
 }
 
-/// The service that answers everything.
+/// The service that answers everything. `uploads` takes the bytes of uploads, if the gateway is in this process.
 ///
 /// # Errors
 /// The table of rights and the routes differ.
-pub(crate) fn serving(app: App) -> anyhow::Result<Router> {
+pub(crate) fn serving(app: App, uploads: Option<Router>) -> anyhow::Result<Router> {
     let (routes, document) = documented();
     check_table(&document)?;
     let known_queries = KnownQueries::of(&document);
@@ -77,6 +78,7 @@ pub(crate) fn serving(app: App) -> anyhow::Result<Router> {
         .route_layer(from_fn_with_state(app.clone(), limits::by_caller))
         .route_layer(from_fn_with_state(app.clone(), guard))
         .route_layer(from_fn_with_state(app.clone(), trace::follow))
+        .merge(uploads.unwrap_or_else(uploads::elsewhere))
         .fallback(page::serve)
         .method_not_allowed_fallback(no_method)
         .layer(from_fn_with_state(app.clone(), limits::by_address))

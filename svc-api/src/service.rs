@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use axum::Router;
 use emboflow_bus::Bus;
 use emboflow_records::SharedRecords;
 use emboflow_service::{Health, Shutdown, Tracer, served_certificate, telemetry, vitals};
@@ -23,6 +24,7 @@ use crate::maintenance::MaintenanceBook;
 use crate::objects::Objects;
 use crate::oidc::Provider;
 use crate::secrets::Secrets;
+use crate::uploads::Uploads;
 use crate::watch::{self, Watchman};
 use crate::{limits, listener, removal, router, secrets};
 
@@ -59,6 +61,9 @@ pub struct Connections {
     pub bus: Bus,
     /// The records.
     pub records: SharedRecords,
+    /// The route of the storage gateway that takes the bytes of uploads, when the gateway is in this process. Otherwise
+    /// the proxy before both leads there.
+    pub uploads: Option<Router>,
 }
 
 /// Runs the API as a process of its own until `shutdown`.
@@ -74,14 +79,14 @@ pub async fn start(config: Config, shutdown: &Shutdown, health: &Health) -> Resu
     let records = config.records.as_ref().context("the configuration says nothing of records")?;
     let records = emboflow_records::open(records).await.context("opening the records")?;
     let bus = Bus::connect(&config.bus()).await.context("connecting to NATS")?;
-    start_on(config, Connections { bus, records }, shutdown, health).await
+    start_on(config, Connections { bus, records, uploads: None }, shutdown, health).await
 }
 
 /// Starts the API on connections that are there; it ends with `shutdown`. Its checks go into `health`, which it shows
 /// at `/health`, `/ready` and `/metrics`.
 pub async fn start_on(
     config: Config,
-    Connections { bus, records }: Connections,
+    Connections { bus, records, uploads }: Connections,
     shutdown: &Shutdown,
     health: &Health,
 ) -> Result<Started> {
@@ -105,6 +110,7 @@ pub async fn start_on(
     let provider = config.oidc.map(|oidc| Provider::new(oidc, config.public_url.as_deref())).transpose()?;
     let secrets = Secrets::new(records.clone(), bus.clone(), config.secrets.as_ref())?;
     secrets::seal_anew(records.clone(), config.secrets.as_ref(), shutdown)?;
+    let kept_uploads = Uploads::new(records.clone(), bus.clone(), objects.clone());
     let app = App::new(Parts {
         instance: config.instance,
         started_at: now(),
@@ -116,6 +122,7 @@ pub async fn start_on(
         buckets: Buckets::new(&config.limits),
         other_hosts: config.other_hosts,
         secrets,
+        uploads: kept_uploads,
         provider,
         maintenance,
         intake,
@@ -137,7 +144,7 @@ pub async fn start_on(
     watch::start(app.clone(), shutdown);
     limits::forget_idle_clients(app.clone(), shutdown);
     let trusted = config.trusted_proxies;
-    let (router, stop) = (router::serving(app)?, shutdown.token());
+    let (router, stop) = (router::serving(app, uploads)?, shutdown.token());
     shutdown.spawn_vital("HTTP listener", async move {
         listener::serve(listener, router, &config.limits, trusted, stop).await.context("serving HTTP")
     });

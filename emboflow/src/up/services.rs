@@ -55,7 +55,8 @@ impl Services {
         let (own, _) = self.part("api", &health);
         let config = plan.api(gateway.url());
         let bus = Bus::connect(&config.bus()).await.context("connecting the API to NATS")?;
-        let api = svc_api::start_on(config, svc_api::Connections { bus, records }, &own, &health)
+        let connections = svc_api::Connections { bus, records, uploads: Some(gateway.uploads) };
+        let api = svc_api::start_on(config, connections, &own, &health)
             .await
             .context("starting the API")?;
         Ok(api.address)

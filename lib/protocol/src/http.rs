@@ -8,6 +8,7 @@ pub mod notification;
 pub mod secret;
 pub mod service;
 pub mod trigger;
+pub mod upload;
 
 use std::collections::BTreeMap;
 

@@ -24,5 +24,6 @@ pub(crate) mod sessions;
 pub(crate) mod system;
 pub(crate) mod tasks;
 pub(crate) mod triggers;
+pub(crate) mod uploads;
 pub(crate) mod users;
 pub(crate) mod workflows;

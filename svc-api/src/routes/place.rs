@@ -3,7 +3,8 @@
 use emboflow_model::access::UserName;
 use emboflow_model::name::NotificationName;
 use emboflow_model::{
-    ExecutorId, ProjectName, RunId, SecretName, ServiceName, TaskKey, TriggerName, WorkflowName,
+    ExecutorId, ProjectName, RunId, SecretName, ServiceName, TaskKey, TriggerName, UploadName, UploadVersion,
+    WorkflowName,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -79,6 +80,26 @@ pub(crate) struct OfSecret {
     pub(crate) project: ProjectName,
     /// The secret's name.
     pub(crate) secret: SecretName,
+}
+
+/// `…/uploads/{upload}`
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct OfUpload {
+    /// The project.
+    pub(crate) project: ProjectName,
+    /// The upload's name.
+    pub(crate) upload: UploadName,
+}
+
+/// `…/uploads/{upload}/versions/{version}`
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct OfUploadVersion {
+    /// The project.
+    pub(crate) project: ProjectName,
+    /// The upload's name.
+    pub(crate) upload: UploadName,
+    /// The version.
+    pub(crate) version: UploadVersion,
 }
 
 /// `…/executors/{executor}`

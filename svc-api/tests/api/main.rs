@@ -21,4 +21,5 @@ mod session;
 mod submitting;
 mod support;
 mod triggers;
+mod uploads;
 mod validators;

@@ -162,6 +162,13 @@ pub const ROUTES: &[Line] = &[
     get("/api/v1/projects/{project}/secrets/{secret}", InProject(Developer)),
     put("/api/v1/projects/{project}/secrets/{secret}", InProject(Operator)),
     delete("/api/v1/projects/{project}/secrets/{secret}", InProject(Operator)),
+    // Uploads. Their bytes go to the storage gateway, with the token that a POST gives.
+    get("/api/v1/projects/{project}/uploads", InProject(Viewer)),
+    post("/api/v1/projects/{project}/uploads", InProject(Developer)),
+    get("/api/v1/projects/{project}/uploads/{upload}", InProject(Viewer)),
+    delete("/api/v1/projects/{project}/uploads/{upload}", InProject(Developer)),
+    put("/api/v1/projects/{project}/uploads/{upload}/versions/{version}", InProject(Developer)),
+    delete("/api/v1/projects/{project}/uploads/{upload}/versions/{version}", InProject(Developer)),
     // Runs.
     get("/api/v1/projects/{project}/runs", InProject(Viewer)),
     post("/api/v1/projects/{project}/runs", InProject(Developer)),

@@ -89,7 +89,11 @@ impl World {
         change(&mut config);
         // A connection of its own: what happens to the tests' does not happen to the API.
         let api_bus = Bus::connect(&config.bus()).await.unwrap();
-        let connections = Connections { bus: api_bus.clone(), records: records.clone() };
+        let connections = Connections {
+            bus: api_bus.clone(),
+            records: records.clone(),
+            uploads: Some(gateway.uploads.clone()),
+        };
         let api = svc_api::start_on(config, connections, &shutdown, &Health::new("api")).await.unwrap();
         let mut connection = api_bus.connection();
         connection.wait_for(|state| *state == emboflow_bus::Connection::Connected).await.unwrap();
