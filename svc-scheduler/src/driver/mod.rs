@@ -25,6 +25,7 @@ mod retention;
 mod tests;
 mod tick;
 mod trace;
+mod uploads;
 mod vault;
 mod workflows;
 mod world;

@@ -13,6 +13,7 @@ use emboflow_records::{Records, RecordsError, RequestOutcome};
 use super::known_projects::KnownProjects;
 use super::known_requests::{Decided, KnownRequest, KnownRequests};
 use super::message::{Asked, Message, Refusal, Request, parse_body};
+use super::uploads;
 use super::workflows::Workflows;
 use super::world::World;
 use crate::planner::{Input, Planner, RunCommand, Submission, ended_badly, planned_specs};
@@ -224,13 +225,21 @@ impl<W: World> Reader<'_, W> {
         });
         Ok(match made {
             Ok(submission) => match check_labels(&submission.accepted.labels) {
-                errors if errors.is_empty() => {
-                    Ok(Understood::Input(run, Input::Submit(Box::new(submission))))
-                }
+                errors if errors.is_empty() => self.pinned(submission).await?,
                 errors => Err(errors),
             },
             Err(problems) => Err(problems.into_iter().map(FieldError::from).collect()),
         })
+    }
+
+    /// The submission with the uploads that its run uses to its end.
+    async fn pinned(&self, mut submission: Submission) -> Result<Result<Understood, Refusal>, RecordsError> {
+        let Submission { run, project, workflow, accepted } = &mut submission;
+        let (run, pins) = (*run, uploads::pin(self.records, project, workflow, &accepted.inputs).await?);
+        Ok(pins.map(|pins| {
+            accepted.uploads = pins;
+            Understood::Input(run, Input::Submit(Box::new(submission)))
+        }))
     }
 
     async fn stored_source(&self, project: &ProjectName, name: &str) -> Result<Option<String>, RecordsError> {

@@ -13,6 +13,7 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
 use super::ready::Shape;
+use super::uploads;
 
 /// Bytes of log kept of an attempt when the file says nothing.
 const DEFAULT_LOG_LIMIT_BYTES: u64 = 256 * 1024 * 1024;
@@ -69,7 +70,10 @@ pub(super) fn state_of_spec(run: &Run, spec: &PlannedSpec) -> TaskState {
 /// All that a runtime reads about a task whose expressions have been evaluated.
 pub(super) fn runtime_spec(run: &Run, task: RenderedTask) -> RuntimeSpec {
     RuntimeSpec {
-        inputs: staged_in(run, &task.stage_in),
+        inputs: staged_in(run, &task.stage_in)
+            .into_iter()
+            .chain(uploads::staged_in(run, &task.uploads))
+            .collect(),
         image: task.image,
         pull: task.pull,
         command: task.command,

@@ -25,6 +25,7 @@ mod score;
 mod step;
 mod submit;
 mod timers;
+mod uploads;
 
 #[cfg(test)]
 mod maintenance_tests;

@@ -11,8 +11,8 @@ use emboflow_model::{Attempt, Run, RunId, RuntimeSpec, Task, TaskKey, Timestamp}
 use indexmap::IndexMap;
 use serde_json::Map;
 
-use super::dispatch;
 use super::ready::Shape;
+use super::{dispatch, uploads};
 
 /// A run that is not over.
 pub(crate) struct OpenRun {
@@ -158,6 +158,10 @@ impl OpenRun {
         let inputs = dispatch::staged_in(&self.run, &self.workflow.stage_in(task.name.as_str()));
         let mut prefixes: Vec<String> =
             inputs.into_iter().flat_map(|input| input.sources).map(|source| source.prefix).collect();
+        let summary = &self.run.summary;
+        let taken = self.planned.get(task).map(|planned| self.workflow.uploads(planned, &summary.inputs));
+        let taken = taken.and_then(Result::ok).unwrap_or_default();
+        prefixes.extend(taken.iter().filter_map(|taken| uploads::prefix(summary, &taken.upload)));
         prefixes.sort();
         prefixes.dedup();
         prefixes
