@@ -76,7 +76,7 @@ pub fn init_with_file(service: &'static str, file: LogFile, hushed: &[&'static s
 
 /// They show what they send and receive beyond these levels.
 const TALKATIVE: &[&str] =
-    &["async_nats=debug", "bollard=info", "oauth2=info", "openidconnect=info", "hyper=info", "h2=info"];
+    &["async_nats=info", "bollard=info", "oauth2=info", "openidconnect=info", "hyper=info", "h2=info"];
 
 fn filter() -> EnvFilter {
     #[expect(clippy::disallowed_methods, reason = "logging starts before any configuration is read")]
