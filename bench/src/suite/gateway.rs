@@ -98,6 +98,7 @@ fn token() -> anyhow::Result<String> {
         read: vec!["bench".to_owned()],
         write: vec!["bench".to_owned()],
         delete: false,
+        quota: None,
     };
     let key = TokenKey::new(KEY.as_bytes()).context("making the key")?;
     mint(&key, &claims).context("making a token")

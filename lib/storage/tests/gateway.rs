@@ -28,6 +28,7 @@ fn token(read: &str, write: &str) -> String {
         read: vec![read.into()],
         write: vec![write.into()],
         delete: true,
+        quota: None,
     };
     mint(&TokenKey::new(SIGNING_KEY.as_bytes()).unwrap(), &claims).unwrap()
 }

@@ -80,6 +80,7 @@ pub(super) fn of_platform() -> ApiRouter<App> {
             get_with(projects::show::show, projects::show::document)
                 .merge(patch_with(projects::change::change, projects::change::document)),
         )
+        .api_route(&path("/usage"), get_with(projects::usage::usage, projects::usage::document))
         .api_route(&path("/members"), get_with(members::list::list, members::list::document))
         .api_route(
             &path("/members/{user}"),

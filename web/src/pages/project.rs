@@ -2,6 +2,7 @@
 
 mod members;
 mod settings;
+mod stored;
 
 use dioxus::prelude::*;
 use emboflow_model::access::Role;
@@ -15,6 +16,7 @@ use crate::place::Link;
 use crate::route::{Place, Route};
 use members::Members;
 use settings::Settings;
+use stored::Stored;
 
 #[component]
 pub(crate) fn ProjectPage(name: String) -> Element {
@@ -50,6 +52,7 @@ pub(crate) fn ProjectPage(name: String) -> Element {
             Some(Ok((project, version))) => rsx! {
                 div { class: "stack loose",
                     Settings { key: "{version:?}", project, version, may_change, onchanged: move |()| read.restart() }
+                    Stored { project: name.clone() }
                     if may_change {
                         Members { project: name }
                     } else {

@@ -128,6 +128,7 @@ pub const ROUTES: &[Line] = &[
     post("/api/v1/projects", Platform),
     get("/api/v1/projects/{project}", InProject(Viewer)),
     patch("/api/v1/projects/{project}", InProject(Admin)),
+    get("/api/v1/projects/{project}/usage", InProject(Viewer)),
     get("/api/v1/projects/{project}/members", InProject(Admin)),
     put("/api/v1/projects/{project}/members/{user}", InProject(Admin)),
     delete("/api/v1/projects/{project}/members/{user}", InProject(Admin)),

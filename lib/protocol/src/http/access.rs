@@ -220,6 +220,22 @@ pub struct ProjectView {
     pub created_at: Option<Timestamp>,
 }
 
+/// How much a project stores.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ProjectUsage {
+    /// Bytes of all its objects: artifacts, logs and uploads.
+    pub stored_bytes: u64,
+    /// Number of its objects.
+    pub objects: u64,
+    /// False when there are so many that only some were counted: it stores more than that.
+    pub complete: bool,
+    /// How long ago it was counted.
+    pub age_ms: u64,
+    /// Bytes that it may store; none when nothing bounds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota: Option<u64>,
+}
+
 /// Body of `POST /api/v1/projects`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -56,6 +56,22 @@ async fn an_admin_of_a_project_decides_on_its_members_and_on_nothing_else() {
 }
 
 #[tokio::test]
+async fn what_a_project_stores_is_shown_to_its_members_and_bounds_its_uploads() {
+    let world = World::start().await;
+    let anna = Person::of_lab(&world, "anna", "developer").await;
+    let quota = json!({"quotas": {"stored_bytes": 1_000}});
+    let patch = world.request(Method::PATCH, "/api/v1/projects/lab").json(&quota);
+    assert_eq!(answer(patch).await.0, StatusCode::OK);
+    world.put_object("lab/runs/r/attempts/t/1/artifacts/a/x", vec![7; 900]).await;
+    let (status, usage) = anna.get(&world, "/api/v1/projects/lab/usage").await;
+    assert_eq!(status, StatusCode::OK, "{usage}");
+    let figures = (&usage["stored_bytes"], &usage["objects"], &usage["quota"]);
+    assert_eq!(figures, (&json!(900), &json!(1), &json!(1_000)));
+    assert_eq!(anna.get(&world, "/api/v1/projects/default/usage").await.0, StatusCode::NOT_FOUND);
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_role_in_a_project_that_is_not_there_is_a_typing_error() {
     let world = World::start().await;
     let powers = json!({"bindings": [{"project": "labb", "role": "viewer"}]});

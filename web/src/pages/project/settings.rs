@@ -13,10 +13,12 @@ use crate::parts::toast;
 /// The words for a quota, and which it is.
 type Quota = (&'static str, &'static str, fn(&mut Quotas) -> &mut Option<u64>);
 
-const QUOTAS: [Quota; 3] = [
+const QUOTAS: [Quota; 5] = [
     ("open-runs", "Runs that have not ended", |quotas| &mut quotas.open_runs),
     ("queued-runs", "Runs that wait for their start", |quotas| &mut quotas.queued_runs),
     ("runs-per-minute", "New runs a minute", |quotas| &mut quotas.runs_per_minute),
+    ("upload-bytes", "Bytes of uploads", |quotas| &mut quotas.upload_bytes),
+    ("stored-bytes", "Bytes of everything stored", |quotas| &mut quotas.stored_bytes),
 ];
 
 /// Reads a quota: nothing is no limit.
@@ -143,7 +145,7 @@ fn QuotaFacts(project: ProjectView) -> Element {
 }
 
 #[component]
-fn QuotaField(id: &'static str, words: &'static str, number: usize, quotas: Signal<[String; 3]>) -> Element {
+fn QuotaField(id: &'static str, words: &'static str, number: usize, quotas: Signal<[String; 4]>) -> Element {
     let mut quotas = quotas;
     let text = quotas.read()[number].clone();
     let is_wrong = read(&text).is_err();
