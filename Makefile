@@ -66,7 +66,8 @@ test: setup build images ## Run every test; installs what they need
 
 test-stack: build ## Start each style with its real compose files, use it, break it, restore it
 	@ops/setup/setup
-	@ops/images/build hello platform standins
+	@ops/images/build --sbom hello platform standins
+	@ops/images/check --sbom
 	@ops/stack/test
 
 verify: ## Check format, lints, docs and generated files; writes no file of the clone
@@ -78,8 +79,8 @@ verify: ## Check format, lints, docs and generated files; writes no file of the 
 	cargo test --quiet --package system-tests --test architecture
 	cargo run --quiet --bin xtask --features xtask/generate -- generate --check
 	cargo run --quiet --bin emboflow -- config reference | diff docs/configuration.md - || { echo 'docs/configuration.md is stale: make fix'; exit 1; }
-	shellcheck -x .ci/run ops/demo ops/test ops/setup/setup ops/images/build ops/compose/backup ops/compose/compose ops/compose/init ops/compose/validate ops/stack/test ops/stack/styles/* ops/grafana/make ops/grafana/check ops/alertmanager/start examples/nats/submit.sh tests/shell/*
-	shellcheck -x -s bash -e SC2034,SC2154 ops/up ops/setup/tools ops/setup/parts/* ops/compose/paths ops/stack/story ops/images/debian ops/images/digits ops/images/hello ops/images/platform ops/images/standins
+	shellcheck -x .ci/run ops/demo ops/test ops/setup/setup ops/images/build ops/images/check ops/compose/backup ops/compose/compose ops/compose/emboflow ops/compose/init ops/compose/validate ops/stack/test ops/stack/styles/* ops/grafana/make ops/grafana/check ops/alertmanager/start examples/nats/submit.sh tests/shell/*
+	shellcheck -x -s bash -e SC2034,SC2154 ops/up ops/setup/tools ops/setup/parts/* ops/compose/paths ops/stack/story ops/images/debian ops/images/digits ops/images/hello ops/images/platform ops/images/standins ops/images/rust
 
 fix: ## Format, apply what the lints suggest, generate files anew
 	cargo fmt --all
