@@ -5,11 +5,15 @@ use emboflow_model::workflow::triggers::NatsSpec;
 use emboflow_protocol::message::ROOT;
 use emboflow_protocol::rights::{is_foreign_stream, is_foreign_subject};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use std::fmt;
+use std::str::FromStr;
 
-/// What the triggers of one project may take of other systems.
-#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+/// What the triggers of one project may take of other systems. Where settings are text, one of them is
+/// `<project>:subject:<subject>` or `<project>:stream:<stream>`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Foreign {
     /// The project.
     pub project: ProjectName,
@@ -19,6 +23,61 @@ pub struct Foreign {
     /// Streams that its triggers may follow.
     #[serde(default)]
     pub streams: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    project: ProjectName,
+    #[serde(default)]
+    subjects: Vec<String>,
+    #[serde(default)]
+    streams: Vec<String>,
+}
+
+impl FromStr for Foreign {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong =
+            || format!("`{text}` is neither `<project>:subject:<subject>` nor `<project>:stream:<stream>`");
+        let mut parts = text.trim().splitn(3, ':');
+        let (Some(project), Some(kind), Some(name)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(wrong());
+        };
+        let project = ProjectName::new(project).map_err(|error| error.to_string())?;
+        let name = vec![name.to_owned()];
+        match kind {
+            "subject" => Ok(Self { project, subjects: name, streams: Vec::new() }),
+            "stream" => Ok(Self { project, subjects: Vec::new(), streams: name }),
+            _ => Err(wrong()),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Foreign {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextOrTable;
+        impl<'de> Visitor<'de> for TextOrTable {
+            type Value = Foreign;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(
+                    "a table with `project`, `subjects` and `streams`, or `<project>:stream:<stream>`",
+                )
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Foreign, E> {
+                text.parse().map_err(E::custom)
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<Foreign, M::Error> {
+                let table = Table::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(Foreign { project: table.project, subjects: table.subjects, streams: table.streams })
+            }
+        }
+        deserializer.deserialize_any(TextOrTable)
+    }
 }
 
 /// Whether a trigger may take what it wants. What the platform says to itself is about every project and for none; the
@@ -67,7 +126,20 @@ fn covers(filter: &str, wanted: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::covers;
+    use super::{Foreign, covers};
+
+    #[test]
+    fn whose_something_is_can_be_said_in_a_variable_as_well_as_in_a_file() {
+        let of =
+            |value: serde_json::Value| serde_json::from_value::<Foreign>(value).map_err(|e| e.to_string());
+        let said = of("lab:stream:ORDERS".into()).unwrap();
+        assert_eq!(said, of(serde_json::json!({ "project": "lab", "streams": ["ORDERS"] })).unwrap());
+        assert_eq!(of("lab:subject:plant.lab.>".into()).unwrap().subjects, ["plant.lab.>"]);
+        for wrong in ["", "lab", "lab:ORDERS", "lab:queue:ORDERS", "*:stream:ORDERS"] {
+            assert!(of(wrong.into()).is_err(), "{wrong}");
+        }
+        assert!(of(serde_json::json!({ "project": "lab", "stream": "ORDERS" })).is_err(), "an unknown field");
+    }
 
     #[test]
     fn a_filter_covers_what_it_would_hear_anyway_and_nothing_wider() {

@@ -261,7 +261,7 @@ async fn ask(command: Command, shared: &Shared, output: &mut Output) -> Result<(
         Command::Artifact(artifact) => artifact.carry_out(shared, output).await,
         Command::Executor(executor) => executor.carry_out(shared, output).await,
         Command::Config(config) => config.carry_out(output),
-        Command::Nats(nats) => nats.carry_out(shared, output),
+        Command::Nats(nats) => nats.carry_out(shared, output).await,
         Command::Mongo(mongo) => mongo.carry_out(output).await,
         Command::Maintenance(maintenance) => maintenance.carry_out(shared, output).await,
         Command::Backup(backup) => backup.carry_out(shared, output).await,

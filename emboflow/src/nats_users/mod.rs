@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::private_file;
 
-pub(crate) use server::{Server, reload};
+pub(crate) use server::{Server, Which, reload};
 
 /// Name of the file that a server's configuration includes: `include "users.conf"`.
 pub(crate) const USERS_CONF: &str = "users.conf";
@@ -113,6 +113,12 @@ impl Users {
     pub(crate) fn ensure_password(&mut self, user: NatsUser, password: &str) {
         self.users.retain(|kept| kept.user.name != user.name);
         self.users.insert(0, KeptUser { user, login: KeptLogin::Password(password.to_owned()) });
+    }
+
+    /// Makes a user something else; its key stays. False: there is no such user.
+    pub(crate) fn change(&mut self, name: &NatsUserName, part: Part) -> bool {
+        let kept = self.users.iter_mut().find(|kept| kept.user.name == *name);
+        kept.map(|kept| kept.user.part = part).is_some()
     }
 
     /// Takes a user away, with its seed. False: there was none.
@@ -220,6 +226,18 @@ mod tests {
         std::fs::remove_file(users.key_file(&"api".parse().unwrap())).unwrap();
         assert_ne!(second, seed(&mut users, Part::Api));
         assert_eq!(users.all().len(), 1);
+    }
+
+    #[test]
+    fn a_user_that_is_changed_keeps_its_key() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut users = Users::open(dir.path()).unwrap();
+        let (name, path) = (robots().name, users.add(robots()).unwrap());
+        let before = (std::fs::read(&path).unwrap(), users.get(&name).unwrap().login.clone());
+        let part = Part::Trigger { listens: Vec::new(), streams: vec!["ORDERS".into()] };
+        assert!(users.change(&name, part.clone()) && !users.change(&"nobody".parse().unwrap(), part.clone()));
+        assert_eq!(users.get(&name).unwrap().user.part, part);
+        assert_eq!((std::fs::read(&path).unwrap(), users.get(&name).unwrap().login.clone()), before);
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod contexts;
 mod each;
 mod lost_answers;
 mod nats;
+mod streams;
 mod support;
 mod tidy;
 mod triggers;

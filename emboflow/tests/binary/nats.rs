@@ -54,7 +54,7 @@ async fn the_users_of_a_platform_are_made_without_a_server() {
 #[tokio::test]
 async fn what_would_give_more_than_is_meant_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let cases: [(&[&str], &str); 8] = [
+    let cases: [(&[&str], &str); 10] = [
         (&["user", "add", "Robots.>"], "not a name"),
         (&["user", "add", "robots", "--project", "*"], "not a name"),
         (&["user", "add", "robots", "--feed", ">"], "not a subject of other systems"),
@@ -65,6 +65,8 @@ async fn what_would_give_more_than_is_meant_is_refused() {
         ),
         (&["user", "add", "exec-1", "--part", "executor"], "--executor ID"),
         (&["user", "add", "api", "--part", "api", "--publish-only"], "goes with --part outside"),
+        (&["user", "change", "nobody", "--listen", "plant.>"], "there is no user `nobody`"),
+        (&["user", "change", "trigger", "--stream", "EMBOFLOW_INTAKE"], "not the name of another"),
         (&["rights", "nobody"], "there is no user `nobody`"),
     ];
     for (arguments, words) in cases {

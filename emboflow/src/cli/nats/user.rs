@@ -1,4 +1,4 @@
-//! `emboflow nats user add|list|remove`
+//! `emboflow nats user add|change|list|remove`
 
 use clap::{Args, Subcommand, ValueEnum};
 use emboflow_model::{ExecutorId, NatsUserName, PoolName, ProjectName};
@@ -13,6 +13,8 @@ use crate::output::Output;
 pub(super) enum User {
     /// Make a user with a key: a system outside that sees one project, or with --part one of the platform's own
     Add(Add),
+    /// Give a user more to listen to or to feed, or take some of it away; its key stays
+    Change(Change),
     /// List users
     #[command(visible_alias = "ls")]
     List,
@@ -54,6 +56,24 @@ pub(super) struct Add {
     if_missing: bool,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct Change {
+    /// The user
+    name: NatsUserName,
+    /// Subject that a system outside may also publish to; may be repeated
+    #[arg(long, value_name = "SUBJECT")]
+    feed: Vec<String>,
+    /// Subject that triggers may also listen to; may be repeated
+    #[arg(long, value_name = "SUBJECT")]
+    listen: Vec<String>,
+    /// Stream that triggers may also take from; may be repeated
+    #[arg(long, value_name = "NAME")]
+    stream: Vec<String>,
+    /// Subject or stream that it may no longer use; may be repeated
+    #[arg(long, value_name = "NAME")]
+    drop: Vec<String>,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Kind {
     /// A system outside of the platform: requests, answers and events of one project
@@ -79,6 +99,7 @@ impl User {
     ) -> Result<(), Failure> {
         match self {
             Self::Add(add) => add.carry_out(place, shared, output),
+            Self::Change(change) => change.carry_out(place, output),
             Self::List => list(place.users()?.all(), output),
             Self::Remove { name } => {
                 let mut users = place.users()?;
@@ -151,18 +172,75 @@ impl Add {
             let kind = kind.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
             return Err(Failure::usage(format!("{flag} goes with --part {kind}")));
         }
-        if let Some(subject) =
-            self.listen.iter().chain(&self.feed).find(|subject| !is_foreign_subject(subject))
-        {
+        check_foreign(self.listen.iter().chain(&self.feed), &self.stream)
+    }
+}
+
+impl Change {
+    fn carry_out(&self, place: &Place, output: &mut Output) -> Result<(), Failure> {
+        check_foreign(self.listen.iter().chain(&self.feed), &self.stream)?;
+        let mut users = place.users()?;
+        let Some(kept) = users.get(&self.name) else {
             return Err(Failure::usage(format!(
-                "`{subject}` is not a subject of other systems: its first part has to be a word, and neither \
-                 `emboflow` nor one of NATS' own"
+                "there is no user `{}` in {}",
+                self.name,
+                place.dir.display()
             )));
+        };
+        let part = self.changed(kept.user.part.clone())?;
+        users.change(&self.name, part);
+        place.apply(&users, output)
+    }
+
+    /// What the user becomes.
+    fn changed(&self, mut part: Part) -> Result<Part, Failure> {
+        let (listens, streams, feeds) = match &mut part {
+            Part::Trigger { listens, streams } => (Some(listens), Some(streams), None),
+            Part::Outside { feeds, .. } => (None, None, Some(feeds)),
+            _ => (None, None, None),
+        };
+        let mut unknown = self.drop.clone();
+        let of_flags = [
+            ("--listen", &self.listen, listens),
+            ("--stream", &self.stream, streams),
+            ("--feed", &self.feed, feeds),
+        ];
+        for (flag, more, list) in of_flags {
+            let Some(list) = list else {
+                if more.is_empty() {
+                    continue;
+                }
+                return Err(Failure::usage(format!("{flag} is nothing that user `{}` could use", self.name)));
+            };
+            for name in more {
+                if !list.contains(name) {
+                    list.push(name.clone());
+                }
+            }
+            unknown.retain(|name| !list.contains(name));
+            list.retain(|name| !self.drop.contains(name));
         }
-        if let Some(stream) = self.stream.iter().find(|name| !is_foreign_stream(name)) {
-            return Err(Failure::usage(format!("`{stream}` is not the name of another system's stream")));
+        match unknown.first() {
+            Some(name) => Err(Failure::usage(format!("user `{}` has no `{name}`", self.name))),
+            None => Ok(part),
         }
-        Ok(())
+    }
+}
+
+/// Refuses what is not of other systems.
+fn check_foreign<'a>(
+    mut subjects: impl Iterator<Item = &'a String>,
+    streams: &[String],
+) -> Result<(), Failure> {
+    if let Some(subject) = subjects.find(|subject| !is_foreign_subject(subject)) {
+        return Err(Failure::usage(format!(
+            "`{subject}` is not a subject of other systems: its first part has to be a word, and neither \
+             `emboflow` nor one of NATS' own"
+        )));
+    }
+    match streams.iter().find(|name| !is_foreign_stream(name)) {
+        Some(stream) => Err(Failure::usage(format!("`{stream}` is not the name of another system's stream"))),
+        None => Ok(()),
     }
 }
 

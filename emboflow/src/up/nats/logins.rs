@@ -25,13 +25,18 @@ pub(crate) struct Logins<'a> {
 pub(crate) fn prepare_logins(dir: &Path, logins: Logins<'_>) -> anyhow::Result<()> {
     let mut users = Users::open(dir)?;
     let Logins { password, executor, pool, subjects } = logins;
+    // Streams come by `emboflow nats stream add`, and stay.
+    let trigger = users.all().iter().find_map(|kept| match &kept.user.part {
+        Part::Trigger { streams, .. } => Some(streams.clone()),
+        _ => None,
+    });
     users.ensure_password(own(USER, Part::Machine { feeds: subjects.to_vec() }), password);
     let parts = [
         ("api", Part::Api),
         ("scheduler", Part::Scheduler),
         ("executor", Part::Executor { pool, executor }),
         ("storage-gw", Part::Gateway),
-        ("trigger", Part::Trigger { listens: subjects.to_vec(), streams: Vec::new() }),
+        ("trigger", Part::Trigger { listens: subjects.to_vec(), streams: trigger.unwrap_or_default() }),
     ];
     for (name, part) in parts {
         users.ensure(own(name, part))?;

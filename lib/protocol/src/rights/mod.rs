@@ -42,6 +42,12 @@ pub enum Part {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         streams: Vec<String>,
     },
+    /// An operator who makes streams of other systems. It is there only as long as that takes: a stream may store
+    /// whatever moves on the server.
+    Streams {
+        /// The streams.
+        streams: Vec<String>,
+    },
     /// One executor.
     Executor {
         /// Its pool.
@@ -76,6 +82,7 @@ impl fmt::Display for Part {
             Self::Scheduler => f.write_str("scheduler"),
             Self::Gateway => f.write_str("gateway"),
             Self::Trigger { .. } => f.write_str("trigger"),
+            Self::Streams { streams } => write!(f, "maker of {}", streams.join(", ")),
             Self::Executor { pool, executor } => write!(f, "executor {executor} of pool {pool}"),
             Self::Outside { project, publish_only: false, .. } => write!(f, "outside, project {project}"),
             Self::Outside { project, publish_only: true, .. } => {
@@ -144,6 +151,7 @@ pub fn rights(user: &NatsUser) -> Rights {
         Part::Scheduler => platform::scheduler(),
         Part::Gateway => platform::gateway(),
         Part::Trigger { listens, streams } => platform::trigger(listens, streams),
+        Part::Streams { streams } => platform::streams(streams),
         Part::Executor { pool, executor } => platform::executor(pool, executor),
         Part::Outside { project, publish_only, feeds } => platform::outside(project, *publish_only, feeds),
         Part::Machine { feeds } => platform::machine(feeds),

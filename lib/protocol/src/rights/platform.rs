@@ -117,6 +117,12 @@ pub(super) fn trigger(listens: &[String], streams: &[String]) -> Rights {
     Rights { publish, subscribe, answers: true }
 }
 
+/// Makes streams of other systems, and reads nothing of them.
+pub(super) fn streams(streams: &[String]) -> Rights {
+    let publish = streams.iter().flat_map(|stream| jetstream::make(stream)).collect();
+    Rights { publish, subscribe: Vec::new(), answers: false }
+}
+
 /// Takes its own commands, claims, reports and shows how far it is.
 pub(super) fn executor(pool: &PoolName, executor: &ExecutorId) -> Rights {
     let commands = Commands::subject_of(pool, executor);
