@@ -1,10 +1,11 @@
 //! What this executor need not fetch: told in its heartbeats, so that a task comes where its image is.
 
 use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use emboflow_model::executor::{AtHand, image_hash};
+use emboflow_model::executor::{AtHand, artifact_hash, image_hash};
 use tokio_util::sync::CancellationToken;
 
 use crate::executor::Executor;
@@ -12,26 +13,28 @@ use crate::executor::Executor;
 /// How often the engine is asked which images it has: somebody may remove them.
 const LOOK: Duration = Duration::from_secs(60);
 
-/// The images that were used last, the newest first.
+/// What was used last, the newest first.
 #[derive(Default)]
 pub(crate) struct Recent {
     images: Mutex<VecDeque<u32>>,
+    artifacts: Mutex<VecDeque<u32>>,
 }
 
 impl Recent {
     /// An attempt has this image.
     pub(crate) fn note_image(&self, image: &str) {
-        let hash = image_hash(image);
-        let mut images = self.lock();
-        images.retain(|known| *known != hash);
-        images.push_front(hash);
-        images.truncate(AtHand::MOST);
+        note(&self.images, image_hash(image));
+    }
+
+    /// An attempt has taken in the artifact of this manifest.
+    pub(crate) fn note_artifact(&self, manifest_sha256: &str) {
+        note(&self.artifacts, artifact_hash(manifest_sha256));
     }
 
     /// The engine has these images and no others.
     pub(crate) fn keep_images(&self, there: &[String]) {
         let there: Vec<u32> = there.iter().map(|image| image_hash(image)).collect();
-        let mut images = self.lock();
+        let mut images = lock(&self.images);
         images.retain(|known| there.contains(known));
         for hash in there {
             if images.len() < AtHand::MOST && !images.contains(&hash) {
@@ -42,21 +45,31 @@ impl Recent {
 
     /// For a heartbeat.
     pub(crate) fn told(&self) -> AtHand {
-        AtHand { images: self.lock().iter().copied().collect(), ..AtHand::default() }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, VecDeque<u32>> {
-        self.images.lock().unwrap_or_else(PoisonError::into_inner)
+        let told = |list| lock(list).iter().copied().collect();
+        AtHand { images: told(&self.images), artifacts: told(&self.artifacts) }
     }
 }
 
-/// Asks the engine from time to time, until the signal.
+fn note(list: &Mutex<VecDeque<u32>>, hash: u32) {
+    let mut list = lock(list);
+    list.retain(|known| *known != hash);
+    list.push_front(hash);
+    list.truncate(AtHand::MOST);
+}
+
+fn lock(list: &Mutex<VecDeque<u32>>) -> MutexGuard<'_, VecDeque<u32>> {
+    list.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Asks the engine from time to time, and lets files go that nobody takes in any more, until the signal.
 pub(crate) async fn look(executor: Arc<Executor>, stop: CancellationToken) {
     loop {
         match executor.runtime.images().await {
             Ok(there) => executor.recent.keep_images(&there),
             Err(error) => tracing::debug!(%error, "cannot ask which images there are"),
         }
+        let (kept, full) = (executor.kept_files.clone(), executor.closed.load(Ordering::Relaxed));
+        let _done = tokio::task::spawn_blocking(move || kept.trim(full)).await;
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(LOOK) => {}

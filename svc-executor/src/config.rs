@@ -47,6 +47,9 @@ pub struct Config {
     /// Bytes that a task may keep in its workspace when it names no `resources.disk`; not counted by the placement.
     /// Default 10 GiB.
     pub disk_limit_bytes: u64,
+    /// Bytes of artifacts' files that stay here after the attempts that took them in, so that the next need not fetch
+    /// them; 0 keeps none. Default a tenth of the disk, at most 10 GiB.
+    pub artifact_cache_bytes: Option<u64>,
     /// Milliseconds that an attempt which is over waits for a storage that is away, before it counts as failed by
     /// infrastructure. Default one hour.
     pub storage_patience_ms: u64,
@@ -110,6 +113,7 @@ impl Default for Config {
             heartbeat_ms: emboflow_protocol::stream::HEARTBEAT_MS,
             disk_reserve_bytes: None,
             disk_limit_bytes: 10 << 30,
+            artifact_cache_bytes: None,
             storage_patience_ms: 60 * 60 * 1_000,
             secrets_dir: None,
             stop_containers_on_exit: false,

@@ -22,6 +22,7 @@ use crate::attempt::Attempt;
 use crate::held::{Held, Taken};
 use crate::identity::Identity;
 use crate::journal::{Journal, JournalError, Marks};
+use crate::kept_files::KeptFiles;
 use crate::outbox::Outbox;
 use crate::outcome::{self, Verdict};
 use crate::removals::Removals;
@@ -46,6 +47,7 @@ pub(crate) struct Executor {
     /// The devices that it offers, once they are known; until then it takes no work.
     pub(crate) devices: OnceLock<Vec<Device>>,
     pub(crate) recent: Recent,
+    pub(crate) kept_files: KeptFiles,
     /// Bytes that a task may take which names no amount itself.
     pub(crate) disk_limit_bytes: u64,
     pub(crate) survey: Survey,

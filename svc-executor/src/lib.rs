@@ -13,6 +13,7 @@ mod heartbeat;
 mod held;
 mod identity;
 mod journal;
+mod kept_files;
 mod log;
 mod machine;
 mod metrics;

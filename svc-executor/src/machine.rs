@@ -11,6 +11,7 @@ use crate::runtime::Engine;
 
 const MEMORY_RESERVE_MIN: u64 = 512 << 20;
 const DISK_RESERVE_MAX: u64 = 1 << 30;
+const ARTIFACT_CACHE_MAX: u64 = 10 << 30;
 const SLOTS_PER_CORE: u64 = 8;
 
 /// What is offered to attempts: the engine's size less a reserve, unless the configuration says otherwise.
@@ -48,6 +49,11 @@ pub(crate) fn disk(folder: &Path) -> Disk {
 /// gigabytes to spare, and a fixed amount would idle one on a small disk.
 pub(crate) fn disk_reserve(disk: Disk) -> u64 {
     (disk.total_bytes / 20).min(DISK_RESERVE_MAX)
+}
+
+/// Bytes of artifacts' files to keep when the configuration names none.
+pub(crate) fn artifact_cache(disk: Disk) -> u64 {
+    (disk.total_bytes / 10).min(ARTIFACT_CACHE_MAX)
 }
 
 /// Whether so little of the disk is left that no more work is taken.

@@ -18,6 +18,7 @@ use crate::config::{Config, RuntimeChoice};
 use crate::executor::Executor;
 use crate::heartbeat::{self, Offer};
 use crate::journal::{Journal, Replay};
+use crate::kept_files::KeptFiles;
 use crate::outbox::{Carrier, Outbox};
 use crate::runtime::docker::DockerRuntime;
 use crate::runtime::simulated::Simulated;
@@ -101,6 +102,7 @@ pub async fn start_on(
         held: Default::default(),
         devices: Default::default(),
         recent: Default::default(),
+        kept_files: kept_files(&config),
         disk_limit_bytes: config.disk_limit_bytes,
         survey: Default::default(),
         removals: Default::default(),
@@ -116,6 +118,11 @@ pub async fn start_on(
     let stop = shutdown.clone();
     shutdown.spawn_vital("executor", async move { live(executor, config, replay, carrier, stop).await });
     Ok(started)
+}
+
+fn kept_files(config: &Config) -> KeptFiles {
+    let by_disk = || machine::artifact_cache(machine::disk(&config.data_dir));
+    KeptFiles::new(&config.data_dir, config.artifact_cache_bytes.unwrap_or_else(by_disk))
 }
 
 fn runtime(choice: &RuntimeChoice, owner: Owner, simulated: &Simulated) -> anyhow::Result<Arc<dyn Runtime>> {

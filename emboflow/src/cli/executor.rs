@@ -1,5 +1,7 @@
 //! `emboflow executor list|forget`
 
+use std::collections::BTreeMap;
+
 use clap::Subcommand;
 use emboflow_model::ExecutorId;
 use emboflow_protocol::http::{ExecutorForgotten, ExecutorView};
@@ -56,7 +58,7 @@ async fn list(client: &Client, output: &mut Output) -> Result<(), Failure> {
     let mut header =
         vec!["EXECUTOR", "STATE", "POOL", "RUNTIME", "ATTEMPTS", "CPU", "MEMORY", "DISK FREE", "SEEN"];
     if is_wide {
-        header.extend(["VERSION", "LABELS"]);
+        header.extend(["GPU", "VERSION", "LABELS", "TAINTS"]);
     }
     let word = |executor: &ExecutorView| if executor.online { state(executor) } else { "offline".to_owned() };
     output.list(
@@ -78,13 +80,21 @@ async fn list(client: &Client, output: &mut Output) -> Result<(), Failure> {
                 format!("{} ago", text::duration(executor.age_ms)),
             ];
             if is_wide {
-                let labels = beat.labels.iter().map(|(name, value)| format!("{name}={value}"));
-                row.extend([beat.version.clone(), labels.collect::<Vec<_>>().join(",")]);
+                row.extend([
+                    format!("{}/{}", beat.used.gpu, beat.capacity.gpu),
+                    beat.version.clone(),
+                    pairs(&beat.labels),
+                    pairs(&beat.taints),
+                ]);
             }
             row
         },
     )?;
     Ok(())
+}
+
+fn pairs(labels: &BTreeMap<String, String>) -> String {
+    labels.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(",")
 }
 
 fn state(executor: &ExecutorView) -> String {

@@ -123,7 +123,9 @@ impl Attempt {
         self.marks.times.pulled_at = Some(at);
         self.marks.image_digest.clone_from(&digest);
         self.executor.journal.append(&self.id, Entry::ImageReady { digest, at });
-        stage_in::fetch(&self.store, &self.start.spec.inputs, &self.inputs()).await?;
+        let fetch =
+            stage_in::Fetch { executor: &self.executor, store: &self.store, project: &self.start.project };
+        fetch.inputs(&self.start.spec.inputs, &self.inputs()).await?;
         self.staged_at = Some(now());
         Ok(())
     }

@@ -3,12 +3,14 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
 
+use emboflow_model::ProjectName;
 use emboflow_model::artifact::{ArtifactFile, ArtifactManifest};
 use emboflow_model::object_key::{artifact_manifest, artifact_prefix};
 use emboflow_model::runtime_spec::{StageIn, StageInSource};
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use sha2::{Digest, Sha256};
 
+use crate::executor::Executor;
 use crate::outcome::{self, Verdict};
 use crate::store::{Store, Trouble};
 
@@ -17,15 +19,55 @@ const MANIFEST_MAX: u64 = 64 << 20;
 /// Files that are fetched side by side.
 const SIDE_BY_SIDE: usize = 4;
 
-/// Fetches every input into `<folder>/<name>`.
-pub(super) async fn fetch(store: &Store, inputs: &[StageIn], folder: &Path) -> Result<(), Verdict> {
-    for input in inputs {
-        for source in &input.sources {
-            let into = place(folder, input, source);
-            fetch_artifact(store, source, &into).await.map_err(|trouble| verdict(&input.name, &trouble))?;
+/// Where inputs come from.
+#[derive(Clone, Copy)]
+pub(super) struct Fetch<'a> {
+    pub(super) executor: &'a Executor,
+    pub(super) store: &'a Store,
+    pub(super) project: &'a ProjectName,
+}
+
+impl Fetch<'_> {
+    /// Fetches every input into `<folder>/<name>`.
+    pub(super) async fn inputs(self, inputs: &[StageIn], folder: &Path) -> Result<(), Verdict> {
+        for input in inputs {
+            for source in &input.sources {
+                let into = place(folder, input, source);
+                let fetched = self.artifact(source, &into).await;
+                fetched.map_err(|trouble| verdict(&input.name, &trouble))?;
+            }
         }
+        Ok(())
     }
-    Ok(())
+
+    async fn artifact(self, source: &StageInSource, into: &Path) -> Result<(), Trouble> {
+        let key = artifact_manifest(&source.prefix, &source.artifact);
+        // Also of what is kept here: whoever may read this may have the files.
+        let json = self.store.get(&key, MANIFEST_MAX).await?;
+        let manifest = read_manifest(&json, &source.manifest_sha256).map_err(Trouble::Lasting)?;
+        make(into)?;
+        let prefix = artifact_prefix(&source.prefix, &source.artifact);
+        let fetches: Vec<_> =
+            manifest.files.iter().map(|file| self.file(&prefix, file, into).boxed()).collect();
+        futures::stream::iter(fetches).buffer_unordered(SIDE_BY_SIDE).try_collect::<()>().await?;
+        self.executor.recent.note_artifact(&source.manifest_sha256);
+        Ok(())
+    }
+
+    async fn file(self, prefix: &str, file: &ArtifactFile, into: &Path) -> Result<(), Trouble> {
+        let path = into.join(&file.path);
+        for folder in folders(into, &file.path) {
+            make(&folder)?;
+        }
+        let kept = &self.executor.kept_files;
+        if kept.put(self.project, &file.sha256, &path) {
+            return Ok(());
+        }
+        self.store.get_to_file(&format!("{prefix}{}", file.path), &path, &file.sha256).await?;
+        open_up(&path, 0o644)?;
+        kept.keep(self.project, &file.sha256, &path);
+        Ok(())
+    }
 }
 
 fn verdict(input: &str, trouble: &Trouble) -> Verdict {
@@ -40,26 +82,6 @@ fn verdict(input: &str, trouble: &Trouble) -> Verdict {
 fn place(folder: &Path, input: &StageIn, source: &StageInSource) -> PathBuf {
     let folder = folder.join(&input.name);
     source.index.map_or(folder.clone(), |index| folder.join(index.to_string()))
-}
-
-async fn fetch_artifact(store: &Store, source: &StageInSource, into: &Path) -> Result<(), Trouble> {
-    let key = artifact_manifest(&source.prefix, &source.artifact);
-    let json = store.get(&key, MANIFEST_MAX).await?;
-    let manifest = read_manifest(&json, &source.manifest_sha256).map_err(Trouble::Lasting)?;
-    make(into)?;
-    let prefix = artifact_prefix(&source.prefix, &source.artifact);
-    let fetches: Vec<_> =
-        manifest.files.iter().map(|file| fetch_file(store, &prefix, file, into).boxed()).collect();
-    futures::stream::iter(fetches).buffer_unordered(SIDE_BY_SIDE).try_collect().await
-}
-
-async fn fetch_file(store: &Store, prefix: &str, file: &ArtifactFile, into: &Path) -> Result<(), Trouble> {
-    let path = into.join(&file.path);
-    for folder in folders(into, &file.path) {
-        make(&folder)?;
-    }
-    store.get_to_file(&format!("{prefix}{}", file.path), &path, &file.sha256).await?;
-    open_up(&path, 0o644)
 }
 
 /// The folders that a file below `into` needs, from the outermost to its own.

@@ -124,6 +124,9 @@ fn Card(seen: Seen) -> Element {
                 Gauge { name: "CPU", used: used.cpu_millis, total: beat.capacity.cpu_millis, text: cpu }
                 Gauge { name: "Memory", used: used.memory_bytes, total: beat.capacity.memory_bytes, text: memory }
                 Gauge { name: "Disk", used: disk_used, total: beat.disk.total_bytes, text: disk }
+                if beat.capacity.gpu > 0 {
+                    Gauge { name: "GPU", used: used.gpu, total: beat.capacity.gpu, text: format!("{} of {}", used.gpu, beat.capacity.gpu) }
+                }
                 dl { class: "facts",
                     dt { "Pool" }
                     dd { "{beat.pool}" }
@@ -136,10 +139,13 @@ fn Card(seen: Seen) -> Element {
                     dt { "Heartbeat" }
                     dd { Ago { at: Timestamp(seen.at) } }
                 }
-                if !beat.labels.is_empty() {
+                if !beat.labels.is_empty() || !beat.taints.is_empty() {
                     div { class: "row-flex wrap",
                         for (name , value) in &beat.labels {
                             span { key: "{name}", class: "tag", "{name}={value}" }
+                        }
+                        for (name , value) in &beat.taints {
+                            span { key: "taint {name}", class: "tag tone-warn", title: "Only for tasks that tolerate it", "taint {name}={value}" }
                         }
                     }
                 }
