@@ -234,10 +234,10 @@ impl<W: World> Reader<'_, W> {
 
     /// The submission with the uploads that its run uses to its end.
     async fn pinned(&self, mut submission: Submission) -> Result<Result<Understood, Refusal>, RecordsError> {
-        let Submission { run, project, workflow, accepted } = &mut submission;
+        let Submission { run, project, workflow, accepted } = &submission;
         let (run, pins) = (*run, uploads::pin(self.records, project, workflow, &accepted.inputs).await?);
         Ok(pins.map(|pins| {
-            accepted.uploads = pins;
+            submission.accepted.uploads = pins;
             Understood::Input(run, Input::Submit(Box::new(submission)))
         }))
     }

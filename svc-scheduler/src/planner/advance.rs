@@ -5,6 +5,7 @@ use emboflow_model::transition::Change;
 use emboflow_model::workflow::{Context, Problem};
 use emboflow_model::{RunId, Task, TaskKey};
 
+use super::executors::Hold;
 use super::open_run::OpenRun;
 use super::step::Step;
 use super::timers::Timer;
@@ -12,20 +13,30 @@ use super::timers::Timer;
 impl Step<'_> {
     /// Works off everything that follows from what ended.
     pub(super) fn settle(&mut self) {
-        while let Some((run, spec)) = self.met_specs.pop_front() {
-            let Some(open) = self.planner.runs.get_mut(&run) else { continue };
-            if std::mem::replace(&mut open.specs[spec].met, true) {
-                continue;
+        loop {
+            while let Some((run, spec)) = self.met_specs.pop_front() {
+                self.meet(run, spec);
             }
-            let is_empty = open.run.summary.graph[spec].fan_out == Some(0);
-            self.let_go(run, spec);
-            // A fan-out over nothing has ended as soon as its needs have.
-            if is_empty {
-                self.meet_dependents(run, spec);
+            for run in std::mem::take(&mut self.touched) {
+                self.end_run_when_done(run);
+            }
+            self.let_in();
+            if self.met_specs.is_empty() && self.touched.is_empty() {
+                return;
             }
         }
-        for run in std::mem::take(&mut self.touched) {
-            self.end_run_when_done(run);
+    }
+
+    fn meet(&mut self, run: RunId, spec: usize) {
+        let Some(open) = self.planner.runs.get_mut(&run) else { return };
+        if std::mem::replace(&mut open.specs[spec].met, true) {
+            return;
+        }
+        let is_empty = open.run.summary.graph[spec].fan_out == Some(0);
+        self.let_go(run, spec);
+        // A fan-out over nothing has ended as soon as its needs have.
+        if is_empty {
+            self.meet_dependents(run, spec);
         }
     }
 
@@ -57,13 +68,15 @@ impl Step<'_> {
     /// The task is ready: it takes its place in a lane.
     fn queue_task(&mut self, run: RunId, task: TaskKey, context: &Context) {
         let Some(open) = self.planner.runs.get_mut(&run) else { return };
-        match open.shape(&task, context) {
+        let stands = open.stands_as(&task) == task;
+        match open.line(&task, context) {
             None => {}
-            Some(Ok(shape)) => {
+            Some(Ok(line)) => {
                 let admitted = open.admit(&task);
                 self.step_task(run, &task, TaskState::Queued);
-                if admitted {
-                    self.planner.ready.push(shape, (run, task.clone()));
+                // A gang stands there once.
+                if admitted && stands {
+                    self.stand(run, task.clone(), line, self.now);
                 }
                 self.newly_queued.push((run, task));
             }
@@ -71,27 +84,13 @@ impl Step<'_> {
         }
     }
 
-    /// Puts an admitted task into its lane.
-    pub(super) fn push_to_lane(&mut self, run: RunId, task: TaskKey) {
-        let Some(open) = self.planner.runs.get(&run) else { return };
-        let Some(spec) = open.spec_index(&task) else { return };
-        if let Some(Ok(shape)) = open.shape(&task, &open.context(spec)) {
-            self.planner.ready.push(shape, (run, task));
-        }
-    }
-
     /// A back-off is over.
     pub(super) fn end_backoff(&mut self, run: RunId, task: &TaskKey) {
-        let due =
-            self.planner.runs.get(&run).and_then(|open| open.run.tasks.get(task)).is_some_and(|found| {
-                found.state == TaskState::Waiting && found.retry_at.is_some_and(|at| at <= self.now)
-            });
-        if !due {
-            return;
-        }
         let context = self.planner.runs.get(&run).and_then(|open| Some(open.context(open.spec_index(task)?)));
         if let Some(context) = context {
-            self.queue_task(run, task.clone(), &context);
+            for task in self.due_together(run, task) {
+                self.queue_task(run, task, &context);
+            }
         }
     }
 
@@ -108,7 +107,7 @@ impl Step<'_> {
         debug_assert!(from.may_become(to), "{task}: {from} -> {to}");
         self.emit(run, Change::Task { task: task.clone(), from, to, reason, message, retry_at: None });
         if from == TaskState::Queued {
-            self.planner.ready.remove(&(run, task.clone()));
+            self.planner.leave_lane(&(run, task.clone()));
         }
         if matches!(from, TaskState::Queued | TaskState::Active) {
             self.let_follow(run, task);
@@ -134,9 +133,10 @@ impl Step<'_> {
 
     /// The task leaves its place among those in flight; a held one may follow.
     pub(super) fn let_follow(&mut self, run: RunId, task: &TaskKey) {
+        self.planner.leave_gates(run, Some(task.clone()));
         let Some(open) = self.planner.runs.get_mut(&run) else { return };
         if let Some(follower) = open.leave(task) {
-            self.push_to_lane(run, follower);
+            self.stand_up(run, follower, self.now);
         }
     }
 
@@ -164,6 +164,7 @@ impl Step<'_> {
     /// The run's first attempt starts: its clock runs from here.
     pub(super) fn begin_running(&mut self, run: RunId) {
         self.step_run(run, RunState::Running, None);
+        self.planner.gates.start(&(run, None), self.now);
         self.watch_run_timeout(run);
     }
 
@@ -185,6 +186,7 @@ impl Step<'_> {
             self.step_run(run, RunState::Running, None);
         }
         self.step_run(run, to, reason);
+        self.planner.leave_gates(run, None);
     }
 }
 
@@ -251,10 +253,14 @@ impl Step<'_> {
             self.take_back_attempt(run, task);
         }
         for task in queued {
-            if self.planner.runs.get_mut(&run).is_some_and(|open| open.admit(&task)) {
-                self.push_to_lane(run, task);
+            let Some(open) = self.planner.runs.get_mut(&run) else { continue };
+            let since = open.ready_since(&task);
+            let stands = open.stands_as(&task) == task;
+            if open.admit(&task) && stands {
+                self.stand_up(run, task, since);
             }
         }
+        self.take_back_gates(run);
         self.watch_run_timeout(run);
     }
 
@@ -262,9 +268,15 @@ impl Step<'_> {
         let Some(open) = self.planner.runs.get_mut(&run) else { return };
         open.admit(&task);
         let Some(attempt) = open.run.tasks.get(&task).and_then(Task::open_attempt) else { return };
-        let executor = attempt.executor.clone();
+        let (executor, resources) = (attempt.executor.clone(), attempt.resources);
+        let held = Hold::new(resources, attempt.devices.clone(), attempt.dispatched_at);
         let id = emboflow_model::AttemptId { run, task, number: attempt.number };
-        super::executors::hold(&mut self.planner.executors, id, &executor, &attempt.resources);
+        let account = super::queues::account_of(&open.run.summary);
+        super::executors::hold(&mut self.planner.executors, id.clone(), &executor, held);
+        if let Some(lane) = self.planner.lane_key(&id) {
+            self.planner.note_lane(&id, &executor, &lane);
+        }
+        self.planner.hold_for(id, account, &resources);
         self.expect_executor(&executor);
     }
 }

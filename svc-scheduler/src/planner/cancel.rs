@@ -28,7 +28,7 @@ impl Step<'_> {
                 let held =
                     self.planner.runs.get_mut(&run).map(|open| open.release_held_back()).unwrap_or_default();
                 for task in held {
-                    self.push_to_lane(run, task);
+                    self.stand_up(run, task, self.now);
                 }
             }
             _ => {}
@@ -63,7 +63,7 @@ impl Step<'_> {
     }
 
     /// What has not started will not; what runs is told to stop.
-    fn stop_everything(&mut self, run: RunId, ending: RunState) {
+    pub(super) fn stop_everything(&mut self, run: RunId, ending: RunState) {
         let Some(open) = self.planner.runs.get(&run) else { return };
         let unfinished: Vec<(TaskKey, TaskState, Option<u32>)> = open
             .run

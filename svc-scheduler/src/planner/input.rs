@@ -10,6 +10,7 @@ use emboflow_model::{ExecutorId, ProjectName, Reason, Run, RunId, TaskKey, Times
 use emboflow_protocol::FieldError;
 use emboflow_protocol::report::Report;
 
+use super::queues::QueueRules;
 use super::quota::ProjectQuotas;
 
 /// One thing that happened. The driver has read and checked it; nothing here can fail to parse.
@@ -30,6 +31,8 @@ pub(crate) enum Input {
     Maintenance(Option<String>),
     /// An operator says that an executor will never come back.
     Forget(ExecutorId),
+    /// The rules of queues from now on.
+    Queues(QueueRules),
     /// What projects may use from now on, and when the newest runs of those with a limited rate were accepted.
     Quotas { quotas: ProjectQuotas, history: HashMap<ProjectName, Vec<Timestamp>> },
 }

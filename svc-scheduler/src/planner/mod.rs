@@ -3,7 +3,12 @@
 //! `step(inputs, now)` changes the plan's state and gives the entries for the decision log and what is to be done once
 //! they are in the records. No await, clock, lock, randomness or client inside: the same inputs give the same bytes.
 
+mod admission;
 mod advance;
+#[cfg(any(test, feature = "simulation"))]
+mod audit;
+mod aging;
+mod allocation;
 mod backoff;
 mod cancel;
 mod dispatch;
@@ -13,34 +18,47 @@ mod executors;
 mod explain;
 mod fit;
 mod forget;
+mod gang;
+mod gates;
 mod input;
 mod open_run;
-mod placement;
+mod order;
 mod policy;
+mod preempt;
+mod queues;
 mod quota;
 mod ready;
 mod recover;
 mod report;
+mod reservation;
 mod score;
+mod shape;
 mod step;
 mod submit;
 mod timers;
+mod turns;
+mod unit;
 mod uploads;
 
+#[cfg(test)]
+mod gate_tests;
 #[cfg(test)]
 mod maintenance_tests;
 #[cfg(test)]
 mod odd_tests;
 #[cfg(test)]
+mod queue_tests;
+#[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use emboflow_model::queue::Amount;
 use emboflow_model::runtime_spec::SecretUse;
 use emboflow_model::state::AttemptState;
-use emboflow_model::{AttemptId, ExecutorId, ProjectName, RunId, Task, Timestamp};
+use emboflow_model::{AttemptId, ExecutorId, PoolName, ProjectName, RunId, Task, Timestamp};
 use emboflow_protocol::call::{Claim, TaskWait};
 
 pub(crate) use dispatch::planned_specs;
@@ -48,14 +66,19 @@ pub(crate) use effect::{Effect, EffectKind, effects_of};
 pub(crate) use explain::WaitKind;
 pub(crate) use input::{Input, RunCommand, Submission};
 pub(crate) use open_run::OpenRun;
-pub use policy::Policy;
+pub use policy::{Filling, Policy};
+pub(crate) use queues::{QueueRules, QueueUse};
 pub(crate) use quota::ProjectQuotas;
 pub(crate) use recover::ended_badly;
 pub(crate) use step::Decisions;
 
+use allocation::Allocations;
 use executors::KnownExecutor;
-use quota::QuotaBook;
-use ready::{ReadyQueue, Shape};
+use gates::Gates;
+use queues::QueueBook;
+use quota::{Census, QuotaBook};
+use ready::ReadyQueue;
+use reservation::Reservations;
 use step::Step;
 use timers::Timers;
 
@@ -67,12 +90,23 @@ pub(crate) struct Planner {
     seq: u64,
     runs: HashMap<RunId, OpenRun>,
     executors: BTreeMap<ExecutorId, KnownExecutor>,
+    /// Those that have been heard of, by pool.
+    pools: BTreeMap<PoolName, BTreeSet<ExecutorId>>,
+    /// Room that is kept for whoever waits for much of it.
+    reservations: Reservations,
     ready: ReadyQueue,
     timers: Timers,
     last_step: Timestamp,
     /// Finished runs that are being removed.
     removing: HashSet<RunId>,
     quotas: QuotaBook,
+    queues: QueueBook,
+    /// The open runs of each project.
+    census: Census,
+    allocations: Allocations,
+    /// All that the executors have together.
+    total: Amount,
+    gates: Gates,
     /// Why nothing is started now.
     maintenance: Option<String>,
     /// Attempts from before a restore, until the first step ends them.
@@ -95,11 +129,18 @@ impl Planner {
             seq,
             runs: HashMap::new(),
             executors: BTreeMap::new(),
+            pools: BTreeMap::new(),
+            reservations: Reservations::default(),
             ready: ReadyQueue::default(),
             timers: Timers::default(),
             last_step: Timestamp(0),
             removing: HashSet::new(),
             quotas: QuotaBook::default(),
+            queues: QueueBook::default(),
+            census: Census::default(),
+            allocations: Allocations::default(),
+            total: Amount::default(),
+            gates: Gates::default(),
             maintenance: None,
             left_behind: Vec::new(),
         }
@@ -114,6 +155,7 @@ impl Planner {
             // They are ended at once, whoever is heard of first.
             self.timers.set(now, timers::Timer::Place);
         }
+        self.census.note(&run.run.summary);
         self.runs.insert(id, run);
         let mut step = Step::begin(self, now);
         step.resume_run(id);
@@ -188,24 +230,20 @@ impl Planner {
     }
 
     fn wait_reason(&self, open: &OpenRun, task: &Task, now: Timestamp) -> Option<String> {
-        if let Some(reason) = open.wait_reason(task) {
+        if let Some(reason) = self.wait_before_lane(open, task, now) {
             return Some(reason);
         }
-        let shape = self.ready.shape_of(&(open.id(), task.key.clone()))?;
-        Some(self.explain_shape(shape, now))
-    }
-
-    fn explain_shape(&self, shape: &Shape, now: Timestamp) -> String {
-        if let Some(reason) = &self.maintenance {
-            return format!("maintenance: {reason}");
-        }
-        explain::explain(shape, &self.executors, now, self.policy.suspect_after_ms).1
+        let lane = self.ready.lane_of(&(open.id(), open.stands_as(&task.key)))?;
+        Some(self.explain_lane(lane, &open.run.summary.project, now).1)
     }
 
     /// How many ready tasks wait for what.
     pub(crate) fn waiting(&self, now: Timestamp) -> impl Iterator<Item = (WaitKind, usize)> {
-        self.ready.lengths().map(move |(shape, tasks)| {
-            (explain::explain(shape, &self.executors, now, self.policy.suspect_after_ms).0, tasks)
-        })
+        let in_lanes = self.ready.lanes().map(move |(lane, tasks, _)| {
+            let kind =
+                self.ready.projects(lane).next().map(|project| self.explain_lane(lane, project, now).0);
+            (kind.unwrap_or(WaitKind::Busy), tasks)
+        });
+        in_lanes.chain([(WaitKind::Key, self.gates.waiting())])
     }
 }

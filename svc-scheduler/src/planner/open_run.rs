@@ -5,13 +5,15 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use emboflow_model::name::TaskName;
+use emboflow_model::runtime_spec::Replica;
 use emboflow_model::state::TaskState;
+use emboflow_model::workflow::turn::Gates;
 use emboflow_model::workflow::{Context, PlannedTask, Problem, Workflow};
 use emboflow_model::{Attempt, Run, RunId, RuntimeSpec, Task, TaskKey, Timestamp};
 use indexmap::IndexMap;
 use serde_json::Map;
 
-use super::ready::Shape;
+use super::shape::{FanOut, Shape};
 use super::{dispatch, uploads};
 
 /// A run that is not over.
@@ -27,6 +29,16 @@ pub(crate) struct OpenRun {
     context: Context,
     /// Tasks that reached an executor's turn while the run was paused.
     paused: Vec<TaskKey>,
+    /// What the run has to pass before its tasks are let go.
+    pub(super) gates: Gates,
+}
+
+/// Where a ready task stands before it is started.
+pub(super) struct Line {
+    pub(super) shape: Shape,
+    pub(super) gates: Gates,
+    /// None: that of its queue.
+    pub(super) priority: Option<i32>,
 }
 
 /// How far a TaskSpec has come.
@@ -87,7 +99,8 @@ impl OpenRun {
         }
         let inputs = Map::clone(&summary.inputs);
         let context = Context::new(&summary.id.to_string(), summary.project.as_str(), inputs);
-        Ok(Self { run, workflow, specs, places, planned, context, paused: Vec::new() })
+        let gates = workflow.gates(&context).map_err(|problem| vec![problem])?;
+        Ok(Self { run, workflow, specs, places, planned, context, paused: Vec::new(), gates })
     }
 
     pub(crate) fn id(&self) -> RunId {
@@ -144,13 +157,55 @@ impl OpenRun {
     pub(super) fn runtime_spec(&self, task: &TaskKey) -> Option<Result<RuntimeSpec, Problem>> {
         let (planned, context) = (self.planned.get(task)?, self.context(self.spec_index(task)?));
         let rendered = self.workflow.render(planned, &context);
-        Some(rendered.map(|rendered| dispatch::runtime_spec(&self.run, rendered)))
+        let replica = self.replica(task);
+        Some(rendered.map(|rendered| dispatch::runtime_spec(&self.run, replica, rendered)))
     }
 
-    /// What placement looks at; `context` is that of the task's spec.
-    pub(super) fn shape(&self, task: &TaskKey, context: &Context) -> Option<Result<Shape, Problem>> {
+    /// How many tasks the spec of a task became; none when it is one without an index.
+    fn fan_out_of(&self, task: &TaskKey) -> Option<u32> {
+        self.run.summary.graph.get(self.spec_index(task)?)?.fan_out
+    }
+
+    fn replica(&self, task: &TaskKey) -> Option<Replica> {
+        self.workflow.task(task.name.as_str())?.replicas.as_ref()?;
+        Some(Replica { index: task.index?, count: self.fan_out_of(task)? })
+    }
+
+    /// Where a ready task stands; `context` is that of the task's spec.
+    pub(super) fn line(&self, task: &TaskKey, context: &Context) -> Option<Result<Line, Problem>> {
         let planned = self.planned.get(task)?;
-        Some(self.workflow.render_placement(planned, context).map(dispatch::shape))
+        let line = || {
+            let of = FanOut { run: self.id(), spec: task.name.clone() };
+            let gang = self.is_of_gang(task).then(|| self.fan_out_of(task)).flatten();
+            let shape = dispatch::shape(self.workflow.render_placement(planned, context)?, of, gang);
+            let gates = self.workflow.gates_of_task(planned, context)?;
+            let spec = self.workflow.task(&planned.spec_name);
+            let priority = spec.and_then(|spec| spec.priority).or(self.workflow.file.defaults.priority);
+            Ok(Line { shape, gates, priority })
+        };
+        Some(line())
+    }
+
+    /// The same, as the run is now.
+    pub(super) fn line_now(&self, task: &TaskKey) -> Option<Result<Line, Problem>> {
+        self.line(task, &self.context(self.spec_index(task)?))
+    }
+
+    /// Since when a queued task has been ready, as far as the run's history tells.
+    pub(super) fn ready_since(&self, task: &TaskKey) -> Timestamp {
+        let Some(task) = self.run.tasks.get(task) else { return self.run.summary.created_at };
+        let closed = task.attempts.last().and_then(|attempt| attempt.closed_at);
+        task.queued_at.max(closed).unwrap_or(self.run.summary.created_at)
+    }
+
+    /// Whether the run has passed its gates: something of it was let go.
+    pub(super) fn was_let_in(&self) -> bool {
+        let untouched = |task: &Task| {
+            matches!(task.state, TaskState::Waiting | TaskState::Cached)
+                && task.attempts.is_empty()
+                && task.retry_at.is_none()
+        };
+        !self.run.tasks.values().all(untouched)
     }
 
     /// Object key prefixes that the task's inputs lie under.

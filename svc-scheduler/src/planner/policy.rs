@@ -1,5 +1,9 @@
 //! The scheduler's rules that an operator can set.
 
+use std::collections::BTreeMap;
+
+use emboflow_model::PoolName;
+
 /// Rules for retries and silence. Times in milliseconds.
 #[derive(Clone, Debug, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -16,6 +20,35 @@ pub struct Policy {
     pub infra_retry_delay_ms: u64,
     /// Longest pause after a loss by infrastructure (default 1 min).
     pub infra_retry_max_delay_ms: u64,
+    /// How the executors of a pool are filled, by the pool's name: `spread` (default), the least loaded first, or `pack`,
+    /// the fullest that still has room.
+    pub filling: BTreeMap<PoolName, Filling>,
+    /// A task that has waited for this long while others passed it is kept room for (default 1 min). A gang is at once.
+    pub reserve_after_ms: u64,
+    /// Milliseconds of waiting that lift a ready task by one point of priority (default 10 s; 0 = never). After 2,001 such
+    /// times (5 h 33 min 30 s) it goes before everything in its queue but what has waited longer.
+    pub aging_step_ms: u64,
+}
+
+/// Which of the executors that fit a task is taken first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Filling {
+    /// The one with the least load.
+    #[default]
+    Spread,
+    /// The fullest that still has room: others stay free for what needs much.
+    Pack,
+}
+
+impl Filling {
+    /// The place of an executor with this load among others: the least is first.
+    pub(super) fn rank(self, load: u64) -> u64 {
+        match self {
+            Self::Spread => load,
+            Self::Pack => u64::MAX - load,
+        }
+    }
 }
 
 impl Default for Policy {
@@ -27,6 +60,9 @@ impl Default for Policy {
             infra_retries: 3,
             infra_retry_delay_ms: 1_000,
             infra_retry_max_delay_ms: 60_000,
+            filling: BTreeMap::new(),
+            reserve_after_ms: 60_000,
+            aging_step_ms: 10_000,
         }
     }
 }

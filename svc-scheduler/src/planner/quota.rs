@@ -1,10 +1,11 @@
 //! What a project may use: whether one more run of it is taken. Counted from the plan itself, so that no counter can go
 //! wrong.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use emboflow_model::access::Quotas;
-use emboflow_model::{ProjectName, RunState, Timestamp};
+use emboflow_model::queue::{Amount, shown};
+use emboflow_model::{ProjectName, RunId, RunState, RunSummary, Timestamp};
 use emboflow_protocol::{ErrorCode, FieldError};
 
 use super::Planner;
@@ -25,10 +26,39 @@ pub(super) struct QuotaBook {
 
 /// What a project uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Use {
-    pub(super) open_runs: u64,
-    pub(super) queued_runs: u64,
-    pub(super) runs_in_a_minute: u64,
+struct Use {
+    open_runs: u64,
+    queued_runs: u64,
+    runs_in_a_minute: u64,
+}
+
+/// The open runs of each project: sets, so that a count costs the same whatever their number and cannot go wrong.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Census(HashMap<ProjectName, OpenRuns>);
+
+#[derive(Debug, Default, PartialEq, Eq)]
+struct OpenRuns {
+    all: HashSet<RunId>,
+    /// Of them those of which nothing has started.
+    queued: HashSet<RunId>,
+}
+
+impl Census {
+    /// The run is as its summary says.
+    pub(super) fn note(&mut self, run: &RunSummary) {
+        let own = self.0.entry(run.project.clone()).or_default();
+        match run.state.is_terminal() {
+            true => own.all.remove(&run.id),
+            false => own.all.insert(run.id),
+        };
+        match run.state == RunState::Queued {
+            true => own.queued.insert(run.id),
+            false => own.queued.remove(&run.id),
+        };
+        if own.all.is_empty() {
+            self.0.remove(&run.project);
+        }
+    }
 }
 
 impl QuotaBook {
@@ -66,27 +96,33 @@ impl QuotaBook {
 }
 
 impl Planner {
-    /// Why one more run of a project is not taken now; none when it is. `used` remembers what was counted in this step.
-    pub(super) fn over_quota(
-        &mut self,
-        project: &ProjectName,
-        used: &mut HashMap<ProjectName, Use>,
-        now: Timestamp,
-    ) -> Option<FieldError> {
+    /// Why one more run of a project is not taken now; none when it is.
+    pub(super) fn over_quota(&mut self, project: &ProjectName, now: Timestamp) -> Option<FieldError> {
         let quotas = self.quotas.quotas.get(project)?.clone();
         let runs_in_a_minute = self.quotas.in_a_minute(project, now);
-        let counted = used.entry(project.clone()).or_insert_with(|| self.count(project));
-        counted.runs_in_a_minute = runs_in_a_minute;
-        judge(project, &quotas, *counted)
+        let open = self.census.0.get(project);
+        let used = Use {
+            open_runs: open.map_or(0, |open| open.all.len() as u64),
+            queued_runs: open.map_or(0, |open| open.queued.len() as u64),
+            runs_in_a_minute,
+        };
+        judge(project, &quotas, used)
     }
 
-    fn count(&self, project: &ProjectName) -> Use {
-        let own = self.runs.values().filter(|open| open.run.summary.project == *project);
-        own.fold(Use::default(), |used, open| Use {
-            open_runs: used.open_runs + 1,
-            queued_runs: used.queued_runs + u64::from(open.run.summary.state == RunState::Queued),
-            ..used
-        })
+    /// Bytes that a project may store; none when nothing bounds it.
+    pub(crate) fn stored_bytes(&self, project: &ProjectName) -> Option<u64> {
+        self.quotas.quotas.get(project)?.stored_bytes
+    }
+
+    /// Why a project may hold no more of what a task needs, in words; none when it may.
+    pub(super) fn over_held_quota(&self, project: &ProjectName, need: &Amount) -> Option<String> {
+        let quota = self.quotas.quotas.get(project)?.held();
+        let over = quota.exceeded_by(&self.allocations.of_project(project).plus(need))?;
+        let (held, limit) = (shown(over.what, over.held), shown(over.what, over.limit));
+        Some(format!(
+            "project {project} is at its quota: with this task it would hold {held} {} of {limit}",
+            over.what
+        ))
     }
 }
 

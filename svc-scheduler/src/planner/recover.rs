@@ -21,7 +21,7 @@ impl Step<'_> {
         for kept in kept_tasks(old, tasks) {
             self.take_over(run, old_id, kept);
         }
-        self.start_roots(run);
+        self.admit_run(run);
     }
 
     fn take_over(&mut self, run: RunId, from_run: RunId, kept: &Task) {

@@ -4,8 +4,8 @@ use std::collections::{HashMap, VecDeque};
 
 use emboflow_model::transition::Change;
 use emboflow_model::{
-    AttemptId, ExecutorId, LogEntry, ProjectName, Rejection, RunId, RunSummary, RuntimeSpec, Task, TaskKey,
-    Timestamp, Transition, epoch,
+    AttemptId, ExecutorId, LogEntry, Rejection, RunId, RunSummary, RuntimeSpec, Task, TaskKey, Timestamp,
+    Transition, epoch,
 };
 use emboflow_protocol::FieldError;
 use emboflow_protocol::call::ForgetAnswer;
@@ -13,9 +13,9 @@ use indexmap::{IndexMap, IndexSet};
 
 use super::Planner;
 use super::effect::{Effect, effects_of};
-use super::executors;
+use super::executors::{self, Hold};
 use super::input::Input;
-use super::quota::Use;
+use super::queues;
 use super::timers::Timer;
 
 /// What a step decided.
@@ -51,8 +51,6 @@ pub(super) struct Step<'p> {
     pub(super) rejections: Vec<Rejection>,
     pub(super) forgotten: Vec<(ExecutorId, ForgetAnswer)>,
     pub(super) refused: HashMap<RunId, Vec<FieldError>>,
-    /// What projects with a quota use.
-    pub(super) used: HashMap<ProjectName, Use>,
     /// What the attempts opened in this step are to do; evaluated once.
     pub(super) specs: HashMap<AttemptId, RuntimeSpec>,
     changes: IndexMap<RunId, Vec<Change>>,
@@ -71,7 +69,6 @@ impl<'p> Step<'p> {
             rejections: Vec::new(),
             forgotten: Vec::new(),
             refused: HashMap::new(),
-            used: HashMap::new(),
             specs: HashMap::new(),
             changes: IndexMap::new(),
             fences: 0,
@@ -91,6 +88,7 @@ impl<'p> Step<'p> {
             Input::Heartbeat(beat) => self.hear(*beat),
             Input::Maintenance(reason) => self.planner.maintenance = reason,
             Input::Forget(executor) => self.forget_executor(executor),
+            Input::Queues(rules) => self.planner.queues.replace(rules),
             Input::Quotas { quotas, history } => self.planner.quotas.replace(quotas, history),
         }
         self.settle();
@@ -101,16 +99,23 @@ impl<'p> Step<'p> {
         let Some(open) = self.planner.runs.get_mut(&run) else { return };
         open.run.apply_change(&change, self.now);
         match &change {
-            Change::AttemptOpened { task, number, executor, resources, .. } => {
+            Change::AttemptOpened { task, number, executor, resources, devices, .. } => {
                 let id = AttemptId { run, task: task.clone(), number: *number };
-                executors::hold(&mut self.planner.executors, id, executor, resources);
+                let account = queues::account_of(&open.run.summary);
+                let held = Hold::new(*resources, devices.clone(), self.now);
+                executors::hold(&mut self.planner.executors, id.clone(), executor, held);
+                self.planner.gates.start(&(run, Some(task.clone())), self.now);
+                self.planner.hold_for(id, account, resources);
             }
             Change::AttemptClosed { task, number, .. } => {
                 let id = AttemptId { run, task: task.clone(), number: *number };
+                let account = queues::account_of(&open.run.summary);
                 if let Some(attempt) = open.attempt(task, *number) {
-                    executors::free(&mut self.planner.executors, &id, &attempt.executor, &attempt.resources);
+                    executors::free(&mut self.planner.executors, &id, &attempt.executor);
                 }
+                self.planner.free_of(&id, &account);
             }
+            Change::Accepted(_) | Change::Run { .. } => self.planner.census.note(&open.run.summary),
             _ => {}
         }
         self.changes.entry(run).or_default().push(change);

@@ -13,19 +13,15 @@ impl Step<'_> {
     pub(super) fn submit(&mut self, submission: Submission) {
         let run = submission.run;
         if self.has_room(&submission) && self.open(submission) {
-            self.start_roots(run);
+            self.admit_run(run);
         }
     }
 
     /// Whether the project may have one more run; otherwise the request is rejected.
     pub(super) fn has_room(&mut self, submission: &Submission) -> bool {
         let Submission { run, project, accepted, .. } = submission;
-        let Some(error) = self.planner.over_quota(project, &mut self.used, self.now) else {
+        let Some(error) = self.planner.over_quota(project, self.now) else {
             self.planner.quotas.note(project, self.now);
-            if let Some(used) = self.used.get_mut(project) {
-                used.open_runs += 1;
-                used.queued_runs += 1;
-            }
             return true;
         };
         let errors = vec![error];

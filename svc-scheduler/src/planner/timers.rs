@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use emboflow_model::{ExecutorId, RunId, TaskKey, Timestamp};
 
+use super::gates::GateId;
 use super::step::Step;
 
 /// What a timer is for.
@@ -15,6 +16,8 @@ pub(super) enum Timer {
     RunTimeout(RunId),
     /// An executor may be too long silent.
     ExecutorSilent(ExecutorId),
+    /// Somebody may be let in.
+    Gate(GateId),
     /// Ready tasks are left to place.
     Place,
 }
@@ -52,6 +55,7 @@ impl Step<'_> {
                 Timer::Retry(run, task) => self.end_backoff(run, &task),
                 Timer::RunTimeout(run) => self.time_out_run(run),
                 Timer::ExecutorSilent(executor) => self.judge_silence(&executor),
+                Timer::Gate(gate) => self.planner.gates.stir(gate),
                 // Every step ends by placing.
                 Timer::Place => {}
             }
