@@ -45,6 +45,9 @@ impl Step<'_> {
     }
 
     fn refuse_report(&mut self, executor: &ExecutorId, attempt: AttemptId, fence: u64) {
+        if self.is_of_later(fence) {
+            return;
+        }
         let pool = self.planner.executors.get(executor).and_then(|known| known.heartbeat.as_ref());
         if let Some(beat) = pool {
             let command = Command::Release { attempt, fence };

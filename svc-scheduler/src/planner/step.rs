@@ -127,6 +127,12 @@ impl<'p> Step<'p> {
         ((self.planner.seq + 1) << epoch::FENCE_BITS) + self.fences
     }
 
+    /// Whether a fence was given after everything that this planner knows: by another scheduler, which has the shard now.
+    /// What that one has given is not for this one to release.
+    pub(super) fn is_of_later(&self, fence: u64) -> bool {
+        fence >> epoch::FENCE_BITS > self.planner.seq
+    }
+
     /// Seals what was decided into log entries, and lets go of the runs that are over.
     pub(super) fn seal(mut self) -> Decisions {
         self.settle();
