@@ -103,10 +103,16 @@ fn beside(world: &impl World, tasks: &TaskTracker, work: impl Future<Output = ()
 /// Keeps the effects cursor near the place up to which everything has been told.
 async fn follow_effects<W: World>(surroundings: Arc<Surroundings<W>>, mut told: watch::Receiver<u64>) {
     while told.changed().await.is_ok() {
-        let seq = *told.borrow_and_update();
-        if let Err(error) = surroundings.records.put_cursor(SHARD, Cursor::Effects, seq).await {
+        loop {
+            let seq = *told.borrow_and_update();
+            let moved = surroundings.records.put_cursor(SHARD, Cursor::Effects, seq).await;
+            surroundings.world.pause(CURSOR_EACH).await;
+            let Err(error) = moved else { break };
             tracing::warn!(%error, seq, "the effects cursor cannot be moved; effects would be repeated after a crash");
+            // Nobody waits for it at the end of this life.
+            if told.has_changed().is_err() {
+                return;
+            }
         }
-        surroundings.world.pause(CURSOR_EACH).await;
     }
 }
