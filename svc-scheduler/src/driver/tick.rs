@@ -280,6 +280,10 @@ impl<W: World> Driver<W> {
         let decisions = self.planner.step(inputs, now);
         timing.observe_duration();
         self.commit(&decisions.entries).await?;
+        self.surroundings.world.looks_on(&self.planner);
+        if decisions.is_overtaken {
+            self.check_shard().await?;
+        }
         measure::observe(&decisions.runs, &decisions.tasks, now);
         measure::observe_begun(&decisions.entries, &decisions.tasks, now);
         trace::tell(&self.surroundings.tracer, &decisions.runs, &decisions.tasks, now);
@@ -288,7 +292,7 @@ impl<W: World> Driver<W> {
         measure::OPEN_RUNS.set(self.planner.open_runs() as i64);
         measure::QUEUED_TASKS.set(self.planner.queued_tasks() as i64);
         let replies = self.answers(replies, &decisions);
-        let Decisions { entries, effects, unlogged, runs, tasks, forgotten, refused: _ } = decisions;
+        let Decisions { entries, effects, unlogged, runs, tasks, forgotten, .. } = decisions;
         let through_seq = self.planner.last_seq();
         if !entries.is_empty() {
             let requests = entries.iter().filter_map(RequestRecord::of).collect();
@@ -299,6 +303,23 @@ impl<W: World> Driver<W> {
         let forgotten = forgotten.into_iter().zip(forgetting).collect();
         self.hand_over(Parcel { through_seq, effects, replies, settle, bury, forgotten });
         Ok(())
+    }
+
+    /// One that has nothing to write would never meet the place that another scheduler has taken, and settle what is
+    /// meant for that one. Errors: the log goes on without us, the shard is lost.
+    async fn check_shard(&self) -> anyhow::Result<()> {
+        let decided = self.planner.last_seq();
+        match self.surroundings.records.last_seq(SHARD).await {
+            Ok(stored) if stored == decided => Ok(()),
+            Ok(stored) => {
+                bail!("the log ends at {stored} instead of {decided}: this scheduler has lost the shard")
+            }
+            // What it was told comes again.
+            Err(error) => {
+                tracing::warn!(%error, "whether another scheduler has taken over cannot be seen yet");
+                Ok(())
+            }
+        }
     }
 
     async fn commit(&self, entries: &[LogEntry]) -> anyhow::Result<()> {

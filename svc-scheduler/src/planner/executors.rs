@@ -146,9 +146,11 @@ impl Step<'_> {
         for held in &beat.attempts {
             let current = self.open_attempt(&held.attempt).filter(|attempt| attempt.fence == held.fence);
             match current {
-                None if self.is_of_later(held.fence) => {}
                 None => {
-                    self.tell(beat, Command::Release { attempt: held.attempt.clone(), fence: held.fence })
+                    if !self.is_of_later(held.fence) {
+                        let (attempt, fence) = (held.attempt.clone(), held.fence);
+                        self.tell(beat, Command::Release { attempt, fence });
+                    }
                 }
                 Some(attempt) => {
                     if let Some(reason) = attempt.stopping {

@@ -35,6 +35,8 @@ pub(crate) struct Decisions {
     pub(crate) forgotten: Vec<(ExecutorId, ForgetAnswer)>,
     /// The runs that were to be made and are not, and why.
     pub(crate) refused: HashMap<RunId, Vec<FieldError>>,
+    /// Somebody shows what only a later scheduler can have given: the shard may be lost.
+    pub(crate) is_overtaken: bool,
 }
 
 /// A step that is being taken.
@@ -53,6 +55,8 @@ pub(super) struct Step<'p> {
     pub(super) refused: HashMap<RunId, Vec<FieldError>>,
     /// What the attempts opened in this step are to do; evaluated once.
     pub(super) specs: HashMap<AttemptId, RuntimeSpec>,
+    /// Somebody shows what only a later scheduler can have given.
+    is_overtaken: bool,
     changes: IndexMap<RunId, Vec<Change>>,
     fences: u64,
 }
@@ -70,6 +74,7 @@ impl<'p> Step<'p> {
             forgotten: Vec::new(),
             refused: HashMap::new(),
             specs: HashMap::new(),
+            is_overtaken: false,
             changes: IndexMap::new(),
             fences: 0,
         }
@@ -129,8 +134,10 @@ impl<'p> Step<'p> {
 
     /// Whether a fence was given after everything that this planner knows: by another scheduler, which has the shard now.
     /// What that one has given is not for this one to release.
-    pub(super) fn is_of_later(&self, fence: u64) -> bool {
-        fence >> epoch::FENCE_BITS > self.planner.seq
+    pub(super) fn is_of_later(&mut self, fence: u64) -> bool {
+        let is_later = fence >> epoch::FENCE_BITS > self.planner.seq;
+        self.is_overtaken |= is_later;
+        is_later
     }
 
     /// Seals what was decided into log entries, and lets go of the runs that are over.
@@ -140,6 +147,7 @@ impl<'p> Step<'p> {
             unlogged: std::mem::take(&mut self.effects),
             forgotten: std::mem::take(&mut self.forgotten),
             refused: std::mem::take(&mut self.refused),
+            is_overtaken: self.is_overtaken,
             ..Decisions::default()
         };
         for mut rejection in std::mem::take(&mut self.rejections) {
