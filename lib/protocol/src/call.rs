@@ -1,13 +1,17 @@
 //! Questions to the scheduler, and one to the API, that are answered at once and stored nowhere (core NATS
 //! request/reply).
 
+use emboflow_model::queue::Amount;
 use emboflow_model::runtime_spec::SecretForm;
-use emboflow_model::{AttemptId, Cause, ExecutorId, PoolName, Reason, RunId, TaskKey};
+use emboflow_model::{
+    AttemptId, Cause, ExecutorId, PoolName, QueueName, Reason, RunId, TaskKey, Timestamp,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::message::{Message, Subject};
 use crate::secret_value::SecretValue;
+use crate::verdict::Verdict;
 
 /// May this attempt start, or go on? Asked before anything is created (no answer, no start), and again for a fresh
 /// token whenever the old one nears its end.
@@ -91,6 +95,9 @@ pub struct GivenSecret {
 pub struct Explain {
     /// The run.
     pub run: RunId,
+    /// A task of it that a verdict for each executor is wanted of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskKey>,
 }
 
 impl Message for Explain {
@@ -111,6 +118,9 @@ impl Explain {
 pub struct Explanation {
     /// One entry a waiting task.
     pub waits: Vec<TaskWait>,
+    /// What stands between the task that was named and each executor, those of its pool first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub verdicts: Vec<Verdict>,
 }
 
 /// Why a task waits.
@@ -120,6 +130,72 @@ pub struct TaskWait {
     pub task: TaskKey,
     /// In words.
     pub wait_reason: String,
+}
+
+/// What do the queues hold and wait for, as of now?
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AskQueues {}
+
+impl Message for AskQueues {
+    fn subject(&self) -> Subject {
+        Self::filter()
+    }
+}
+
+impl AskQueues {
+    /// The subject of all such questions.
+    pub fn filter() -> Subject {
+        Subject::new(&[&"call", &"scheduler", &"queues"])
+    }
+}
+
+/// The answer to an [`AskQueues`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct QueueFigures {
+    /// What all executors have together.
+    pub total: Amount,
+    /// One entry a queue, by name; with those that are gone and still hold something.
+    pub queues: Vec<QueueFigure>,
+}
+
+/// What a queue holds and waits for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct QueueFigure {
+    /// The queue.
+    pub name: QueueName,
+    /// What its open attempts hold.
+    pub held: Amount,
+    /// The greatest part of any resource that it holds, from 0 to 1.
+    pub share: f64,
+    /// Tasks that are ready and have no executor.
+    pub waiting: u64,
+    /// Since when the first of them has waited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oldest: Option<Timestamp>,
+}
+
+/// Is there a scheduler that decides? Asked by one that stands by.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AskLeader {}
+
+impl Message for AskLeader {
+    fn subject(&self) -> Subject {
+        Self::filter()
+    }
+}
+
+impl AskLeader {
+    /// The subject of all such questions.
+    pub fn filter() -> Subject {
+        Subject::new(&[&"call", &"scheduler", &"leader"])
+    }
+}
+
+/// The answer to an [`AskLeader`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Leader {
+    /// The process that decides.
+    pub holder: String,
 }
 
 /// An executor will never come back: what it holds is given up, and it leaves the list.

@@ -30,6 +30,7 @@ pub mod trace;
 pub mod trigger;
 #[cfg(feature = "tokens")]
 pub mod upload_token;
+pub mod verdict;
 
 pub use error::{ErrorCode, FieldError, Problem};
 pub use message::{Message, Subject};

@@ -103,7 +103,7 @@ async fn a_queued_task_says_why_it_waits_when_the_scheduler_can_be_asked() {
                 task: "train".parse().unwrap(),
                 wait_reason: "no executor has 4 cpu".into(),
             }];
-            Ok(Explanation { waits })
+            Ok(Explanation { waits, ..Explanation::default() })
         };
         bus.serve(Explain::filter(), stop, explain).await.unwrap();
     });

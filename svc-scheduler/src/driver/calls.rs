@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use emboflow_model::runtime_spec::SecretUse;
 use emboflow_model::{ProjectName, object_key};
 use emboflow_protocol::call::{Claim, ClaimAnswer, Explain, Explanation};
-use emboflow_protocol::storage_token::{StorageClaims, TokenError, TokenKey, mint};
+use emboflow_protocol::storage_token::{StorageClaims, StoredQuota, TokenError, TokenKey, mint};
 
 use crate::planner::Planner;
 
@@ -46,6 +46,9 @@ pub(super) fn answer_claim(
         read: readable(grant.read_prefixes),
         write: vec![object_key::attempt_prefix(&grant.project, &claim.attempt)],
         delete: false,
+        quota: planner
+            .stored_bytes(&grant.project)
+            .map(|bytes| StoredQuota { project: grant.project.clone(), bytes }),
     };
     let storage_token = mint(key, &claims)?;
     let answer = ClaimAnswer::Granted {
@@ -72,7 +75,8 @@ fn readable(prefixes: Vec<String>) -> Vec<String> {
 
 /// Says why the tasks of a run wait.
 pub(super) fn explain(planner: &Planner, question: &Explain, now: emboflow_model::Timestamp) -> Explanation {
-    Explanation { waits: planner.explain(question.run, now) }
+    let verdicts = question.task.as_ref().map(|task| planner.verdicts(question.run, task, now));
+    Explanation { waits: planner.explain(question.run, now), verdicts: verdicts.unwrap_or_default() }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use emboflow_model::state::{RunState, TaskState};
 use emboflow_model::transition::Change;
 use emboflow_model::workflow::turn::Concurrency;
 use emboflow_model::workflow::turn_spec::ConcurrencyPolicy;
-use emboflow_model::{AttemptId, QueueName, RunId, Task, TaskKey, Timestamp};
+use emboflow_model::{QueueName, RunId, Task, TaskKey, Timestamp};
 
 use super::Planner;
 use super::gates::{RatedStart, Standing};
@@ -160,10 +160,10 @@ impl Planner {
         LaneKey { queue, urgency, shape: Arc::new(line.shape) }
     }
 
-    /// The lane that an open attempt came from.
-    pub(super) fn lane_key(&self, id: &AttemptId) -> Option<Arc<LaneKey>> {
-        let open = self.runs.get(&id.run)?;
-        let line = open.line_now(&id.task)?.ok()?;
+    /// The lane that a task belongs into, wherever it stands.
+    pub(super) fn lane_of_task(&self, run: RunId, task: &TaskKey) -> Option<Arc<LaneKey>> {
+        let open = self.runs.get(&run)?;
+        let line = open.line_now(task)?.ok()?;
         Some(Arc::new(self.lane_of_line(open.run.summary.queue.clone(), line)))
     }
 

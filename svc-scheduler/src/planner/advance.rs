@@ -273,7 +273,7 @@ impl Step<'_> {
         let id = emboflow_model::AttemptId { run, task, number: attempt.number };
         let account = super::queues::account_of(&open.run.summary);
         super::executors::hold(&mut self.planner.executors, id.clone(), &executor, held);
-        if let Some(lane) = self.planner.lane_key(&id) {
+        if let Some(lane) = self.planner.lane_of_task(run, &id.task) {
             self.planner.note_lane(&id, &executor, &lane);
         }
         self.planner.hold_for(id, account, &resources);

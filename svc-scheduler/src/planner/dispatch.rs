@@ -1,8 +1,6 @@
 //! From a task of the workflow file to what placement and runtimes read.
 
-use std::cmp::Reverse;
-
-use emboflow_model::runtime_spec::{StageIn, StageInSource};
+use emboflow_model::runtime_spec::{Replica, StageIn, StageInSource};
 use emboflow_model::state::TaskState;
 use emboflow_model::transition::PlannedSpec;
 use emboflow_model::workflow::{
@@ -12,7 +10,7 @@ use emboflow_model::{PoolName, Run, RunSummary, RuntimeSpec, TaskKey};
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
-use super::ready::Shape;
+use super::shape::{Apart, FanOut, Gang, Shape};
 use super::uploads;
 
 /// Bytes of log kept of an attempt when the file says nothing.
@@ -68,7 +66,7 @@ pub(super) fn state_of_spec(run: &Run, spec: &PlannedSpec) -> TaskState {
 }
 
 /// All that a runtime reads about a task whose expressions have been evaluated.
-pub(super) fn runtime_spec(run: &Run, task: RenderedTask) -> RuntimeSpec {
+pub(super) fn runtime_spec(run: &Run, replica: Option<Replica>, task: RenderedTask) -> RuntimeSpec {
     RuntimeSpec {
         inputs: staged_in(run, &task.stage_in)
             .into_iter()
@@ -91,7 +89,7 @@ pub(super) fn runtime_spec(run: &Run, task: RenderedTask) -> RuntimeSpec {
         outputs: task.stage_out,
         secrets: task.secrets,
         devices: Vec::new(),
-        replica: None,
+        replica,
         log_limit_bytes: task.log_limit_bytes.unwrap_or(DEFAULT_LOG_LIMIT_BYTES),
     }
 }
@@ -122,13 +120,19 @@ fn sources(run: &Run, spec: &str, output: &str) -> Vec<StageInSource> {
     sources.collect()
 }
 
-/// What placement looks at.
-pub(super) fn shape(task: RenderedPlacement) -> Shape {
+/// What placement looks at. `gang`: the tasks of the fan-out start together.
+pub(super) fn shape(task: RenderedPlacement, of: FanOut, gang: Option<u32>) -> Shape {
     let pool = task.pool.as_deref().and_then(|pool| pool.parse().ok());
     Shape {
-        urgency: Reverse(task.priority),
         pool: pool.unwrap_or_else(|| PoolName::new(DEFAULT_POOL).expect("the default pool is a name")),
         resources: task.resources,
         labels: task.labels,
+        tolerations: task.tolerations,
+        gpu_model: task.gpu_model.filter(|_| task.resources.gpu > 0),
+        spread: task.spread,
+        apart: task.anti_affinity.map(|by| Apart { by, of: of.clone() }),
+        gang: gang.map(|members| Gang { of, members }),
+        run_ms: task.run_ms,
+        preemptible: task.preemptible,
     }
 }

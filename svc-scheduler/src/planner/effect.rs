@@ -88,6 +88,8 @@ pub(super) fn start(open: &OpenRun, task: &TaskKey, number: u32) -> Option<Effec
 
 fn start_with(open: &OpenRun, id: AttemptId, spec: RuntimeSpec) -> Option<Effect> {
     let attempt = open.attempt(&id.task, id.number).filter(|attempt| attempt.is_open())?;
+    // What the attempt holds is in the log; everything else follows from the workflow.
+    let spec = RuntimeSpec { devices: attempt.devices.clone(), ..spec };
     let start = Start {
         attempt: id,
         fence: attempt.fence,

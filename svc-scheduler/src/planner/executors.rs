@@ -2,17 +2,20 @@
 //! apart, so that nothing can leak).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use emboflow_model::executor::{ExecutorState, Heartbeat};
 use emboflow_model::state::AttemptState;
 use emboflow_model::transition::{AttemptEnd, AttemptTimes, Change};
 use emboflow_model::{
-    Attempt, AttemptId, Cause, ExecutorId, LogSeal, Outcome, Reason, Resources, Timestamp, object_key,
+    Attempt, AttemptId, Cause, DeviceId, ExecutorId, LogSeal, Outcome, PoolName, Reason, Resources,
+    Timestamp, object_key,
 };
 use emboflow_protocol::command::Command;
 
 use super::Planner;
 use super::effect;
+use super::ready::LaneKey;
 use super::step::Step;
 use super::timers::Timer;
 
@@ -28,13 +31,51 @@ pub(super) struct KnownExecutor {
     pub(super) last_seen: Timestamp,
     /// What its open attempts hold.
     pub(super) used: Resources,
-    /// Its open attempts.
-    pub(super) open: BTreeSet<AttemptId>,
+    /// Its open attempts, and what each holds.
+    pub(super) open: BTreeMap<AttemptId, Hold>,
+    /// The devices that they have for themselves.
+    pub(super) taken: BTreeSet<DeviceId>,
     /// A timer will look at its silence.
     watched: bool,
 }
 
+/// What an open attempt holds of its executor.
+#[derive(Clone, Debug)]
+pub(super) struct Hold {
+    pub(super) resources: Resources,
+    pub(super) devices: Vec<DeviceId>,
+    /// Since when.
+    pub(super) since: Timestamp,
+    /// When its time limit will have ended it at the latest, the fetching of its image not counted; none without one.
+    pub(super) ends_at: Option<Timestamp>,
+    /// The lane that it came from.
+    pub(super) lane: Option<Arc<LaneKey>>,
+}
+
+impl Hold {
+    /// What a new attempt holds.
+    pub(super) fn new(resources: Resources, devices: Vec<DeviceId>, since: Timestamp) -> Self {
+        Self { resources, devices, since, ends_at: None, lane: None }
+    }
+
+    /// Whether it may be stopped for more urgent work.
+    pub(super) fn is_preemptible(&self) -> bool {
+        self.lane.as_ref().is_some_and(|lane| lane.shape.preemptible)
+    }
+
+    /// Whether it will still be there at a moment to come, as far as anybody can tell. One that should have ended by now
+    /// shows that nobody can.
+    pub(super) fn ends_after(&self, at: Timestamp, now: Timestamp) -> bool {
+        self.ends_at.filter(|end| *end > now).is_none_or(|end| end > at)
+    }
+}
+
 impl KnownExecutor {
+    /// Its attempts that may be stopped for more urgent work.
+    pub(super) fn preemptible(&self) -> impl Iterator<Item = (&AttemptId, &Hold)> {
+        self.open.iter().filter(|(_, hold)| hold.is_preemptible())
+    }
+
     /// Whether work may be given to it.
     pub(super) fn takes_work(&self, now: Timestamp, suspect_after_ms: u64) -> bool {
         self.is_here(ExecutorState::Online, now, suspect_after_ms)
@@ -49,14 +90,6 @@ impl KnownExecutor {
         let is_so = self.heartbeat.as_ref().is_some_and(|beat| beat.state == state);
         is_so && now.ms_since(self.last_seen) < suspect_after_ms
     }
-
-    /// What it has left; nothing when all its slots are taken.
-    pub(super) fn free(&self) -> Resources {
-        match &self.heartbeat {
-            Some(beat) if self.open.len() < beat.slots as usize => beat.capacity.minus(&self.used),
-            _ => Resources::default(),
-        }
-    }
 }
 
 /// Keeps what executors hold in step with a change that has been decided.
@@ -64,11 +97,13 @@ pub(super) fn hold(
     executors: &mut BTreeMap<ExecutorId, KnownExecutor>,
     attempt: AttemptId,
     executor: &ExecutorId,
-    resources: &Resources,
+    held: Hold,
 ) {
     let known = executors.entry(executor.clone()).or_default();
-    if known.open.insert(attempt) {
-        known.used = known.used.plus(resources);
+    if !known.open.contains_key(&attempt) {
+        known.used = known.used.plus(&held.resources);
+        known.taken.extend(held.devices.iter().cloned());
+        known.open.insert(attempt, held);
     }
 }
 
@@ -77,16 +112,52 @@ pub(super) fn free(
     executors: &mut BTreeMap<ExecutorId, KnownExecutor>,
     attempt: &AttemptId,
     executor: &ExecutorId,
-    resources: &Resources,
 ) {
     if let Some(known) = executors.get_mut(executor)
-        && known.open.remove(attempt)
+        && let Some(held) = known.open.remove(attempt)
     {
-        known.used = known.used.minus(resources);
+        known.used = known.used.minus(&held.resources);
+        known.taken.retain(|device| !held.devices.contains(device));
     }
 }
 
 impl Planner {
+    /// Says from which lane an open attempt came: what it is worth to others, and when it should end.
+    pub(super) fn note_lane(&mut self, id: &AttemptId, executor: &ExecutorId, lane: &Arc<LaneKey>) {
+        let hold = self.executors.get_mut(executor).and_then(|known| known.open.get_mut(id));
+        if let Some(hold) = hold {
+            hold.ends_at = lane.shape.run_ms.map(|run_ms| hold.since.plus_ms(run_ms));
+            hold.lane = Some(Arc::clone(lane));
+        }
+    }
+
+    /// An executor is in this pool from now on.
+    fn note_pool(&mut self, executor: &ExecutorId, pool: &PoolName, before: Option<PoolName>) {
+        if before.as_ref() != Some(pool) {
+            if let Some(before) = before {
+                self.leave_pool(executor, &before);
+            }
+            self.pools.entry(pool.clone()).or_default().insert(executor.clone());
+        }
+    }
+
+    fn leave_pool(&mut self, executor: &ExecutorId, pool: &PoolName) {
+        if let Some(members) = self.pools.get_mut(pool) {
+            members.remove(executor);
+            if members.is_empty() {
+                self.pools.remove(pool);
+            }
+        }
+    }
+
+    /// Nothing is known of the executor any more.
+    pub(super) fn drop_executor(&mut self, executor: &ExecutorId) {
+        let beat = self.executors.remove(executor).and_then(|known| known.heartbeat);
+        if let Some(beat) = beat {
+            self.leave_pool(executor, &beat.pool);
+        }
+    }
+
     /// A step that is late for its timer follows a time in which the scheduler heard nobody: it was stopped, or waited
     /// for the records. Nobody was silent in it.
     pub(super) fn excuse_own_absence(&mut self, now: Timestamp) {
@@ -114,7 +185,8 @@ impl Step<'_> {
             // Whose clock is wrong gets no work until the next one.
             None => beat.sent_at.clamp(suspected, self.now),
         };
-        known.heartbeat = Some(beat.clone());
+        let pool_before = known.heartbeat.replace(beat.clone()).map(|before| before.pool);
+        self.planner.note_pool(&beat.executor, &beat.pool, pool_before);
         self.watch_silence(&beat.executor);
         self.answer_held_attempts(&beat);
         self.answer_missing_attempts(&beat);
@@ -167,7 +239,7 @@ impl Step<'_> {
     fn answer_missing_attempts(&mut self, beat: &Heartbeat) {
         let Some(known) = self.planner.executors.get(&beat.executor) else { return };
         let held: BTreeSet<&AttemptId> = beat.attempts.iter().map(|held| &held.attempt).collect();
-        let missing: Vec<AttemptId> = known.open.iter().filter(|id| !held.contains(id)).cloned().collect();
+        let missing: Vec<AttemptId> = known.open.keys().filter(|id| !held.contains(id)).cloned().collect();
         for id in missing {
             let Some(attempt) = self.open_attempt(&id).cloned() else { continue };
             if attempt.journal != beat.journal {
@@ -197,9 +269,9 @@ impl Step<'_> {
             self.watch_silence(executor);
             return;
         }
-        let open: Vec<AttemptId> = known.open.iter().cloned().collect();
+        let open: Vec<AttemptId> = known.open.keys().cloned().collect();
         if open.is_empty() {
-            self.planner.executors.remove(executor);
+            self.planner.drop_executor(executor);
             return;
         }
         let silence_s = self.now.ms_since(known.last_seen) / 1000;

@@ -25,11 +25,11 @@ impl Step<'_> {
         if age_ms < self.planner.policy.suspect_after_ms && !has_stopped {
             return ForgetAnswer::Online { age_ms };
         }
-        let open: Vec<AttemptId> = known.open.iter().cloned().collect();
+        let open: Vec<AttemptId> = known.open.keys().cloned().collect();
         for id in &open {
             self.lose_attempt(id, format!("executor {executor} was forgotten by an operator"));
         }
-        self.planner.executors.remove(executor);
+        self.planner.drop_executor(executor);
         ForgetAnswer::Forgotten { lost_attempts: u32::try_from(open.len()).unwrap_or(u32::MAX) }
     }
 }

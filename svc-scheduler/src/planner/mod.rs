@@ -5,10 +5,10 @@
 
 mod admission;
 mod advance;
-#[cfg(any(test, feature = "simulation"))]
-mod audit;
 mod aging;
 mod allocation;
+#[cfg(any(test, feature = "simulation"))]
+mod audit;
 mod backoff;
 mod cancel;
 mod dispatch;
@@ -41,6 +41,8 @@ mod unit;
 mod uploads;
 
 #[cfg(test)]
+mod fairness_tests;
+#[cfg(test)]
 mod gate_tests;
 #[cfg(test)]
 mod maintenance_tests;
@@ -66,7 +68,7 @@ pub(crate) use effect::{Effect, EffectKind, effects_of};
 pub(crate) use explain::WaitKind;
 pub(crate) use input::{Input, RunCommand, Submission};
 pub(crate) use open_run::OpenRun;
-pub use policy::{Filling, Policy};
+pub use policy::Policy;
 pub(crate) use queues::{QueueRules, QueueUse};
 pub(crate) use quota::ProjectQuotas;
 pub(crate) use recover::ended_badly;

@@ -148,6 +148,11 @@ impl Planner {
         self.over_queue(&lane.queue, &would_hold).or_else(|| self.over_held_quota(project, &need))
     }
 
+    /// All that the executors have together.
+    pub(crate) fn total(&self) -> Amount {
+        self.total
+    }
+
     /// What each queue has and waits for, by name; those that are gone and still hold something are among them.
     pub(crate) fn queue_use(&self) -> BTreeMap<QueueName, QueueUse> {
         let mut uses: BTreeMap<QueueName, QueueUse> =

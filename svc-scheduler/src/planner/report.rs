@@ -3,14 +3,13 @@
 use emboflow_model::state::{AttemptState, Cause, Outcome, Reason, RunState, TaskState};
 use emboflow_model::transition::{AttemptEnd, Change};
 use emboflow_model::workflow::{Backoff, RenderedRetry};
-use emboflow_model::{AttemptId, ExecutorId, RunId, TaskKey, Timestamp};
+use emboflow_model::{AttemptId, ExecutorId, Timestamp};
 use emboflow_protocol::command::Command;
 use emboflow_protocol::report::{Phase, Report};
 
 use super::backoff;
 use super::effect::Effect;
 use super::input::stop_reason;
-use super::ready::Shape;
 use super::step::Step;
 use super::timers::Timer;
 
@@ -73,45 +72,9 @@ impl Step<'_> {
         }
     }
 
-    /// Opens the next attempt of a queued task on an executor that fits.
-    pub(super) fn open_attempt_on(
-        &mut self,
-        run: RunId,
-        task: &TaskKey,
-        executor: &ExecutorId,
-        shape: &Shape,
-    ) {
-        let Some(open) = self.planner.runs.get(&run) else { return };
-        let number = open.run.tasks.get(task).map_or(0, |found| found.attempts.len()) + 1;
-        let journal = self.planner.executors.get(executor).and_then(|known| known.heartbeat.as_ref());
-        let Some(journal) = journal.map(|beat| beat.journal.clone()) else { return };
-        let id = AttemptId { run, task: task.clone(), number: number as u32 };
-        match open.runtime_spec(task) {
-            Some(Ok(spec)) => drop(self.specs.insert(id, spec)),
-            Some(Err(problem)) => return self.refuse_task(run, task, &problem),
-            None => return,
-        }
-        let is_first = open.run.summary.state == RunState::Queued;
-        if is_first {
-            self.begin_running(run);
-        }
-        self.step_task(run, task, TaskState::Active);
-        let fence = self.next_fence();
-        let opened = Change::AttemptOpened {
-            task: task.clone(),
-            number: number as u32,
-            fence,
-            executor: executor.clone(),
-            pool: shape.pool.clone(),
-            journal,
-            resources: shape.resources,
-            devices: Vec::new(),
-        };
-        self.emit(run, opened);
-    }
-
     /// An attempt is over: the task ends, or tries again.
     pub(super) fn close_attempt(&mut self, id: &AttemptId, end: AttemptEnd) {
+        let end = self.end_in_gang(id, end);
         let closed =
             Change::AttemptClosed { task: id.task.clone(), number: id.number, end: Box::new(end.clone()) };
         self.emit(id.run, closed);
@@ -119,6 +82,8 @@ impl Step<'_> {
             self.finish_task(id.run, &id.task, TaskState::Succeeded, None, None);
         } else if let Some(ending) = self.ending_of(id.run) {
             self.finish_stopped(id, ending, &end);
+        } else if self.planner.runs.get(&id.run).is_some_and(|open| open.is_of_gang(&id.task)) {
+            self.end_member(id, self.pause_before_retry(id, &end), &end);
         } else if let Some(pause_ms) = self.pause_before_retry(id, &end) {
             self.retry_after(id, pause_ms, &end);
         } else {
@@ -153,19 +118,21 @@ impl Step<'_> {
     fn pause_before_retry(&self, id: &AttemptId, end: &AttemptEnd) -> Option<u64> {
         let policy = &self.planner.policy;
         let open = self.planner.runs.get(&id.run)?;
-        let attempts = &open.run.tasks.get(&id.task)?.attempts;
-        let charged_to = |free: bool| {
-            let ends = attempts.iter().filter_map(|attempt| attempt.end.as_ref());
-            ends.filter(|end| is_free(end.cause) == free).count() as u32
-        };
+        if end.outcome == Outcome::Preempted && end.cause == Cause::Policy {
+            // It stands in its lane again at once, however often that happens.
+            return Some(0);
+        }
+        let ends = open.counted_ends(&id.task);
+        let charged_to =
+            |counts: fn(Cause) -> bool| ends.iter().filter(|end| counts(end.cause)).count() as u32;
         if is_free(end.cause) {
-            let losses = charged_to(true);
+            let losses = charged_to(is_free);
             let base = policy.infra_retry_delay_ms;
             return (losses <= policy.infra_retries)
                 .then(|| backoff::exponential_ms(base, policy.infra_retry_max_delay_ms, losses, id));
         }
         let retry = open.workflow.retry(id.task.name.as_str());
-        let failures = charged_to(false);
+        let failures = charged_to(|cause| cause == Cause::User);
         if failures >= retry.attempts || !is_worth_repeating(&retry, end.reason) {
             return None;
         }

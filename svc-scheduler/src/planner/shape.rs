@@ -85,8 +85,12 @@ mod tests {
     #[test]
     fn a_toleration_without_a_value_puts_up_with_every_value() {
         let shape = Shape { tolerations: ["gpu", "team=red"].map(str::to_owned).into(), ..plain_shape() };
-        assert!(shape.tolerates("gpu", "") && shape.tolerates("gpu", "a100") && shape.tolerates("team", "red"));
-        assert!(!shape.tolerates("team", "blue") && !shape.tolerates("team", "") && !shape.tolerates("zone", ""));
+        assert!(
+            shape.tolerates("gpu", "") && shape.tolerates("gpu", "a100") && shape.tolerates("team", "red")
+        );
+        assert!(
+            !shape.tolerates("team", "blue") && !shape.tolerates("team", "") && !shape.tolerates("zone", "")
+        );
     }
 
     #[test]

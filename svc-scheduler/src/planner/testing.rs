@@ -13,6 +13,7 @@ use emboflow_protocol::report::{Phase, Report};
 use indexmap::IndexMap;
 use serde_json::Map;
 
+use super::shape::Shape;
 use super::*;
 
 const GIB: u64 = 1024 * 1024 * 1024;
@@ -57,7 +58,7 @@ impl Paper {
 
     pub(super) fn heartbeat(&self, executor: &str, cores: u64) -> Heartbeat {
         let known = self.planner.executors.get(&executor.parse().unwrap());
-        let held = known.into_iter().flat_map(|known| &known.open).filter_map(|id| {
+        let held = known.into_iter().flat_map(|known| known.open.keys()).filter_map(|id| {
             let fence = self.planner.runs.get(&id.run)?.attempt(&id.task, id.number)?.fence;
             Some(HeldAttempt { attempt: id.clone(), fence })
         });
@@ -67,7 +68,12 @@ impl Paper {
             incarnation: "1".to_owned(),
             journal: format!("journal-of-{executor}"),
             state: ExecutorState::Online,
-            capacity: Resources { cpu_millis: cores * 1000, memory_bytes: 64 * GIB, disk_bytes: 64 * GIB, gpu: 0 },
+            capacity: Resources {
+                cpu_millis: cores * 1000,
+                memory_bytes: 64 * GIB,
+                disk_bytes: 64 * GIB,
+                gpu: 0,
+            },
             used: Resources::default(),
             slots: 100,
             labels: BTreeMap::new(),
@@ -259,6 +265,22 @@ fn run_of(entry: &LogEntry) -> Option<RunId> {
     match entry {
         LogEntry::Transition(transition) => Some(transition.run),
         LogEntry::Rejection(_) => None,
+    }
+}
+
+/// A shape that asks for nothing.
+pub(super) fn plain_shape() -> Shape {
+    Shape {
+        pool: "default".parse().unwrap(),
+        resources: Resources::default(),
+        labels: BTreeMap::new(),
+        tolerations: BTreeSet::new(),
+        gpu_model: None,
+        spread: None,
+        apart: None,
+        gang: None,
+        run_ms: None,
+        preemptible: false,
     }
 }
 

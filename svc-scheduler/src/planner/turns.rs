@@ -187,7 +187,7 @@ impl Planner {
         }
         match self.held_back(lane, project) {
             Some(reason) => (WaitKind::Share, reason),
-            None => super::explain::explain(&lane.shape, &self.executors, now, self.policy.suspect_after_ms),
+            None => self.explain_room(lane, now),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Every family of subjects: where it is, what travels there, who sends and who receives.
 
-use emboflow_protocol::call::{Claim, Explain, ForgetExecutor, RemoveObjects};
+use emboflow_protocol::call::{AskLeader, AskQueues, Claim, Explain, ForgetExecutor, RemoveObjects};
 use emboflow_protocol::command::Commands;
 use emboflow_protocol::dead_letter::dead_subject;
 use emboflow_protocol::event::Event;
@@ -197,11 +197,27 @@ fn calls() -> Vec<Channel> {
         ),
         channel(
             "explain",
-            sample.address(Explain { run }.subject()),
+            sample.address(Explain { run, task: None }.subject()),
             "Why tasks wait, as of now",
             &["Explain"],
             ["API", "scheduler"],
             Some("Explanation"),
+        ),
+        channel(
+            "queues",
+            sample.address(AskQueues::filter()),
+            "What the queues hold and wait for, as of now",
+            &["AskQueues"],
+            ["API", "scheduler"],
+            Some("QueueFigures"),
+        ),
+        channel(
+            "leader",
+            sample.address(AskLeader::filter()),
+            "Is there a scheduler that decides?",
+            &["AskLeader"],
+            ["scheduler", "scheduler"],
+            Some("Leader"),
         ),
         channel(
             "forget",

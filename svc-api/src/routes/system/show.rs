@@ -57,7 +57,7 @@ async fn timed(name: &str, check: impl Future<Output = Result<String, String>>) 
 
 /// Any answer shows that it decides; no run has this id.
 async fn ask_scheduler(app: &App) -> Result<String, String> {
-    let question = Explain { run: RunId::from_bits(0) };
+    let question = Explain { run: RunId::from_bits(0), task: None };
     match app.bus.call::<_, Explanation>(&question, WAIT).await {
         Ok(_) | Err(BusError::Refused { .. }) => Ok("answers".to_owned()),
         Err(error) => Err(error.to_string()),

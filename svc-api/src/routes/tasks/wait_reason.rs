@@ -21,7 +21,7 @@ pub(super) async fn fill(app: &App, run: RunId, tasks: &mut [Task]) {
     if !app.bus.is_connected() {
         return;
     }
-    match app.bus.call::<_, Explanation>(&Explain { run }, WAIT).await {
+    match app.bus.call::<_, Explanation>(&Explain { run, task: None }, WAIT).await {
         Ok(explanation) => {
             let mut reasons: HashMap<_, _> =
                 explanation.waits.into_iter().map(|wait| (wait.task, wait.wait_reason)).collect();
