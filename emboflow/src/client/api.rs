@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use anyhow::Context;
 use bytes::Bytes;
 use emboflow_model::{RunId, RunSummary, Task};
 use emboflow_protocol::Problem;
@@ -114,6 +115,17 @@ impl Client {
     /// A request whose answer goes on as long as it wants.
     pub(crate) fn stream(&self, url: Url) -> RequestBuilder {
         self.bare(Method::GET, url)
+    }
+
+    /// A request to an address that the server gave relative to that of the page, with a token that it gave for it.
+    pub(crate) fn with_token(
+        &self,
+        method: Method,
+        link: &str,
+        token: &str,
+    ) -> Result<RequestBuilder, Failure> {
+        let url = self.found.base.join(link).context("reading the address that the server gave")?;
+        Ok(self.http.request(method, url).bearer_auth(token))
     }
 
     fn bare(&self, method: Method, url: Url) -> RequestBuilder {
