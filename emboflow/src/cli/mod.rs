@@ -24,6 +24,7 @@ mod secret_input;
 mod session;
 mod system;
 mod trigger;
+mod upload;
 mod user;
 mod workflow;
 
@@ -191,6 +192,9 @@ enum Command {
     /// Keep secrets of a project
     #[command(subcommand, visible_alias = "secrets")]
     Secret(secret::Secret),
+    /// Bring files into a project, for tasks to take in
+    #[command(subcommand, visible_alias = "uploads")]
+    Upload(upload::Upload),
     /// Choose to whom the ends of runs are told
     #[command(subcommand, visible_alias = "notifications")]
     Notification(notification::Notification),
@@ -282,6 +286,7 @@ async fn ask(command: Command, shared: &Shared, output: &mut Output) -> Result<(
         Command::Key(key) => key.carry_out(shared, output).await,
         Command::Session(session) => session.carry_out(shared, output).await,
         Command::Secret(secret) => secret.carry_out(shared, output).await,
+        Command::Upload(upload) => upload.carry_out(shared, output).await,
         Command::Notification(notification) => notification.carry_out(shared, output).await,
         Command::Audit(audit) => audit.carry_out(shared, output).await,
         Command::Context(context) => context.carry_out(shared, output),
