@@ -1,20 +1,20 @@
 //! The scheduler's metrics.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::LazyLock;
 
 use emboflow_model::transition::Change;
-use emboflow_model::{AttemptState, LogEntry, RunSummary, Task, Timestamp, Transition};
+use emboflow_model::{AttemptState, LogEntry, QueueName, RunSummary, Task, Timestamp, Transition};
 use prometheus::{
-    Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
-    register_histogram_vec_with_registry, register_histogram_with_registry,
+    GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
+    register_gauge_vec_with_registry, register_histogram_vec_with_registry, register_histogram_with_registry,
     register_int_counter_vec_with_registry, register_int_counter_with_registry,
     register_int_gauge_vec_with_registry, register_int_gauge_with_registry,
 };
 
 use emboflow_service::metrics::{Names, registry};
 
-use crate::planner::WaitKind;
+use crate::planner::{QueueUse, WaitKind};
 
 /// Projects and workflows that have labels of their own.
 const LABELS: usize = 100;
@@ -55,6 +55,10 @@ static ATTEMPTS: LazyLock<IntCounterVec> = LazyLock::new(|| {
         registry()
     )
     .expect(REGISTERED)
+});
+pub(crate) static LEADS: LazyLock<IntGauge> = LazyLock::new(|| {
+    let help = "1 while this scheduler decides, 0 while it stands by.";
+    register_int_gauge_with_registry!("emboflow_scheduler_leads", help, registry()).expect(REGISTERED)
 });
 pub(crate) static OPEN_RUNS: LazyLock<IntGauge> = LazyLock::new(|| {
     register_int_gauge_with_registry!("emboflow_runs_open", "Runs that have not ended.", registry())
@@ -127,6 +131,22 @@ static DISPATCH: LazyLock<Histogram> = LazyLock::new(|| {
         "Time from the decision that gives an attempt to an executor to the news that it has begun.",
     )
 });
+static QUEUE_TASKS: LazyLock<GaugeVec> = LazyLock::new(|| {
+    queue_gauge("emboflow_queue_tasks", "Tasks of a queue that are ready and have no executor.")
+});
+static QUEUE_SHARE: LazyLock<GaugeVec> = LazyLock::new(|| {
+    let help = "The greatest part of any resource that a queue's open attempts hold, from 0 to 1.";
+    queue_gauge("emboflow_queue_share", help)
+});
+static QUEUE_OLDEST: LazyLock<GaugeVec> = LazyLock::new(|| {
+    let help = "For how long the first ready task of a queue has waited.";
+    queue_gauge("emboflow_queue_oldest_wait_seconds", help)
+});
+
+fn queue_gauge(name: &str, help: &str) -> GaugeVec {
+    register_gauge_vec_with_registry!(name, help, &["queue"], registry()).expect(REGISTERED)
+}
+static QUEUES: LazyLock<Names> = LazyLock::new(|| Names::new(LABELS));
 static PROJECTS: LazyLock<Names> = LazyLock::new(|| Names::new(LABELS));
 static WORKFLOWS: LazyLock<Names> = LazyLock::new(|| Names::new(LABELS));
 
@@ -150,6 +170,22 @@ pub(crate) fn waiting(by_kind: impl IntoIterator<Item = (WaitKind, usize)>) {
     }
     for (kind, count) in counts {
         WAITING.with_label_values(&[kind.word()]).set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+}
+
+/// Tells what each queue holds and waits for. Queues beyond the first hundred share a label.
+pub(crate) fn queues(uses: &BTreeMap<QueueName, QueueUse>, now: Timestamp) {
+    let mut shown: BTreeMap<&str, (usize, u64, u64)> = BTreeMap::new();
+    for (queue, used) in uses {
+        let (waiting, share, oldest_ms) = shown.entry(QUEUES.bounded(queue.as_str())).or_default();
+        *waiting += used.waiting;
+        *share += used.share;
+        *oldest_ms = (*oldest_ms).max(used.oldest.map_or(0, |oldest| now.ms_since(oldest)));
+    }
+    for (queue, (waiting, share, oldest_ms)) in shown {
+        QUEUE_TASKS.with_label_values(&[queue]).set(waiting as f64);
+        QUEUE_SHARE.with_label_values(&[queue]).set(share as f64 / 1e9);
+        QUEUE_OLDEST.with_label_values(&[queue]).set(oldest_ms as f64 / 1000.0);
     }
 }
 

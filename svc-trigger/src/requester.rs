@@ -74,6 +74,7 @@ impl Requester {
             workflow: Some(spec.workflow.to_string()),
             inputs: map_inputs(spec.on.inputs(), &what.event)?,
             labels,
+            ..SubmitBody::default()
         };
         let start = Start {
             at: now(),

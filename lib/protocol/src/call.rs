@@ -3,9 +3,7 @@
 
 use emboflow_model::queue::Amount;
 use emboflow_model::runtime_spec::SecretForm;
-use emboflow_model::{
-    AttemptId, Cause, ExecutorId, PoolName, QueueName, Reason, RunId, TaskKey, Timestamp,
-};
+use emboflow_model::{AttemptId, Cause, ExecutorId, PoolName, QueueName, Reason, RunId, TaskKey, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -5,6 +5,7 @@ pub mod access;
 pub mod audit;
 pub mod maintenance;
 pub mod notification;
+pub mod queue;
 pub mod secret;
 pub mod service;
 pub mod trigger;
@@ -288,6 +289,14 @@ pub struct Hello {
     pub seq: u64,
     /// The API's version.
     pub version: String,
+}
+
+/// Data of the message `changed` of the event stream: a list has changed, and whoever shows it reads it again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ListChanged {
+    /// What is listed: `user`, `api-key`, `service`, `project`, or of the project `secret`, `trigger`, `notification` or
+    /// `upload`.
+    pub kind: String,
 }
 
 /// Answer of `GET /api/v1/system`.

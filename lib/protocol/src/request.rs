@@ -196,6 +196,12 @@ pub struct SubmitBody {
         "additionalProperties" = { "type": "string", "maxLength": MAX_LABEL_CHARS }
     ))]
     pub labels: IndexMap<String, String>,
+    /// The queue in which the run waits, in place of the one that the workflow file names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<String>,
+    /// Runs of one key share fairly with those of others in the project; in place of the file's. At most 200 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fairness_key: Option<String>,
 }
 
 /// Body of `cancel`, `retry`, `pause` and `resume`.

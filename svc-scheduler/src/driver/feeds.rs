@@ -5,7 +5,9 @@ use std::time::Duration;
 use emboflow_bus::{Bus, ConsumerSpec, Delivery, Garbage, HeartbeatChange, StreamState};
 use emboflow_model::executor::Heartbeat;
 use emboflow_model::{ExecutorId, RunId};
-use emboflow_protocol::call::{Claim, ClaimAnswer, Explain, Explanation, ForgetAnswer, ForgetExecutor};
+use emboflow_protocol::call::{
+    AskQueues, Claim, ClaimAnswer, Explain, Explanation, ForgetAnswer, ForgetExecutor, QueueFigures,
+};
 use emboflow_protocol::report::Report;
 use emboflow_protocol::stream::{EVENTS, INTAKE, INTAKE_CONSUMER, REPORTS, REPORTS_CONSUMER};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -32,6 +34,7 @@ pub(crate) enum Signal<L> {
     Heartbeat(Box<Heartbeat>),
     Claim(Claim, oneshot::Sender<Result<ClaimAnswer, String>>),
     Explain(Explain, oneshot::Sender<Explanation>),
+    Queues(oneshot::Sender<QueueFigures>),
     Forget(ForgetExecutor, oneshot::Sender<ForgetAnswer>),
     /// Nothing may be made of these runs from now on; the answer is the place up to which something may have been.
     Removing(Vec<RunId>, oneshot::Sender<u64>),
@@ -67,6 +70,7 @@ pub(super) async fn open(bus: &Bus, feeds: Feeds<Machine>) -> anyhow::Result<()>
     tasks.spawn(measure(signals.clone(), stop.clone()));
     tasks.spawn(serve_claims(bus.clone(), signals.clone(), stop.clone()));
     tasks.spawn(serve_forgetting(bus.clone(), signals.clone(), stop.clone()));
+    tasks.spawn(serve_queues(bus.clone(), signals.clone(), stop.clone()));
     tasks.spawn(serve_explanations(bus.clone(), signals, stop));
     Ok(())
 }
@@ -224,6 +228,18 @@ async fn serve_explanations(bus: Bus, signals: mpsc::Sender<Signal<Delivery>>, s
         .await;
     if let Err(error) = served {
         tracing::error!(%error, "explanations are no longer answered");
+    }
+}
+
+async fn serve_queues(bus: Bus, signals: mpsc::Sender<Signal<Delivery>>, stop: CancellationToken) {
+    let served = bus
+        .serve(AskQueues::filter(), stop, move |AskQueues {}| {
+            let signals = signals.clone();
+            async move { ask(&signals, Signal::Queues).await }
+        })
+        .await;
+    if let Err(error) = served {
+        tracing::error!(%error, "nobody is told of the queues any more");
     }
 }
 

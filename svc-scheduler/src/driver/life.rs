@@ -18,7 +18,9 @@ use super::outbox::{Outbox, Parcel};
 use super::recovery::Recovered;
 use super::tick::{Batch, Driver};
 use super::world::{Feeds, World};
-use super::{SHARD, Surroundings, WAITING_SIGNALS, maintenance, project, quotas, recovery, retention};
+use super::{
+    SHARD, Surroundings, WAITING_SIGNALS, maintenance, project, queues, quotas, recovery, retention,
+};
 use crate::planner::Input;
 
 /// The effects cursor is written at most this often; after a crash effects are only repeated.
@@ -53,6 +55,7 @@ pub(super) async fn live<W: World>(
     };
     beside(&world, &tasks, outbox.send_parcels(sent));
     let quotas = quotas::read(&*records).await.context("reading the quotas of projects")?;
+    let queues = queues::read(&*records).await.context("reading the rules of queues")?;
     let maintenance = maintenance::read(&*records).await.context("reading whether there is maintenance")?;
     let (shut, is_shut) = watch::channel(maintenance.is_some());
     let feeds = Feeds {
@@ -68,6 +71,7 @@ pub(super) async fn live<W: World>(
         &tasks,
         maintenance::follow(records.clone(), world.clone(), signals.clone(), stop.clone()),
     );
+    beside(&world, &tasks, queues::follow(records.clone(), world.clone(), signals.clone(), stop.clone()));
     beside(&world, &tasks, quotas::follow(records.clone(), world.clone(), signals.clone(), stop.clone()));
     beside(&world, &tasks, retention::keep(surroundings.clone(), signals, written.clone(), stop.clone()));
     let Recovered { planner, through_seq, effects, workflows } = recovered;
@@ -85,7 +89,7 @@ pub(super) async fn live<W: World>(
         written,
     };
     driver.hand_over(Parcel { through_seq, effects, ..Parcel::default() });
-    driver.decide(Batch::of(vec![quotas, Input::Maintenance(maintenance)])).await?;
+    driver.decide(Batch::of(vec![queues, quotas, Input::Maintenance(maintenance)])).await?;
     let ended = driver.tick_until(&stop, &mut inbox).await;
     stop.cancel();
     // What was committed is still told and written before the process goes.

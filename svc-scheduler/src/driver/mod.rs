@@ -10,21 +10,26 @@ mod fail_point;
 mod feeds;
 mod known_projects;
 mod known_requests;
+mod lease;
 mod life;
 mod liveness;
+mod lives;
 mod machine;
 mod maintenance;
 mod message;
 mod outbox;
 mod project;
+mod queues;
 mod quotas;
 mod recovery;
 mod requests;
 mod retention;
+mod tenure;
 #[cfg(test)]
 mod tests;
 mod tick;
 mod trace;
+mod turn;
 mod uploads;
 mod vault;
 mod workflows;
@@ -38,24 +43,30 @@ use emboflow_bus::Bus;
 use emboflow_protocol::storage_token::TokenKey;
 use emboflow_records::SharedRecords;
 use emboflow_service::{Health, Shutdown, Tracer, telemetry};
+#[cfg(any(test, feature = "simulation"))]
+use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::measure;
 
 pub use fail_point::fail_points;
+#[cfg(any(test, feature = "simulation"))]
+pub(crate) use {
+    feeds::Signal,
+    outbox::Told,
+    world::{Envelope, Feeds, Letter, World},
+};
 
 use fail_point::FailPoints;
 use liveness::Liveness;
 use machine::Machine;
+use tenure::Tenure;
 use vault::Vault;
 
 /// The one shard there is today.
 const SHARD: u32 = 0;
 /// Signals that wait at most; beyond it NATS waits.
 const WAITING_SIGNALS: usize = 1_024;
-/// First pause before the driver starts over; doubles up to [`LONGEST_PAUSE`].
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What every life of the driver shares.
@@ -68,10 +79,37 @@ pub(crate) struct Surroundings<W> {
     pub(crate) tracer: Tracer,
     fail_points: Arc<FailPoints>,
     liveness: Liveness,
+    /// Without a lease nothing is taken for granted.
+    tenure: Tenure,
 }
 
-/// Starts the driver. When it loses the shard or meets an input that it cannot survive, it starts over from the
-/// records; the bus counts deliveries and buries what kills it again and again. `health` gets a check of it.
+impl<W> Surroundings<W> {
+    /// Errors: the configuration has keys that cannot be used, or unknown fail-points.
+    fn new(config: Config, records: SharedRecords, world: W, tracer: Tracer) -> anyhow::Result<Self> {
+        config.retention.check()?;
+        let fail_points = Arc::new(FailPoints::parse(config.fail_at.as_deref())?);
+        let storage_key =
+            TokenKey::new(config.storage_key.reveal().as_bytes()).context("reading storage_key")?;
+        let vault = Vault::new(config.secrets.as_ref())?;
+        let (liveness, tenure) = (Liveness::new(), Tenure::default());
+        Ok(Self { config, records, world, storage_key, vault, tracer, fail_points, liveness, tenure })
+    }
+}
+
+/// One life of the driver in a world of one's own; see [`life::live`].
+#[cfg(any(test, feature = "simulation"))]
+pub(crate) async fn one_life<W: World>(
+    config: Config,
+    records: SharedRecords,
+    world: W,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    life::live(Arc::new(Surroundings::new(config, records, world, Tracer::default())?), stop).await
+}
+
+/// Starts the driver, which decides while this scheduler holds the lease and stands by otherwise. When it loses the shard
+/// or meets an input that it cannot survive, it starts over from the records; the bus counts deliveries and buries what
+/// kills it again and again. `health` gets a check of it.
 pub(crate) fn start(
     config: Config,
     records: SharedRecords,
@@ -79,43 +117,14 @@ pub(crate) fn start(
     shutdown: &Shutdown,
     health: &Health,
 ) -> anyhow::Result<()> {
-    config.retention.check()?;
-    let fail_points = Arc::new(FailPoints::parse(config.fail_at.as_deref())?);
-    let storage_key = TokenKey::new(config.storage_key.reveal().as_bytes()).context("reading storage_key")?;
-    let vault = Vault::new(config.secrets.as_ref())?;
-    let liveness = Liveness::new();
     let tracer = Tracer::start(&config.telemetry, "scheduler", telemetry::instance(), shutdown)?;
+    let surroundings = Arc::new(Surroundings::new(config, records, Machine::new(bus.clone()), tracer)?);
     measure::announce();
-    let world = Machine::new(bus);
-    let surroundings =
-        Arc::new(Surroundings { config, records, world, storage_key, vault, tracer, fail_points, liveness });
     let checked = surroundings.clone();
     health.check("driver", CHECK_TIMEOUT, move || std::future::ready(checked.liveness.check()));
     let stop = shutdown.token();
     shutdown.spawn_vital("scheduler driver", async move {
-        let mut pause = FIRST_PAUSE;
-        while !stop.is_cancelled() {
-            let began = tokio::time::Instant::now();
-            let life = tokio::spawn(life::live(surroundings.clone(), stop.child_token()));
-            match life.await {
-                Ok(Ok(())) => return Ok(()),
-                Ok(Err(error)) => {
-                    tracing::error!("the scheduler starts over: {error:#}");
-                    surroundings.liveness.starts_over(format!("{error:#}"));
-                }
-                Err(panic) => {
-                    tracing::error!(%panic, "the scheduler starts over after a defect");
-                    surroundings.liveness.starts_over(format!("after a defect: {panic}"));
-                }
-            }
-            if began.elapsed() > LONGEST_PAUSE {
-                pause = FIRST_PAUSE;
-            }
-            tokio::select! {
-                () = stop.cancelled() => {}
-                () = tokio::time::sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
-            }
-        }
+        lives::lead(surroundings, bus, stop).await;
         Ok(())
     });
     Ok(())

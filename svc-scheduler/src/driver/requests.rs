@@ -13,6 +13,7 @@ use emboflow_records::{Records, RecordsError, RequestOutcome};
 use super::known_projects::KnownProjects;
 use super::known_requests::{Decided, KnownRequest, KnownRequests};
 use super::message::{Asked, Message, Refusal, Request, parse_body};
+use super::turn;
 use super::uploads;
 use super::workflows::Workflows;
 use super::world::World;
@@ -201,6 +202,7 @@ impl<W: World> Reader<'_, W> {
             }
         };
         let run = self.world.new_run_id();
+        let asked = turn::Asked { queue: body.queue, fairness_key: body.fairness_key };
         let made = self.workflows.parse(&source).and_then(|workflow| {
             let inputs = workflow.resolve_inputs(&body.inputs)?;
             let mut labels = workflow.labels();
@@ -224,12 +226,25 @@ impl<W: World> Reader<'_, W> {
             Ok(Submission { run, project: request.project.clone(), workflow, accepted })
         });
         Ok(match made {
-            Ok(submission) => match check_labels(&submission.accepted.labels) {
-                errors if errors.is_empty() => self.pinned(submission).await?,
-                errors => Err(errors),
+            Ok(mut submission) => match self.take_turn(&mut submission, asked) {
+                Ok(()) => self.pinned(submission).await?,
+                Err(errors) => Err(errors),
             },
             Err(problems) => Err(problems.into_iter().map(FieldError::from).collect()),
         })
+    }
+
+    /// Fills in the queue and the fairness key. Errors: also labels that nobody can have.
+    fn take_turn(&self, submission: &mut Submission, asked: turn::Asked) -> Result<(), Refusal> {
+        let Submission { run, project, workflow, accepted } = submission;
+        let errors = check_labels(&accepted.labels);
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        let turn = turn::turn(self.planner, workflow, (*run, project, &accepted.inputs), asked)?;
+        accepted.queue = turn.queue;
+        accepted.fairness_key = turn.fairness_key;
+        Ok(())
     }
 
     /// The submission with the uploads that its run uses to its end.

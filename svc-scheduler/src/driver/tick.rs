@@ -149,40 +149,63 @@ impl<W: World> Driver<W> {
             }
             Signal::Input(input) => batch.inputs.push(*input),
             Signal::Emptied => self.tell_open_runs().await,
-            Signal::Measure => measure::waiting(self.planner.waiting(self.clock.now())),
+            Signal::Queues(answer) => {
+                let _ = answer.send(super::queues::figures(&self.planner));
+            }
+            Signal::Measure => {
+                let now = self.clock.now();
+                measure::waiting(self.planner.waiting(now));
+                measure::queues(&self.planner.queue_use(), now);
+            }
         }
         Ok(())
     }
 
-    /// An attempt that this planner does not know may be another scheduler's. Errors: it is, the shard is lost.
+    /// An attempt that this planner does not know may be another scheduler's, and one that it knows may have been taken
+    /// away meanwhile. Errors: the shard is lost.
     async fn answer_claim(
         &self,
         claim: &Claim,
         asker: oneshot::Sender<Result<ClaimAnswer, String>>,
     ) -> anyhow::Result<()> {
-        let Surroundings { config, records, storage_key, .. } = &*self.surroundings;
+        let Surroundings { config, storage_key, .. } = &*self.surroundings;
         let life = Duration::from_millis(config.storage_token_ms);
         let answer = match calls::answer_claim(&self.planner, storage_key, life, claim) {
             Err(error) => Err(error.to_string()),
+            Ok(answered)
+                if !self.may_answer(&answered)
+                    && let Some(why) = self.look_for_others().await? =>
+            {
+                Err(why)
+            }
             Ok(Answered::Granted { answer, project, secrets }) if !secrets.is_empty() => {
                 self.open_secrets(answer, project, secrets, asker);
                 return Ok(());
             }
             Ok(Answered::Granted { answer, .. }) => Ok(answer),
-            Ok(Answered::Refused { reason }) => {
-                let decided = self.planner.last_seq();
-                match records.last_seq(SHARD).await {
-                    Ok(stored) if stored == decided => Ok(ClaimAnswer::Refused { reason }),
-                    Ok(stored) => bail!(
-                        "the log ends at {stored} instead of {decided}: this scheduler has lost the shard"
-                    ),
-                    Err(error) => Err(format!("the records do not answer: {error}")),
-                }
-            }
+            Ok(Answered::Refused { reason }) => Ok(ClaimAnswer::Refused { reason }),
         };
         // Nobody waits for it any more when this fails.
         let _ = asker.send(answer);
         Ok(())
+    }
+
+    /// Whether this answer may be given without a look at the log.
+    fn may_answer(&self, answered: &Answered) -> bool {
+        let Surroundings { tenure, world, .. } = &*self.surroundings;
+        matches!(answered, Answered::Granted { .. }) && tenure.holds(world.monotonic())
+    }
+
+    /// Why it is not known whether another scheduler has decided meanwhile; none: nobody has. Errors: somebody has.
+    async fn look_for_others(&self) -> anyhow::Result<Option<String>> {
+        let decided = self.planner.last_seq();
+        match self.surroundings.records.last_seq(SHARD).await {
+            Ok(stored) if stored == decided => Ok(None),
+            Ok(stored) => {
+                bail!("the log ends at {stored} instead of {decided}: this scheduler has lost the shard")
+            }
+            Err(error) => Ok(Some(format!("the records do not answer: {error}"))),
+        }
     }
 
     /// Beside the ticks: no decision waits for what one task needs.
@@ -281,8 +304,10 @@ impl<W: World> Driver<W> {
         timing.observe_duration();
         self.commit(&decisions.entries).await?;
         self.surroundings.world.looks_on(&self.planner);
-        if decisions.is_overtaken {
-            self.check_shard().await?;
+        // One that has nothing to write would never meet the place that another scheduler has taken, and settle what is
+        // meant for that one. Without an answer, what it was told comes again.
+        if decisions.is_overtaken && let Some(why) = self.look_for_others().await? {
+            tracing::warn!(why, "whether another scheduler has taken over cannot be seen yet");
         }
         measure::observe(&decisions.runs, &decisions.tasks, now);
         measure::observe_begun(&decisions.entries, &decisions.tasks, now);
@@ -303,23 +328,6 @@ impl<W: World> Driver<W> {
         let forgotten = forgotten.into_iter().zip(forgetting).collect();
         self.hand_over(Parcel { through_seq, effects, replies, settle, bury, forgotten });
         Ok(())
-    }
-
-    /// One that has nothing to write would never meet the place that another scheduler has taken, and settle what is
-    /// meant for that one. Errors: the log goes on without us, the shard is lost.
-    async fn check_shard(&self) -> anyhow::Result<()> {
-        let decided = self.planner.last_seq();
-        match self.surroundings.records.last_seq(SHARD).await {
-            Ok(stored) if stored == decided => Ok(()),
-            Ok(stored) => {
-                bail!("the log ends at {stored} instead of {decided}: this scheduler has lost the shard")
-            }
-            // What it was told comes again.
-            Err(error) => {
-                tracing::warn!(%error, "whether another scheduler has taken over cannot be seen yet");
-                Ok(())
-            }
-        }
     }
 
     async fn commit(&self, entries: &[LogEntry]) -> anyhow::Result<()> {

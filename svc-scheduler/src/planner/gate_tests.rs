@@ -7,7 +7,9 @@ use super::testing::Paper;
 use super::{Input, RunCommand};
 
 fn workflow(top: &str, task: &str) -> String {
-    format!("version: 1\nname: story\n{top}\ntasks:\n  a: {{ image: i, {task} resources: {{ cpu: 100m }} }}\n")
+    format!(
+        "version: 1\nname: story\n{top}\ntasks:\n  a: {{ image: i, {task} resources: {{ cpu: 100m }} }}\n"
+    )
 }
 
 fn keyed(policy: &str) -> String {
@@ -119,9 +121,8 @@ fn no_more_start_within_the_time_than_the_rate_allows() {
     let mut paper = Paper::with_executor();
     let source = workflow("", "rate_limit: { key: api, limit: 2, per: 20s },");
     let runs: Vec<_> = (0..5).map(|_| paper.submit(&source)).collect();
-    let active = |paper: &Paper| {
-        states(paper, &runs).into_iter().filter(|state| *state == TaskState::Active).count()
-    };
+    let active =
+        |paper: &Paper| states(paper, &runs).into_iter().filter(|state| *state == TaskState::Active).count();
     assert_eq!(active(&paper), 2);
     assert_eq!(why(&paper, runs[2]), "the rate of `api` is used up: 2 starts in 20 s");
     paper.succeed(runs[0], "a");
@@ -184,6 +185,7 @@ fn a_paused_run_holds_no_mutex_that_it_does_not_use() {
     paper.beat("one", 1);
     let first = paper.submit(chain);
     let blocker = paper.submit(&workflow("", "").replace("100m", "1"));
+    paper.pass_ms(1);
     paper.succeed(first, "z");
     assert_eq!(states(&paper, &[blocker, first]), [TaskState::Active, TaskState::Queued]);
     paper.take(Input::Command { run: first, command: RunCommand::Pause { reason: None } });

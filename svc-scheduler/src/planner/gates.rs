@@ -152,6 +152,8 @@ impl Gates {
                 line.inside.remove(entrant);
                 line.starts.push_back(now);
                 line.longest_ms = line.longest_ms.max(*per_ms);
+                // Only now is known when the next may follow.
+                self.stirred.insert(gate.clone());
             }
         }
     }

@@ -20,7 +20,8 @@ struct Wanted<'w> {
 
 impl Wanted<'_> {
     fn submit(&self, paper: &mut Paper) -> RunId {
-        let priority = if self.priority.is_empty() { String::new() } else { format!("priority: {}, ", self.priority) };
+        let priority =
+            if self.priority.is_empty() { String::new() } else { format!("priority: {}, ", self.priority) };
         let cpu = if self.cpu.is_empty() { "1" } else { self.cpu };
         let source = format!(
             "version: 1\nname: story\ntasks:\n  a: {{ image: i, {priority}resources: {{ cpu: {cpu}, memory: 1Mi }} }}\n"
@@ -116,7 +117,10 @@ fn a_queue_that_is_gone_lets_what_waits_in_it_go_on() {
     let unknown = paper.planner.unknown_queue("old").unwrap();
     assert_eq!(unknown.code, "queue.not_found");
     assert!(paper.planner.unknown_queue("default").is_none());
-    assert_eq!(paper.planner.unknown_queue("defalt").unwrap().hint.as_deref(), Some("did you mean `default`?"));
+    assert_eq!(
+        paper.planner.unknown_queue("defalt").unwrap().hint.as_deref(),
+        Some("did you mean `default`?")
+    );
     paper.beat("one", 4);
     assert!(is_active(&paper, run));
     assert!(paper.planner.queue_use().contains_key(&"old".parse::<QueueName>().unwrap()));
@@ -137,11 +141,11 @@ fn what_has_waited_for_all_points_goes_before_every_priority() {
     let mut paper = Paper::new();
     let patient = Wanted { priority: "-1000", ..Wanted::default() }.submit(&mut paper);
     let bound_ms = 2_001 * paper.planner.policy.aging_step_ms;
-    paper.be_away_ms(bound_ms - 1_000);
+    paper.be_away_ms(bound_ms - 11_000);
     let early = Wanted { priority: "1000", ..Wanted::default() }.submit(&mut paper);
     paper.beat("one", 1);
     assert!(is_active(&paper, early) && !is_active(&paper, patient));
-    paper.be_away_ms(1_000);
+    paper.be_away_ms(11_000);
     let late = Wanted { priority: "1000", ..Wanted::default() }.submit(&mut paper);
     paper.succeed(early, "a");
     paper.beat("one", 1);
@@ -192,7 +196,11 @@ fn allocations_follow_the_open_attempts_through_failures_losses_and_cancels() {
     paper.fail(runs[0], "a");
     paper.succeed(runs[1], "a");
     paper.take(Input::Command { run: runs[2], command: RunCommand::Cancel { reason: None } });
-    assert_eq!(paper.planner.allocations.of_queue(&queue).slots, 2, "a cancelled one holds until it has stopped");
+    assert_eq!(
+        paper.planner.allocations.of_queue(&queue).slots,
+        2,
+        "a cancelled one holds until it has stopped"
+    );
     paper.pass_ms(61_000);
     paper.take(Input::Forget("one".parse().unwrap()));
     assert_eq!(paper.planner.allocations.of_queue(&queue), Amount::default());
@@ -201,10 +209,7 @@ fn allocations_follow_the_open_attempts_through_failures_losses_and_cancels() {
 #[test]
 fn a_restart_changes_neither_what_is_held_nor_whose_turn_it_is() {
     let rules = || {
-        [
-            ("a", Queue { weight: 3, ..Queue::default() }),
-            ("b", Queue { maximum: cpu(2), ..Queue::default() }),
-        ]
+        [("a", Queue { weight: 3, ..Queue::default() }), ("b", Queue { maximum: cpu(2), ..Queue::default() })]
     };
     let fill = |paper: &mut Paper| {
         queues(paper, rules());

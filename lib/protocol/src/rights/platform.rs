@@ -3,7 +3,7 @@
 use emboflow_model::{ExecutorId, PoolName, ProjectName};
 
 use super::{Rights, USUAL_INBOX, jetstream};
-use crate::call::{Claim, Explain, ForgetExecutor, RemoveObjects};
+use crate::call::{AskLeader, AskQueues, Claim, Explain, ForgetExecutor, RemoveObjects};
 use crate::command::Commands;
 use crate::event::Event;
 use crate::health::AskHealth;
@@ -33,6 +33,7 @@ pub(super) fn api() -> Rights {
     let publish = vec![
         text(&request::request_filter(None)),
         text(&Explain::filter()),
+        text(&AskQueues::filter()),
         text(&ForgetExecutor::filter()),
         text(&AskHealth::filter()),
         text(&Fire::filter()),
@@ -64,6 +65,7 @@ pub(super) fn scheduler() -> Rights {
         // A client of the machine may want its answer there.
         format!("{USUAL_INBOX}.>"),
         text(&RemoveObjects::filter()),
+        text(&AskLeader::filter()),
         text(&Notice::filter(None)),
         text(&dead_letter::dead_filter(None)),
         heartbeat_subject("*"),
@@ -78,6 +80,8 @@ pub(super) fn scheduler() -> Rights {
     let mut subscribe = vec![
         text(&Claim::filter()),
         text(&Explain::filter()),
+        text(&AskQueues::filter()),
+        text(&AskLeader::filter()),
         text(&ForgetExecutor::filter()),
         heartbeat_subject("*"),
         text(&Notice::filter(None)),

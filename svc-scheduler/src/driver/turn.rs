@@ -1,0 +1,61 @@
+//! In which queue a run waits, and by which key it shares: from the request, or else from the workflow file.
+
+use emboflow_model::workflow::turn::check_key;
+use emboflow_model::workflow::{Context, Workflow};
+use emboflow_model::{ProjectName, QueueName, RunId};
+use emboflow_protocol::{ErrorCode, FieldError};
+use serde_json::{Map, Value};
+
+use crate::planner::Planner;
+
+/// What decides whose turn it is.
+pub(super) struct Turn {
+    pub(super) queue: QueueName,
+    pub(super) fairness_key: Option<String>,
+}
+
+/// What a request says of it.
+#[derive(Default)]
+pub(super) struct Asked {
+    pub(super) queue: Option<String>,
+    pub(super) fairness_key: Option<String>,
+}
+
+/// Errors: there is no such queue, or a key of the run cannot be evaluated.
+pub(super) fn turn(
+    planner: &Planner,
+    workflow: &Workflow,
+    (run, project, inputs): (RunId, &ProjectName, &Map<String, Value>),
+    asked: Asked,
+) -> Result<Turn, Vec<FieldError>> {
+    let context = Context::new(&run.to_string(), project.as_str(), inputs.clone());
+    // That the run's gates can be evaluated is known before it is made.
+    workflow.gates(&context).map_err(one)?;
+    let pointer = if asked.queue.is_some() { "/queue" } else { "/defaults/queue" };
+    let queue = asked.queue.as_deref().or(workflow.queue());
+    let queue = match queue {
+        None => QueueName::default(),
+        Some(name) => match (planner.unknown_queue(name), name.parse()) {
+            (None, Ok(queue)) => queue,
+            (unknown, _) => {
+                let error = unknown.unwrap_or_else(|| FieldError::new(ErrorCode::QueueNotFound, name));
+                return Err(vec![FieldError { pointer: Some(pointer.to_owned()), ..error }]);
+            }
+        },
+    };
+    let fairness_key = match asked.fairness_key {
+        None => workflow.fairness_key(&context).map_err(one)?,
+        Some(key) => match check_key(&key) {
+            Ok(()) => Some(key),
+            Err(message) => {
+                let error = FieldError::new(ErrorCode::RequestInvalid, message);
+                return Err(vec![FieldError { pointer: Some("/fairness_key".to_owned()), ..error }]);
+            }
+        },
+    };
+    Ok(Turn { queue, fairness_key })
+}
+
+fn one(problem: emboflow_model::workflow::Problem) -> Vec<FieldError> {
+    vec![FieldError::from(problem)]
+}
