@@ -11,6 +11,7 @@ pub mod executor;
 pub mod hold;
 pub mod id;
 pub mod image_pull;
+pub mod lease;
 pub mod maintenance;
 pub mod name;
 pub mod notification;

@@ -21,6 +21,7 @@ enum State {
     Idle,
     Ticks { since: Instant },
     StartsOver { why: String },
+    StandsBy { holder: String },
 }
 
 impl Liveness {
@@ -41,6 +42,14 @@ impl Liveness {
         *self.state() = State::StartsOver { why };
     }
 
+    pub(super) fn reads_back(&self) {
+        *self.state() = State::ReadsBack;
+    }
+
+    pub(super) fn stands_by(&self, holder: &str) {
+        *self.state() = State::StandsBy { holder: holder.to_owned() };
+    }
+
     /// In words. Errors: nothing is decided, and why.
     pub(super) fn check(&self) -> Result<String, String> {
         match &*self.state() {
@@ -50,6 +59,7 @@ impl Liveness {
                 Err(format!("has been in one tick for {} s", since.elapsed().as_secs()))
             }
             State::Idle | State::Ticks { .. } => Ok("decides".to_owned()),
+            State::StandsBy { holder } => Ok(format!("stands by: {holder} decides")),
         }
     }
 
@@ -77,5 +87,7 @@ mod tests {
         assert_eq!(liveness.check().unwrap_err(), "has been in one tick for 31 s");
         liveness.starts_over("the shard is lost".to_owned());
         assert_eq!(liveness.check().unwrap_err(), "starts over: the shard is lost");
+        liveness.stands_by("other");
+        assert_eq!(liveness.check().as_deref(), Ok("stands by: other decides"), "it is ready to take over");
     }
 }

@@ -306,7 +306,9 @@ impl<W: World> Driver<W> {
         self.surroundings.world.looks_on(&self.planner);
         // One that has nothing to write would never meet the place that another scheduler has taken, and settle what is
         // meant for that one. Without an answer, what it was told comes again.
-        if decisions.is_overtaken && let Some(why) = self.look_for_others().await? {
+        if decisions.is_overtaken
+            && let Some(why) = self.look_for_others().await?
+        {
             tracing::warn!(why, "whether another scheduler has taken over cannot be seen yet");
         }
         measure::observe(&decisions.runs, &decisions.tasks, now);

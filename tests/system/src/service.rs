@@ -167,6 +167,13 @@ impl Service {
         }
     }
 
+    /// Asks it to end (SIGTERM), and waits until it has.
+    pub async fn stop(&mut self) {
+        signal(self.pid().expect("it runs"), "TERM");
+        let ended = self.ended().await;
+        assert!(ended.success(), "a {} that is asked to end ends well: {ended}", self.program);
+    }
+
     /// Stops it where it is (SIGSTOP), and waits until somebody who asked it has had no answer for a while.
     pub async fn freeze(&self) {
         signal(self.pid().expect("it runs"), "STOP");

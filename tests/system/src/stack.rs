@@ -176,6 +176,11 @@ impl Stack {
         executor
     }
 
+    /// One more scheduler on the same records, not started yet.
+    pub fn another_scheduler(&self) -> Service {
+        self.scheduler.twin(self.dir.path().join("scheduler-2.log"))
+    }
+
     /// The trigger service on the same records, not started yet.
     pub fn trigger_service(&self) -> Service {
         let mut trigger = Service::new("svc-trigger", "listen", self.dir.path().join("trigger.log"));

@@ -3,7 +3,8 @@
 use emboflow_model::executor::Heartbeat;
 use emboflow_protocol::batch::{BatchAnswer, BatchBody};
 use emboflow_protocol::call::{
-    Claim, ClaimAnswer, Explain, Explanation, ForgetAnswer, ForgetExecutor, ObjectsRemoved, RemoveObjects,
+    AskLeader, AskQueues, Claim, ClaimAnswer, Explain, Explanation, ForgetAnswer, ForgetExecutor, Leader, ObjectsRemoved,
+    QueueFigures, RemoveObjects,
 };
 use emboflow_protocol::command::Commands;
 use emboflow_protocol::event::Event;
@@ -61,6 +62,10 @@ pub(super) const MESSAGES: &[JsonMessage] = &[
     JsonMessage::of::<ClaimAnswer>("ClaimAnswer", "Granted with credentials, or refused."),
     JsonMessage::of::<Explain>("Explain", "Why do the tasks of a run wait?"),
     JsonMessage::of::<Explanation>("Explanation", "The reasons of the waiting tasks."),
+    JsonMessage::of::<AskLeader>("AskLeader", "Is there a scheduler that decides?"),
+    JsonMessage::of::<Leader>("Leader", "The scheduler that decides."),
+    JsonMessage::of::<AskQueues>("AskQueues", "What do the queues hold and wait for?"),
+    JsonMessage::of::<QueueFigures>("QueueFigures", "What the queues hold and wait for."),
     JsonMessage::of::<ForgetExecutor>("ForgetExecutor", "An executor will never come back."),
     JsonMessage::of::<ForgetAnswer>("ForgetAnswer", "Forgotten, or refused because it is online."),
     JsonMessage::of::<RemoveObjects>("RemoveObjects", "The records of a run are gone: remove its objects."),

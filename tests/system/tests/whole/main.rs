@@ -25,3 +25,5 @@ mod requests;
 mod restored;
 mod secrets;
 mod triggers;
+mod two_schedulers;
+mod uploads;
