@@ -24,6 +24,7 @@ use crate::maintenance::MaintenanceBook;
 use crate::objects::Objects;
 use crate::oidc::Provider;
 use crate::problem::{Failure, Outcome};
+use crate::queues::Queues;
 use crate::secrets::Secrets;
 use crate::uploads::Uploads;
 use crate::watch::Watchman;
@@ -44,6 +45,7 @@ pub(crate) struct Parts {
     pub(crate) buckets: Buckets,
     /// Hosts beside the public address's under which this API is asked.
     pub(crate) other_hosts: Vec<String>,
+    pub(crate) queues: Queues,
     pub(crate) secrets: Secrets,
     pub(crate) uploads: Uploads,
     /// Where people sign in beside here, if anywhere.

@@ -24,6 +24,7 @@ mod openapi;
 mod page;
 mod paged;
 mod problem;
+mod queues;
 mod removal;
 mod router;
 mod routes;

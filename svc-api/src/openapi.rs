@@ -146,6 +146,7 @@ pub(crate) fn frame(api: TransformOpenApi<'_>) -> TransformOpenApi<'_> {
         ("workflows", "Workflow files kept by name."),
         ("secrets", "Values that only tasks are given."),
         ("executors", "Who carries out attempts."),
+        ("queues", "In which runs wait, and which share each gets."),
         ("events", "One stream of everything that changes."),
         ("system", "The health of the installation."),
         ("session", "Sign-in of the page."),

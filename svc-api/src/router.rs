@@ -24,8 +24,8 @@ use crate::known_query::KnownQueries;
 use crate::problem::Failure;
 use crate::routes::place::{InProject, OfWorkflow};
 use crate::routes::{
-    artifacts, events, executors, hooks, logs, maintenance, notifications, requests, runs, secrets, system,
-    tasks, triggers, uploads, workflows,
+    artifacts, events, executors, hooks, logs, maintenance, notifications, queues, requests, runs, secrets,
+    system, tasks, triggers, uploads, workflows,
 };
 use crate::{
     admission, conditional, error_page, host, known_query, limits, measure, openapi, page, paged, trace,
@@ -47,6 +47,7 @@ pub(crate) fn documented() -> (Router<App>, OpenApi) {
         .merge(triggers::routes())
         .merge(notifications::routes())
         .merge(maintenance::routes())
+        .merge(queues::routes())
         .merge(secrets::routes())
         .merge(uploads::routes());
     let guarded = guarded.finish_api_with(&mut document, openapi::frame);

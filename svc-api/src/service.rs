@@ -19,10 +19,12 @@ use crate::intake::Intake;
 use crate::limits::Buckets;
 use crate::live::executors::Executors;
 use crate::live::feed::Feed;
+use crate::live::kept;
 use crate::live::progress::Pulls;
 use crate::maintenance::MaintenanceBook;
 use crate::objects::Objects;
 use crate::oidc::Provider;
+use crate::queues::Queues;
 use crate::secrets::Secrets;
 use crate::uploads::Uploads;
 use crate::watch::{self, Watchman};
@@ -103,6 +105,7 @@ pub async fn start_on(
     let maintenance = MaintenanceBook::open(records.clone(), bus.clone(), shutdown).await?;
     let intake = Intake::start(bus.clone(), maintenance.clone(), shutdown).await?;
     let feed = Feed::start(&bus, records.clone(), shutdown).await?;
+    kept::start(&bus, feed.clone(), shutdown).await?;
     let executors = Executors::start(&bus, feed.clone(), shutdown).await?;
     let pulls = Pulls::start(&bus, feed.clone(), shutdown).await?;
     removal::serve(bus.clone(), records.clone(), objects.clone(), shutdown);
@@ -110,6 +113,7 @@ pub async fn start_on(
     let provider = config.oidc.map(|oidc| Provider::new(oidc, config.public_url.as_deref())).transpose()?;
     let secrets = Secrets::new(records.clone(), bus.clone(), config.secrets.as_ref())?;
     secrets::seal_anew(records.clone(), config.secrets.as_ref(), shutdown)?;
+    let queues = Queues::new(records.clone(), bus.clone());
     let kept_uploads = Uploads::new(records.clone(), bus.clone(), objects.clone());
     let app = App::new(Parts {
         instance: config.instance,
@@ -121,6 +125,7 @@ pub async fn start_on(
         admission: Admission::new(config.waiting_bytes),
         buckets: Buckets::new(&config.limits),
         other_hosts: config.other_hosts,
+        queues,
         secrets,
         uploads: kept_uploads,
         provider,

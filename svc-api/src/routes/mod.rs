@@ -15,6 +15,7 @@ pub(crate) mod notifications;
 mod owned;
 pub(crate) mod place;
 pub(crate) mod projects;
+pub(crate) mod queues;
 pub(crate) mod requests;
 pub(crate) mod runs;
 pub(crate) mod secrets;

@@ -3,8 +3,8 @@
 use emboflow_model::access::UserName;
 use emboflow_model::name::NotificationName;
 use emboflow_model::{
-    ExecutorId, ProjectName, RunId, SecretName, ServiceName, TaskKey, TriggerName, UploadName, UploadVersion,
-    WorkflowName,
+    ExecutorId, ProjectName, QueueName, RunId, SecretName, ServiceName, TaskKey, TriggerName, UploadName,
+    UploadVersion, WorkflowName,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -107,6 +107,13 @@ pub(crate) struct OfUploadVersion {
 pub(crate) struct OfExecutor {
     /// The executor.
     pub(crate) executor: ExecutorId,
+}
+
+/// `…/queues/{queue}`
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct OfQueue {
+    /// The queue.
+    pub(crate) queue: QueueName,
 }
 
 /// `…/requests/{key}`
