@@ -13,7 +13,7 @@ pub struct Notice {
     pub kind: String,
     /// The project it belongs to; empty for the installation's own.
     pub scope: String,
-    /// Its name.
+    /// Its name; empty where it is not to be told.
     pub name: String,
 }
 

@@ -1,5 +1,6 @@
 //! API keys: random, with a prefix by which scanners of leaked secrets know them; only their SHA-256 is kept.
 
+use emboflow_bus::Bus;
 use emboflow_model::access::{ApiKey, UserName};
 use emboflow_records::SharedRecords;
 
@@ -18,8 +19,8 @@ pub(crate) struct Keys(Shelf<ApiKey>);
 
 impl Keys {
     /// Those in the records.
-    pub(crate) fn new(records: SharedRecords) -> Self {
-        Self(Shelf::new(records, "api-key"))
+    pub(crate) fn new(records: SharedRecords, bus: &Bus) -> Self {
+        Self(Shelf::new(records, "api-key").telling(bus))
     }
 
     /// Keeps a new key; gives its public id, and its value, which is known only now.

@@ -78,11 +78,11 @@ impl Access {
             .context("reading the projects")?;
         Sessions::new(records.clone(), installation.mark()).start_tidying(shutdown);
         Ok(Self {
-            users: Users::new(records.clone()),
+            users: Users::new(records.clone(), bus),
             sessions: Sessions::new(records.clone(), installation.mark()),
-            keys: Keys::new(records.clone()),
+            keys: Keys::new(records.clone(), bus),
             links: Links::new(records.clone()),
-            services: Services::new(records.clone(), &config.token, &config.instance),
+            services: Services::new(records.clone(), bus, &config.token, &config.instance),
             projects,
             audit: Audit::start(records.clone(), config.audit_days, shutdown),
             lockout: Lockout::default(),

@@ -1,6 +1,7 @@
 //! Programs with an account of their own. Their tokens are signed and say when they end; the keys that sign them are
 //! replaced from time to time, and what an older key signed stays good until it ends.
 
+use emboflow_bus::Bus;
 use emboflow_model::access::{ServiceAccount, SigningKey, SigningKeys};
 use emboflow_model::{ServiceName, Timestamp};
 use emboflow_protocol::ErrorCode;
@@ -46,9 +47,9 @@ struct Claims {
 
 impl Services {
     /// Those in the records.
-    pub(crate) fn new(records: SharedRecords, root: &Secret, instance: &str) -> Self {
+    pub(crate) fn new(records: SharedRecords, bus: &Bus, root: &Secret, instance: &str) -> Self {
         Self {
-            shelf: Shelf::new(records.clone(), "service"),
+            shelf: Shelf::new(records.clone(), "service").telling(bus),
             keys: Shelf::new(records, "signing-keys"),
             root: root.clone(),
             instance: instance.to_owned(),

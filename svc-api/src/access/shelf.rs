@@ -3,7 +3,9 @@
 use std::marker::PhantomData;
 
 use axum::http::HeaderValue;
+use emboflow_bus::Bus;
 use emboflow_protocol::ErrorCode;
+use emboflow_protocol::notice::Notice;
 use emboflow_records::{Kept, SharedRecords};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -20,6 +22,8 @@ const TRIES: u32 = 20;
 pub(crate) struct Shelf<T> {
     records: SharedRecords,
     kind: &'static str,
+    /// Where changes are told.
+    told: Option<Bus>,
     body: PhantomData<fn() -> T>,
 }
 
@@ -46,7 +50,20 @@ pub(crate) fn tag_of_version(version: u64) -> HeaderValue {
 impl<T: Serialize + DeserializeOwned> Shelf<T> {
     /// Those of this kind.
     pub(crate) fn new(records: SharedRecords, kind: &'static str) -> Self {
-        Self { records, kind, body: PhantomData }
+        Self { records, kind, told: None, body: PhantomData }
+    }
+
+    /// The same, and every change is told to those who show the list.
+    #[must_use]
+    pub(crate) fn telling(self, bus: &Bus) -> Self {
+        Self { told: Some(bus.clone()), ..self }
+    }
+
+    /// A list that does not hear it is older. The name stays here: that of a key is its fingerprint.
+    async fn tell(&self) {
+        if let Some(bus) = &self.told {
+            let _lossy = bus.publish_live(&Notice::new(self.kind, "", "")).await;
+        }
     }
 
     /// The document with this name.
@@ -63,7 +80,11 @@ impl<T: Serialize + DeserializeOwned> Shelf<T> {
     /// Puts a document in place of the version that was read; the new version, or none when somebody was first.
     pub(crate) async fn put(&self, name: &str, expected: Option<u64>, body: &T) -> Outcome<Option<u64>> {
         let body = serde_json::to_string(body).map_err(|error| self.unreadable(name, &error))?;
-        Ok(self.records.keep(self.kind, "", name, expected, body).await?)
+        let version = self.records.keep(self.kind, "", name, expected, body).await?;
+        if version.is_some() {
+            self.tell().await;
+        }
+        Ok(version)
     }
 
     /// Changes a document as it is at that moment; `change` is called again when somebody else was first. None: there
@@ -86,7 +107,11 @@ impl<T: Serialize + DeserializeOwned> Shelf<T> {
 
     /// Drops the version that was read; false when it is not there any more.
     pub(crate) async fn drop(&self, found: &Found<T>) -> Outcome<bool> {
-        Ok(self.records.drop_kept(self.kind, "", &found.name, found.version).await?)
+        let dropped = self.records.drop_kept(self.kind, "", &found.name, found.version).await?;
+        if dropped {
+            self.tell().await;
+        }
+        Ok(dropped)
     }
 
     /// Drops the document with this name, in whatever version and whether it can be read or not.
@@ -94,6 +119,7 @@ impl<T: Serialize + DeserializeOwned> Shelf<T> {
         // It may be changed at this moment.
         while let Some(kept) = self.records.kept(self.kind, "", name).await? {
             if self.records.drop_kept(self.kind, "", name, kept.version).await? {
+                self.tell().await;
                 break;
             }
         }

@@ -1,5 +1,6 @@
 //! People, and which of them are administrators of the platform.
 
+use emboflow_bus::Bus;
 use emboflow_model::access::{Admins, Powers, User, UserName};
 use emboflow_protocol::ErrorCode;
 use emboflow_records::SharedRecords;
@@ -34,8 +35,9 @@ impl Person {
 
 impl Users {
     /// Those in the records.
-    pub(crate) fn new(records: SharedRecords) -> Self {
-        Self { shelf: Shelf::new(records.clone(), "user"), admins: Shelf::new(records, "admins") }
+    pub(crate) fn new(records: SharedRecords, bus: &Bus) -> Self {
+        let shelf = Shelf::new(records.clone(), "user").telling(bus);
+        Self { shelf, admins: Shelf::new(records, "admins") }
     }
 
     /// A user.

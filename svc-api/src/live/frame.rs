@@ -3,14 +3,15 @@
 use axum::body::Bytes;
 use emboflow_model::{ProjectName, RunId};
 use emboflow_protocol::event::Event;
+use emboflow_protocol::http::ListChanged;
 use emboflow_protocol::progress::Progress;
 use serde::{Deserialize, Serialize};
 
 /// A message with what listeners filter by.
 #[derive(Clone, Debug)]
 pub(crate) struct Frame {
-    /// The project and run that it is about; none for what concerns everybody.
-    pub(crate) about: Option<(ProjectName, RunId)>,
+    /// The project that it is about, and the run if it is about one; none for what concerns everybody.
+    pub(crate) about: Option<(ProjectName, Option<RunId>)>,
     /// Its place in the decision log; none for what has none.
     pub(crate) seq: Option<u64>,
     /// As it goes over the wire.
@@ -44,7 +45,7 @@ impl Frame {
             message("run", Some(envelope.data.seq), payload)
         };
         Some(Self {
-            about: Some((envelope.data.project, envelope.subject)),
+            about: Some((envelope.data.project, Some(envelope.subject))),
             seq: Some(envelope.data.seq),
             bytes,
             for_others: None,
@@ -54,7 +55,7 @@ impl Frame {
     /// The frame of an event that was made here, at the place of the last change that it stands for.
     pub(crate) fn of_event(event: &Event, seq: u64) -> Self {
         Self {
-            about: Some((event.data.project.clone(), event.subject)),
+            about: Some((event.data.project.clone(), Some(event.subject))),
             seq: Some(seq),
             bytes: message("run", Some(seq), &json(event)),
             for_others: None,
@@ -64,11 +65,17 @@ impl Frame {
     /// The frame of an attempt's progress, which has no place in the log.
     pub(crate) fn of_progress(progress: &Progress) -> Self {
         Self {
-            about: Some((progress.project.clone(), progress.attempt.run)),
+            about: Some((progress.project.clone(), Some(progress.attempt.run))),
             seq: None,
             bytes: message("progress", None, &json(progress)),
             for_others: None,
         }
+    }
+
+    /// The frame that says that a list has changed: of the project, or of the installation.
+    pub(crate) fn of_list(kind: &str, project: Option<ProjectName>) -> Self {
+        let changed = ListChanged { kind: kind.to_owned() };
+        Self { about: project.map(|project| (project, None)), ..Self::for_everybody("changed", &changed) }
     }
 
     /// A frame for everybody.
@@ -87,7 +94,7 @@ impl Frame {
             None => true,
             Some((of_project, of_run)) => {
                 project.is_none_or(|wanted| wanted == of_project)
-                    && run.is_none_or(|wanted| wanted == *of_run)
+                    && run.is_none_or(|wanted| Some(wanted) == *of_run)
             }
         }
     }
@@ -149,6 +156,9 @@ mod tests {
         let (lab, other) = (ProjectName::new("lab").unwrap(), ProjectName::new("other").unwrap());
         assert!(frame.is_for(None, None) && frame.is_for(Some(&lab), None));
         assert!(!frame.is_for(Some(&other), None) && !frame.is_for(Some(&lab), Some(RunId::from_bits(1))));
+        let list = Frame::of_list("secret", Some(lab.clone()));
+        assert!(list.is_for(Some(&lab), None) && !list.is_for(Some(&other), None));
+        assert!(!list.is_for(Some(&lab), Some(RunId::from_bits(1))), "it is about no run");
         assert!(Frame::for_everybody("executor", &1).is_for(Some(&other), Some(RunId::from_bits(1))));
     }
 }

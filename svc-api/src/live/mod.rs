@@ -4,6 +4,7 @@ pub(crate) mod ears;
 pub(crate) mod executors;
 pub(crate) mod feed;
 pub(crate) mod frame;
+pub(crate) mod kept;
 pub(crate) mod listener;
 pub(crate) mod missed;
 mod order;

@@ -135,7 +135,9 @@ impl Follower {
     fn may_be_over(&self, change: Result<Arc<Frame>, RecvError>) -> bool {
         match change {
             Ok(frame) => match (&frame.about, &self.place.attempt) {
-                (Some((_, run)), Some(attempt)) => *run == attempt.run && may_mention(&frame.bytes, attempt),
+                (Some((_, run)), Some(attempt)) => {
+                    *run == Some(attempt.run) && may_mention(&frame.bytes, attempt)
+                }
                 // A resync: anything may have happened.
                 (None, _) => frame.bytes.starts_with(b"event: resync"),
                 (Some(_), None) => false,

@@ -359,3 +359,31 @@ async fn a_browser_that_is_too_slow_is_told_to_read_again_and_gets_no_queue() {
     assert!(resync.id.unwrap() > 1_000, "{resync:?}");
     world.end().await;
 }
+
+#[tokio::test]
+async fn whoever_shows_a_list_hears_that_it_has_changed_but_only_of_their_own_projects() {
+    let world = World::start().await;
+    let anna = Person::of_lab(&world, "anna", "admin").await;
+    let (mut lab, _) = EventStream::of(anna.request(&world, Method::GET, "/api/v1/events?project=lab")).await;
+    let notification = async |project: &str| {
+        let path = format!("/api/v1/projects/{project}/notifications/ends");
+        let body = json!({"to": {"nats": {"topic": "ends"}}});
+        let put = world.request(Method::PUT, &path).header("if-none-match", "*").json(&body);
+        let (status, kept) = answer(put).await;
+        assert!(status.is_success(), "{kept}");
+    };
+    notification("default").await;
+    let service = json!({"name": "ci", "powers": {}});
+    let (status, made) = answer(world.request(Method::POST, "/api/v1/services").json(&service)).await;
+    assert_eq!(status, StatusCode::CREATED, "{made}");
+    loop {
+        let told = lab.next_of("changed").await;
+        assert_ne!(told.data["kind"], "notification", "it is another project's");
+        if told.data == json!({"kind": "service"}) {
+            break;
+        }
+    }
+    notification("lab").await;
+    while lab.next_of("changed").await.data["kind"] != "notification" {}
+    world.end().await;
+}

@@ -89,7 +89,7 @@ pub(crate) fn document(operation: TransformOperation<'_>) -> TransformOperation<
     };
     let operation = operation.description(
         "First `hello`; then `run` (a CloudEvent, its id is the place in the decision log), `executor`, `log` (when \
-         asked for), `progress` (how far an attempt's preparation is, never repeated) and `resync`, after which everything has to be read again. With `Last-Event-ID` or `after`, what \
+         asked for), `progress` (how far an attempt's preparation is, never repeated), `changed` (a list of users, projects, secrets … has changed, never repeated) and `resync`, after which everything has to be read again. With `Last-Event-ID` or `after`, what \
          was missed comes first.",
     );
     let resumed = "The id of the last message that was seen.";
