@@ -3,7 +3,7 @@
 use emboflow_model::LogEntry;
 use reqwest::{Method, StatusCode};
 
-use crate::support::{History, World};
+use crate::support::{History, World, answer};
 
 #[tokio::test]
 async fn a_page_links_to_the_next_one_with_every_other_parameter_until_the_last() {
@@ -40,6 +40,27 @@ async fn a_page_links_to_the_next_one_with_every_other_parameter_until_the_last(
         }
         assert_eq!(sizes, expected, "{path}");
     }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_list_by_name_is_read_page_by_page_in_the_order_of_the_names() {
+    let world = World::start().await;
+    for name in ["c", "a", "e", "b", "d"] {
+        let body = serde_json::json!({"name": name, "powers": {}});
+        let (status, made) = answer(world.request(Method::POST, "/api/v1/services").json(&body)).await;
+        assert_eq!(status, StatusCode::CREATED, "{made}");
+    }
+    let (mut cursor, mut pages) = (String::new(), Vec::new());
+    loop {
+        let (status, page) = world.get(&format!("/api/v1/services?limit=2{cursor}")).await;
+        assert_eq!(status, StatusCode::OK, "{page}");
+        let names = page["items"].as_array().unwrap().iter();
+        pages.push(names.map(|one| one["name"].as_str().unwrap().to_owned()).collect::<String>());
+        let Some(next) = page["next"].as_str() else { break };
+        cursor = format!("&cursor={next}");
+    }
+    assert_eq!(pages, ["ab", "cd", "e"]);
     world.end().await;
 }
 
@@ -81,6 +102,9 @@ async fn what_a_list_does_not_understand_is_refused_with_what_was_probably_meant
         format!("{run}/history"),
         format!("{run}/artifacts"),
         "/api/v1/projects/default/workflows".to_owned(),
+        "/api/v1/projects/default/secrets".to_owned(),
+        "/api/v1/projects/default/triggers".to_owned(),
+        "/api/v1/projects/default/notifications".to_owned(),
     ];
     for path in &paged {
         assert_eq!(

@@ -13,7 +13,7 @@ use crate::extract::Search;
 use crate::openapi::{self, Doc};
 use crate::paged::Paged;
 use crate::problem::Outcome;
-use crate::routes::limit::limit;
+use crate::routes::limit::{MOST, USUAL, limit};
 use crate::routes::owned::{owner, page};
 
 /// Lists keys.
@@ -23,7 +23,7 @@ pub(crate) async fn list(
     Search(query): Search<OwnedQuery>,
 ) -> Outcome<Paged<KeyView>> {
     let owner = owner(&caller, query.user.as_deref())?;
-    let limit = limit(query.limit, 100, 500)?;
+    let limit = limit(query.limit, USUAL, MOST)?;
     let all = app.access.keys.list(owner.as_ref()).await?;
     let rows = all.into_iter().map(|(id, key)| view(id, key)).collect();
     let (items, next) = page(rows, |row: &KeyView| &row.id, query.cursor.as_deref(), limit);

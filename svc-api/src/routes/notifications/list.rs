@@ -4,7 +4,6 @@ use aide::transform::TransformOperation;
 use axum::extract::State;
 use emboflow_model::name::NotificationName;
 use emboflow_model::notification::{KIND, MAX_OF_PROJECT, Notification};
-use emboflow_protocol::ErrorCode;
 use emboflow_protocol::http::Page;
 use emboflow_protocol::http::notification::NotificationRow;
 use schemars::JsonSchema;
@@ -15,8 +14,8 @@ use crate::app::App;
 use crate::extract::{Params, Search};
 use crate::openapi::{self, Doc, IN_PROJECT};
 use crate::paged::Paged;
-use crate::problem::{Failure, Outcome};
-use crate::routes::limit::limit;
+use crate::problem::Outcome;
+use crate::routes::limit::{cut, limit, name_cursor};
 use crate::routes::place::InProject;
 
 /// Query of a list of notifications.
@@ -37,16 +36,11 @@ pub(crate) async fn list(
     Search(query): Search<NotificationQuery>,
 ) -> Outcome<Paged<NotificationRow>> {
     let limit = limit(query.limit, MAX_OF_PROJECT as u32, MAX_OF_PROJECT as u32)?;
-    let after = query.cursor.filter(|cursor| !cursor.is_empty()).map(NotificationName::new).transpose();
-    let after = after.map_err(|error| {
-        Failure::new(ErrorCode::RequestInvalid, format!("the cursor is not one of this list: {error}"))
-    })?;
+    let after: Option<NotificationName> = name_cursor(query.cursor.as_deref())?;
     let after = after.as_ref().map(|after| (project.as_str(), after.as_str()));
     // One more tells whether there is a next page.
     let mut kept = app.records.kept_page(KIND, Some(project.as_str()), after, limit + 1).await?;
-    let has_more = kept.len() > limit as usize;
-    kept.truncate(limit as usize);
-    let next = kept.last().filter(|_| has_more).map(|last| last.name.clone());
+    let next = cut(&mut kept, limit, |last| last.name.clone());
     let mut items = Vec::with_capacity(kept.len());
     for kept in &kept {
         // One that cannot be read does not hide the others; the trigger service tells of it.

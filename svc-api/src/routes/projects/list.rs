@@ -12,9 +12,8 @@ use crate::extract::Search;
 use crate::openapi::{self, Doc};
 use crate::paged::Paged;
 use crate::problem::Outcome;
-use crate::routes::limit::limit;
+use crate::routes::limit::{MOST, NameQuery, USUAL, limit};
 use crate::routes::owned::page;
-use crate::routes::users::list::NameQuery;
 
 /// Lists projects by name.
 pub(crate) async fn list(
@@ -22,7 +21,7 @@ pub(crate) async fn list(
     By(caller): By,
     Search(query): Search<NameQuery>,
 ) -> Outcome<Paged<ProjectView>> {
-    let limit = limit(query.limit, 100, 500)?;
+    let limit = limit(query.limit, USUAL, MOST)?;
     let all = app.access.projects.all();
     let own = all.values().filter(|project| caller.sees(&project.name));
     let rows = own.map(|project| view(&caller, project.clone())).collect();

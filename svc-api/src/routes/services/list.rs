@@ -12,19 +12,17 @@ use crate::extract::Search;
 use crate::openapi::{self, Doc};
 use crate::paged::Paged;
 use crate::problem::Outcome;
-use crate::routes::limit::limit;
-use crate::routes::users::list::NameQuery;
+use crate::routes::limit::{NameQuery, by_name};
 
 /// Lists services by name.
 pub(crate) async fn list(
     State(app): State<App>,
     Search(query): Search<NameQuery>,
 ) -> Outcome<Paged<ServiceView>> {
-    let limit = limit(query.limit, 100, 500)?;
-    let mut all = app.access.services.page(query.cursor.as_deref().unwrap_or_default(), limit + 1).await?;
-    let more = all.len() > limit as usize;
-    all.truncate(limit as usize);
-    let next = all.last().filter(|_| more).map(|last| last.name.to_string());
+    let read = async |after: Option<String>, limit| {
+        app.access.services.page(after.as_deref().unwrap_or_default(), limit).await
+    };
+    let (all, next) = by_name(query, read, |last: &ServiceAccount| last.name.to_string()).await?;
     Ok(Paged(Page { items: all.into_iter().map(view).collect(), next }))
 }
 

@@ -12,7 +12,7 @@ use crate::extract::Search;
 use crate::openapi::{self, Doc};
 use crate::paged::Paged;
 use crate::problem::Outcome;
-use crate::routes::limit::limit;
+use crate::routes::limit::{MOST, USUAL, limit};
 use crate::routes::owned::{owner, page};
 
 /// Lists sessions; those of the person at the machine itself are nobody's.
@@ -22,7 +22,7 @@ pub(crate) async fn list(
     Search(query): Search<OwnedQuery>,
 ) -> Outcome<Paged<SessionView>> {
     let owner = owner(&caller, query.user.as_deref())?;
-    let limit = limit(query.limit, 100, 500)?;
+    let limit = limit(query.limit, USUAL, MOST)?;
     let current = current.map(|current| current.id);
     let all = app.access.sessions.list(owner.as_ref()).await?;
     let rows = all.into_iter().filter_map(|(id, session)| {

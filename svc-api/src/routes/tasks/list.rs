@@ -15,7 +15,7 @@ use crate::extract::{Params, Search};
 use crate::openapi::{self, Doc, IN_PROJECT};
 use crate::paged::Paged;
 use crate::problem::{Failure, Outcome};
-use crate::routes::limit::{limit, numeric_cursor};
+use crate::routes::limit::{cut, limit, numeric_cursor};
 use crate::routes::place::OfRun;
 
 /// Query of a list of tasks.
@@ -48,9 +48,7 @@ pub(crate) async fn list(
         limit: limit + 1,
     };
     let mut items = app.tasks(&project, run, filter).await?;
-    let has_more = items.len() > limit as usize;
-    items.truncate(limit as usize);
-    let next = items.last().filter(|_| has_more).map(|last| last.position.to_string());
+    let next = cut(&mut items, limit, |last| last.position.to_string());
     wait_reason::fill(&app, run, &mut items).await;
     app.pulls.fill(&mut items);
     Ok(Paged(Page { items, next }))
