@@ -5,7 +5,7 @@ mod view;
 
 pub(crate) use declared::{Declared, changed, check_declared};
 use view::full;
-pub(crate) use view::{row, times};
+pub(crate) use view::{row, times, times_between};
 
 use axum::Json;
 use axum::http::{HeaderValue, header};

@@ -5,6 +5,7 @@ use emboflow_model::workflow::triggers::ScheduleSpec;
 use emboflow_model::{ProjectName, Timestamp};
 use emboflow_protocol::ErrorCode;
 use emboflow_protocol::http::trigger::{TriggerTime, TriggerTimes, TriggerView};
+use emboflow_protocol::trigger::MAX_BACKFILL;
 
 use super::KeptTrigger;
 use crate::app::now;
@@ -47,10 +48,34 @@ pub(crate) fn row(project: &ProjectName, trigger: &KeptTrigger, state: &TriggerS
 
 /// The next times of a table. Errors: the table is one that this version cannot read.
 pub(crate) fn times(spec: &ScheduleSpec, id: &str, count: usize) -> Outcome<TriggerTimes> {
-    let table =
-        Schedule::new(spec).map_err(|error| Failure::new(ErrorCode::WorkflowInvalid, error.to_string()))?;
+    let table = table(spec)?;
     let times = table.next(now(), count).into_iter().map(|at| time(&table, id, at)).collect();
-    Ok(TriggerTimes { sentence: table.sentence(), timezone: table.zone().to_owned(), times })
+    let (sentence, timezone) = (table.sentence(), table.zone().to_owned());
+    Ok(TriggerTimes { sentence, timezone, times, in_range: None, more_after: None })
+}
+
+/// What a backfill of this range would start; its first `count` times are named. Errors: as above.
+pub(crate) fn times_between(
+    spec: &ScheduleSpec,
+    id: &str,
+    (from, to): (Timestamp, Timestamp),
+    count: usize,
+) -> Outcome<TriggerTimes> {
+    let table = table(spec)?;
+    let mut all = table.between(from, to, MAX_BACKFILL + 1);
+    let is_more = all.len() > MAX_BACKFILL;
+    all.truncate(MAX_BACKFILL);
+    Ok(TriggerTimes {
+        sentence: table.sentence(),
+        timezone: table.zone().to_owned(),
+        times: all.iter().take(count).map(|at| time(&table, id, *at)).collect(),
+        in_range: Some(all.len() as u32),
+        more_after: all.last().copied().filter(|_| is_more),
+    })
+}
+
+fn table(spec: &ScheduleSpec) -> Outcome<Schedule> {
+    Schedule::new(spec).map_err(|error| Failure::new(ErrorCode::WorkflowInvalid, error.to_string()))
 }
 
 /// The first time that is neither past nor dealt with.

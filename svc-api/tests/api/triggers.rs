@@ -277,3 +277,28 @@ async fn a_project_that_has_as_many_triggers_as_it_may_makes_no_more() {
     );
     assert_eq!(answer(put(&world, "first", hook)).await.0, StatusCode::OK, "those that it has go on");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backfill_is_previewed_with_its_count_and_its_first_times() {
+    let world = world().await;
+    let daily = "{ schedule: { cron: '30 2 * * *', timezone: UTC } }";
+    assert_eq!(answer(put(&world, "daily", daily).header("if-none-match", "*")).await.0, StatusCode::OK);
+    let path = format!("{PROJECT}/triggers/daily/times");
+    let (status, march) =
+        world.get(&format!("{path}?from=2024-03-01T00:00:00Z&to=2024-03-31T23:59:59Z&limit=2")).await;
+    assert_eq!((status, march["in_range"].as_u64()), (StatusCode::OK, Some(31)), "{march}");
+    let times: Vec<_> = march["times"].as_array().unwrap().iter().map(|time| &time["at"]).collect();
+    assert_eq!(times, ["2024-03-01T02:30:00.000Z", "2024-03-02T02:30:00.000Z"], "{march}");
+    assert_eq!(march["more_after"], Value::Null);
+
+    let (_, years) = world.get(&format!("{path}?from=2020-01-01T00:00:00Z&to=2024-01-01T00:00:00Z")).await;
+    assert_eq!(years["in_range"], 1_000, "{years}");
+    assert_eq!(years["more_after"], "2022-09-26T02:30:00.000Z", "the thousandth day of 2020 and on");
+    let (_, none) = world.get(&format!("{path}?from=2024-03-01T03:00:00Z&to=2024-03-01T04:00:00Z")).await;
+    assert_eq!((&none["in_range"], &none["times"]), (&json!(0), &json!([])));
+    for wrong in ["from=2024-03-01T00:00:00Z", "from=2024-03-02T00:00:00Z&to=2024-03-01T00:00:00Z", "to=x"] {
+        let (status, problem) = world.get(&format!("{path}?{wrong}")).await;
+        assert_eq!((status, problem["code"].as_str()), (StatusCode::BAD_REQUEST, Some("request.invalid")));
+    }
+    world.end().await;
+}

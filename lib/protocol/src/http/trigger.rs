@@ -74,8 +74,14 @@ pub struct TriggerTimes {
     pub sentence: String,
     /// The zone of the table.
     pub timezone: String,
-    /// The next times, whether the trigger is paused or not.
+    /// The next times, whether the trigger is paused or not; or the first times of the asked range.
     pub times: Vec<TriggerTime>,
+    /// How many times the asked range has, at most 1,000: so many a backfill starts at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_range: Option<u32>,
+    /// There are more times in the range; a backfill would leave off after this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub more_after: Option<Timestamp>,
 }
 
 /// Answer of `GET …/triggers/{trigger}/history`.

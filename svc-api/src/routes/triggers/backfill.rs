@@ -4,6 +4,7 @@ use aide::transform::TransformOperation;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use emboflow_model::Timestamp;
 use emboflow_protocol::ErrorCode;
 use emboflow_protocol::http::trigger::{BackfillBody, FiredView};
 use emboflow_protocol::trigger::{Fire, FireCause};
@@ -23,12 +24,18 @@ pub(crate) async fn backfill(
     Body { value: BackfillBody { from, to }, .. }: Body<BackfillBody>,
 ) -> Outcome<(StatusCode, Json<FiredView>)> {
     triggers::get(&app, &project, &trigger).await?;
-    if from > to || to > now() {
-        let detail = format!("from {from} to {to} is no range of past moments");
-        return Err(Failure::new(ErrorCode::RequestInvalid, detail)
-            .with_hint("`from` is not after `to`, and `to` not after now"));
-    }
+    check_range(from, to)?;
     ask(&app, Fire { project, trigger, cause: FireCause::Backfill { from, to } }).await
+}
+
+/// Refuses what is no range of past moments.
+pub(super) fn check_range(from: Timestamp, to: Timestamp) -> Outcome<()> {
+    if from <= to && to <= now() {
+        return Ok(());
+    }
+    let detail = format!("from {from} to {to} is no range of past moments");
+    Err(Failure::new(ErrorCode::RequestInvalid, detail)
+        .with_hint("`from` is not after `to`, and `to` not after now"))
 }
 
 /// Its documentation.
