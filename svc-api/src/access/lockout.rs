@@ -19,8 +19,12 @@ const ACCOUNT_WAITS_MS: u64 = 60_000;
 const ADDRESS_WAITS_MS: u64 = 15 * 60_000;
 /// Without a wrong guess for so long all is forgotten.
 const FORGOTTEN_AFTER_MS: u64 = 60 * 60_000;
-/// Accounts and addresses that are remembered; what is above replaces the one that is about to be forgotten.
+/// Accounts and addresses that are remembered; what is above replaces the one that matters least.
 const REMEMBERED: usize = 10_000;
+/// From where somebody has signed in, the account's delay does not hold for so long.
+const AT_HOME_MS: u64 = 30 * 24 * 60 * 60_000;
+/// Networks that are remembered of an account.
+const HOMES: usize = 8;
 
 /// Who has guessed how often.
 #[derive(Default)]
@@ -30,6 +34,8 @@ pub(crate) struct Lockout(Mutex<Guesses>);
 struct Guesses {
     accounts: HashMap<String, Wrong>,
     addresses: HashMap<IpAddr, Wrong>,
+    /// From where accounts were signed in to rightly, newest last: only people who can sign in are here.
+    homes: HashMap<String, Vec<(IpAddr, Timestamp)>>,
 }
 
 #[derive(Clone, Copy)]
@@ -43,7 +49,9 @@ impl Lockout {
     /// Until when this account may not be tried from this address, if so.
     pub(crate) fn locked_until(&self, account: &str, address: IpAddr, now: Timestamp) -> Option<Timestamp> {
         let guesses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Or whoever guesses from ever other networks would keep the account's owner out for ever.
         let of_account = guesses.accounts.get(account).map(|wrong| wrong.until);
+        let of_account = of_account.filter(|_| !guesses.is_home(account, network(address), now));
         let of_address = guesses.addresses.get(&network(address)).map(|wrong| wrong.until);
         of_account.max(of_address).filter(|until| *until > now)
     }
@@ -65,7 +73,7 @@ impl Lockout {
     /// The guess was not checked: it does not count.
     pub(crate) fn unchecked(&self, account: &str, address: IpAddr) {
         let mut guesses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Guesses { accounts, addresses } = &mut *guesses;
+        let Guesses { accounts, addresses, .. } = &mut *guesses;
         for wrong in accounts.get_mut(account).into_iter().chain(addresses.get_mut(&network(address))) {
             wrong.give_back();
         }
@@ -73,11 +81,32 @@ impl Lockout {
 
     /// The guess was right: the account starts anew. The address only gets this guess back, or whoever has one account
     /// could guess at the others for ever.
-    pub(crate) fn right(&self, account: &str, address: IpAddr) {
+    pub(crate) fn right(&self, account: &str, address: IpAddr, now: Timestamp) {
         let mut guesses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         guesses.accounts.remove(account);
+        guesses.come_home(account, network(address), now);
         if let Some(wrong) = guesses.addresses.get_mut(&network(address)) {
             wrong.give_back();
+        }
+    }
+}
+
+impl Guesses {
+    fn is_home(&self, account: &str, network: IpAddr, now: Timestamp) -> bool {
+        let homes = self.homes.get(account).into_iter().flatten();
+        homes.filter(|(_, at)| now.ms_since(*at) < AT_HOME_MS).any(|(home, _)| *home == network)
+    }
+
+    fn come_home(&mut self, account: &str, network: IpAddr, now: Timestamp) {
+        if self.homes.len() >= REMEMBERED && !self.homes.contains_key(account) {
+            self.homes.retain(|_, homes| homes.iter().any(|(_, at)| now.ms_since(*at) < AT_HOME_MS));
+        }
+        if self.homes.len() < REMEMBERED || self.homes.contains_key(account) {
+            let homes = self.homes.entry(account.to_owned()).or_default();
+            homes.retain(|(home, _)| *home != network);
+            homes.push((network, now));
+            let surplus = homes.len().saturating_sub(HOMES);
+            homes.drain(..surplus);
         }
     }
 }
@@ -92,7 +121,9 @@ impl Wrong {
 fn count<K: Eq + Hash + Clone>(all: &mut HashMap<K, Wrong>, key: K, free: u32, most_ms: u64, now: Timestamp) {
     if all.len() >= REMEMBERED && !all.contains_key(&key) {
         all.retain(|_, wrong| now.ms_since(wrong.last) < FORGOTTEN_AFTER_MS);
-        let oldest = all.iter().min_by_key(|(_, wrong)| wrong.last).map(|(key, _)| key.clone());
+        // Names that are made up to be guessed at once push no account out that is guessed at.
+        let least = |wrong: &Wrong| (wrong.times > free, wrong.last);
+        let oldest = all.iter().min_by_key(|(_, wrong)| least(wrong)).map(|(key, _)| key.clone());
         if let Some(oldest) = oldest.filter(|_| all.len() >= REMEMBERED) {
             all.remove(&oldest);
         }
@@ -139,7 +170,7 @@ mod tests {
         assert_eq!(waits, [0, 0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 60, 60, 60]);
         assert_eq!(waits_ms(&lockout, "bert", HOME, Timestamp(0)), 0);
         assert_eq!(waits_ms(&lockout, "anna", HOME, Timestamp(60_000)), 0);
-        lockout.right("anna", HOME);
+        lockout.right("anna", HOME, Timestamp(60_000));
         lockout.count("anna", HOME, Timestamp(60_000));
         assert_eq!(waits_ms(&lockout, "anna", HOME, Timestamp(60_000)), 0);
     }
@@ -151,7 +182,7 @@ mod tests {
             lockout.count(&format!("user-{n}"), HOME, Timestamp(0));
         }
         assert_eq!(waits_ms(&lockout, "anna", HOME, Timestamp(0)), 0);
-        lockout.right("user-1", HOME);
+        lockout.right("user-1", HOME, Timestamp(0));
         for n in 0..3 {
             lockout.count(&format!("other-{n}"), HOME, Timestamp(0));
         }
@@ -161,6 +192,39 @@ mod tests {
             lockout.count(&format!("six-{n}"), beside(n), Timestamp(0));
         }
         assert_eq!(waits_ms(&lockout, "anna", beside(999), Timestamp(0)), 1_000, "one network");
+    }
+
+    #[test]
+    fn where_somebody_signs_in_others_cannot_keep_them_out() {
+        let lockout = Lockout::default();
+        lockout.right("anna", HOME, Timestamp(0));
+        for n in 0..20_u8 {
+            lockout.count("anna", IpAddr::from([10, 0, 1, n]), Timestamp(0));
+        }
+        assert_eq!(waits_ms(&lockout, "anna", HOME, Timestamp(0)), 0);
+        assert_eq!(waits_ms(&lockout, "anna", IpAddr::from([10, 0, 2, 1]), Timestamp(0)), ACCOUNT_WAITS_MS);
+        // What is guessed there counts for the address all the same.
+        for _ in 0..=FREE_FOR_ADDRESS {
+            lockout.count("anna", HOME, Timestamp(0));
+        }
+        assert_eq!(waits_ms(&lockout, "anna", HOME, Timestamp(0)), 1_000);
+        let later = Timestamp(0).plus_ms(AT_HOME_MS);
+        lockout.count("anna", IpAddr::from([10, 0, 1, 1]), later);
+        let guesses = lockout.0.lock().unwrap();
+        assert!(!guesses.is_home("anna", HOME, later), "not for ever");
+    }
+
+    #[test]
+    fn made_up_names_push_no_account_out_that_is_guessed_at() {
+        let lockout = Lockout::default();
+        for _ in 0..=FREE_FOR_ACCOUNT {
+            lockout.count("anna", HOME, Timestamp(0));
+        }
+        for n in 0..REMEMBERED + 50 {
+            lockout.count(&format!("user-{n}"), HOME, Timestamp(1));
+        }
+        let away = IpAddr::from([10, 0, 2, 1]);
+        assert!(waits_ms(&lockout, "anna", away, Timestamp(1)) > 0);
     }
 
     #[test]

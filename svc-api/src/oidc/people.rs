@@ -28,7 +28,10 @@ pub(crate) async fn user_of(app: &App, config: &Oidc, claims: &Claims) -> Outcom
             return Err(no_account("your account here is disabled"));
         }
         Some(person) => person.user.body.name,
-        None if config.make_users => made(app, config, claims, identity).await?,
+        None if config.make_users => {
+            let name = made(app, config, claims, identity.clone()).await?;
+            only_one(app, &identity, name).await?
+        }
         None => return Err(no_account("you have no account here, and none is made at the first sign-in")),
     };
     keep_up_to_date(app, config, claims, &name).await?;
@@ -70,6 +73,21 @@ async fn made(app: &App, config: &Oidc, claims: &Claims, identity: Identity) -> 
         }
     }
     Err(no_account(&format!("there are too many users called '{wanted}'")))
+}
+
+/// Of users that first sign-ins side by side have made of one person, the first by name stays.
+async fn only_one(app: &App, identity: &Identity, own: UserName) -> Outcome<UserName> {
+    let all = app.access.users.all().await?;
+    let same =
+        all.into_iter().map(|person| person.user.body).filter(|user| user.identities.contains(identity));
+    let first = same.map(|user| user.name).min();
+    match first {
+        Some(first) if first < own => {
+            app.access.users.remove(&own).await?;
+            Ok(first)
+        }
+        _ => Ok(own),
+    }
 }
 
 /// Roles follow the groups as of each sign-in, where there are rules for them.

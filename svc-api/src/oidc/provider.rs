@@ -30,6 +30,8 @@ use crate::problem::{Failure, Outcome};
 
 /// How long the provider's keys and addresses are believed.
 const KNOWN_FOR: Duration = Duration::from_secs(600);
+/// A provider that did not answer is not asked again for so long: whoever comes meanwhile is told at once.
+const AWAY_FOR: Duration = Duration::from_secs(5);
 /// Signatures with keys that only the provider has; no shared secrets, and never `none`.
 const ALGORITHMS: [CoreJwsSigningAlgorithm; 10] = [
     CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
@@ -102,13 +104,21 @@ pub(crate) struct Departure {
     pub(crate) lasts: Duration,
 }
 
+/// What was last heard of the provider, and when.
+enum Known {
+    Nothing,
+    Metadata(Instant, Box<CoreProviderMetadata>),
+    /// It did not answer.
+    Away(Instant, String),
+}
+
 /// The provider.
 pub(crate) struct Provider {
     config: Oidc,
     caller: Caller,
     issuer: IssuerUrl,
     comes_back_to: RedirectUrl,
-    known: Mutex<Option<(Instant, CoreProviderMetadata)>>,
+    known: Mutex<Known>,
     waiting: Waiting,
 }
 
@@ -132,7 +142,7 @@ impl Provider {
             caller,
             issuer,
             comes_back_to,
-            known: Mutex::default(),
+            known: Mutex::new(Known::Nothing),
             waiting: Waiting::default(),
         })
     }
@@ -185,7 +195,7 @@ impl Provider {
         let read = self.claims(&client, &answer, &Nonce::new(begun.nonce));
         if read.is_err() {
             // It may sign with newer keys than those that are known here.
-            *self.known.lock().await = None;
+            *self.known.lock().await = Known::Nothing;
         }
         read
     }
@@ -236,14 +246,24 @@ impl Provider {
 
     async fn metadata(&self) -> Outcome<CoreProviderMetadata> {
         let mut known = self.known.lock().await;
-        if let Some((since, metadata)) = known.as_ref()
-            && since.elapsed() < KNOWN_FOR
-        {
-            return Ok(metadata.clone());
+        match &*known {
+            Known::Metadata(since, metadata) if since.elapsed() < KNOWN_FOR => {
+                return Ok((**metadata).clone());
+            }
+            Known::Away(since, why) if since.elapsed() < AWAY_FOR => return Err(unavailable(why)),
+            _ => {}
         }
-        let found = CoreProviderMetadata::discover_async(self.issuer.clone(), &self.caller).await;
-        let found = found.map_err(|error| unavailable(&with_cause(&error)))?;
-        Ok(known.insert((Instant::now(), found)).1.clone())
+        match CoreProviderMetadata::discover_async(self.issuer.clone(), &self.caller).await {
+            Ok(found) => {
+                *known = Known::Metadata(Instant::now(), Box::new(found.clone()));
+                Ok(found)
+            }
+            Err(error) => {
+                let why = with_cause(&error);
+                *known = Known::Away(Instant::now(), why.clone());
+                Err(unavailable(&why))
+            }
+        }
     }
 }
 

@@ -71,7 +71,14 @@ async fn known(
     let Some(found) = triggers::find(app, project, trigger).await? else { return Ok(None) };
     let TriggerKind::Webhook(spec) = found.document.spec.on else { return Ok(None) };
     let Ok(name) = SecretName::new(&spec.secret) else { return Ok(None) };
-    let secret = app.secrets.open(project, &name).await?;
+    let secret = match app.secrets.open(project, &name).await {
+        Err(failure) if failure.code() != ErrorCode::RecordsUnavailable.code() => {
+            // Whoever has not signed must not learn by this that there is such a trigger.
+            tracing::error!(%project, %trigger, code = failure.code(), "the secret of a webhook cannot be opened");
+            return Ok(None);
+        }
+        opened => opened?,
+    };
     Ok(secret.map(|secret| (spec, secret.reveal().to_owned())))
 }
 

@@ -40,7 +40,7 @@ pub(crate) async fn change(
             let detail = "`current` is not the password of until now";
             return Err(Failure::new(ErrorCode::AuthForbidden, detail));
         }
-        app.access.lockout.right(account, client.address);
+        app.access.lockout.right(account, client.address, now());
     }
     let known = [name.as_str(), user.display.as_deref().unwrap_or_default()];
     password::check_strength(&value.password, &known)?;

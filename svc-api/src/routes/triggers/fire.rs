@@ -4,6 +4,7 @@ use aide::transform::TransformOperation;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use emboflow_bus::BusError;
 use emboflow_protocol::ErrorCode;
 use emboflow_protocol::http::trigger::{FireBody, FiredView};
 use emboflow_protocol::trigger::{Fire, FireAnswer, FireCause};
@@ -48,6 +49,13 @@ pub(crate) async fn ask(app: &App, fire: Fire) -> Outcome<(StatusCode, Json<Fire
             Err(Failure::new(ErrorCode::HookReplayed, detail))
         }
         Ok(FireAnswer::Refused { errors }) => Err(Failure::rejected(errors)),
+        // As JSON it may be several times as long as what came: sent again it is no shorter.
+        Err(BusError::TooLarge { bytes, .. }) => {
+            let detail = format!(
+                "with what came the question to the trigger service has {bytes} bytes, which is too much"
+            );
+            Err(Failure::new(ErrorCode::RequestTooLarge, detail))
+        }
         Err(error) => Err(Failure::behind(ErrorCode::TriggerUnavailable, error)),
     }
 }
