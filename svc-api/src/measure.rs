@@ -14,6 +14,10 @@ use tracing::Instrument;
 
 use crate::problem::{self, Failure};
 
+/// What an answer may do that says nothing of it: a browser that is made to show it runs nothing, and frames it nowhere.
+const NOTHING: HeaderValue =
+    HeaderValue::from_static("default-src 'none'; base-uri 'none'; frame-ancestors 'none'");
+
 /// Names an answer in the logs.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -40,6 +44,7 @@ pub(crate) async fn observe(route: Option<MatchedPath>, mut request: Request, ne
     let started = Instant::now();
     let id = uuid::Uuid::now_v7().simple().to_string();
     request.extensions_mut().insert(RequestId(id.clone()));
+    let is_page = route.is_none();
     let route = route.map_or_else(|| "page".to_owned(), |route| route.as_str().to_owned());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
 
@@ -61,6 +66,10 @@ pub(crate) async fn observe(route: Option<MatchedPath>, mut request: Request, ne
     headers.insert(REQUEST_ID, HeaderValue::from_str(&id).expect("hex digits are a valid header"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    // The page says for itself what its files may do.
+    if !is_page {
+        headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(NOTHING);
+    }
     response
 }
 

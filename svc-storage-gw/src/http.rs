@@ -68,9 +68,14 @@ fn dressed(router: Router<Gateway>) -> Router<Gateway> {
         HeaderName::from_static("x-content-type-options"),
         HeaderValue::from_static("nosniff"),
     );
+    let runs_nothing = SetResponseHeaderLayer::if_not_present(
+        HeaderName::from_static("content-security-policy"),
+        HeaderValue::from_static("default-src 'none'; base-uri 'none'; frame-ancestors 'none'"),
+    );
     router
         .layer(DefaultBodyLimit::disable())
         .layer(nosniff)
+        .layer(runs_nothing)
         .layer(CatchPanicLayer::custom(refusal::after_panic))
 }
 

@@ -45,6 +45,8 @@ async fn an_object_goes_in_and_comes_out_with_its_checksum() {
     assert_eq!(head.headers()["content-length"], "700000");
     assert_eq!(head.headers()["x-emboflow-sha256"], digest.as_str());
     assert_eq!(head.headers()["x-content-type-options"], "nosniff");
+    let policy = head.headers()["content-security-policy"].to_str().unwrap();
+    assert!(policy.starts_with("default-src 'none'"), "{policy}");
     assert!(head.headers().contains_key("last-modified"));
 
     let get = client.get(&url).bearer_auth(&token).send().await.unwrap();

@@ -73,6 +73,8 @@ async fn guarded(
     let mut audited = Audited::of(&client, &request, &path, caller.as_ref(), place.known().cloned());
 
     let verdict = judge(&app, known, &request, &path, &place, &client);
+    // Whoever has signed in and asks for what is not theirs leaves a line, also when they only read.
+    audited.is_wanted |= verdict.is_err() && caller.is_some();
     let mut response = match verdict {
         Ok(known) => {
             if let Some(known) = known {

@@ -43,6 +43,23 @@ async fn the_token_signs_a_browser_in_and_out() {
     assert!(response.headers()["set-cookie"].to_str().unwrap().starts_with("emboflow_session_"));
     let response = world.bare(Method::DELETE, "/session").send().await.unwrap();
     assert!(response.headers()["set-cookie"].to_str().unwrap().contains("Max-Age=0"));
+    assert_eq!(response.headers()["clear-site-data"], "\"cache\"");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn an_answer_that_a_browser_is_made_to_show_runs_nothing_and_is_framed_nowhere() {
+    let world = World::start().await;
+    for path in
+        ["/api/v1/projects/default/runs", "/api/v1/projects/none/runs", "/health", "/api/openapi.json"]
+    {
+        let response = world.request(Method::GET, path).send().await.unwrap();
+        let policy = response.headers()["content-security-policy"].to_str().unwrap();
+        for part in ["default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"] {
+            assert!(policy.contains(part), "{path}: {policy}");
+        }
+        assert_eq!(response.headers()["x-content-type-options"], "nosniff", "{path}");
+    }
     world.end().await;
 }
 

@@ -18,7 +18,7 @@ use crate::problem::{Failure, Outcome};
 use crate::routes::place::OfFile;
 
 /// What a program made must not act as a page of ours: no scripts, no forms, an origin of its own.
-const SANDBOX: &str = "sandbox; default-src 'none'; img-src 'self' data:; media-src 'self' data:; font-src data:; \
+const SANDBOX: &str = "sandbox; default-src 'none'; base-uri 'none'; img-src 'self' data:; media-src 'self' data:; font-src data:; \
                        style-src 'self' 'unsafe-inline'; frame-ancestors 'self'";
 
 /// How to get it.

@@ -106,7 +106,8 @@ fn ask(code: &str) -> Response {
 }
 
 fn html(status: StatusCode, page: String) -> Response {
-    let policy = (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'");
+    let policy =
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; base-uri 'none'; frame-ancestors 'none'");
     let kind = (header::CONTENT_TYPE, "text/html; charset=utf-8");
     let keep = (header::CACHE_CONTROL, "no-store");
     (status, [policy, kind, keep], page).into_response()

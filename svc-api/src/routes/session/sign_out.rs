@@ -2,7 +2,7 @@
 
 use aide::transform::TransformOperation;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use emboflow_protocol::ErrorCode;
 
@@ -11,6 +11,8 @@ use crate::access::{Client, check_no_foreign_page};
 use crate::app::App;
 use crate::openapi;
 use crate::problem::Outcome;
+
+const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 
 /// Signs the browser out: the cookie is forgotten here and there.
 pub(crate) async fn sign_out(
@@ -24,7 +26,9 @@ pub(crate) async fn sign_out(
         app.access.sessions.end(session).await?;
     }
     let cookie = app.access.sessions.forgotten(&client)?;
-    let response = (StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response();
+    let mut response = (StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response();
+    // Answers that were kept to be asked for again are of the one who leaves.
+    response.headers_mut().insert(CLEAR_SITE_DATA, HeaderValue::from_static("\"cache\""));
     let who = match session.map(|session| session.user) {
         None => "nobody".to_owned(),
         Some(None) => "local".to_owned(),

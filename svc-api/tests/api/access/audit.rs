@@ -56,6 +56,22 @@ async fn each_way_to_fail_at_sign_in_is_noted_and_no_secret_is() {
 }
 
 #[tokio::test]
+async fn whoever_reads_what_is_not_theirs_leaves_a_line_and_what_is_theirs_none() {
+    let world = World::start().await;
+    let anna = Person::of_lab(&world, "anna", "viewer").await;
+    assert_eq!(anna.get(&world, "/api/v1/projects/lab/runs").await.0, StatusCode::OK);
+    assert_eq!(anna.get(&world, "/api/v1/projects/default/runs").await.0, StatusCode::NOT_FOUND);
+    assert_eq!(anna.get(&world, "/api/v1/projects/lab/members").await.0, StatusCode::FORBIDDEN);
+    let lines = until_audited(&world, "who=user:anna&action=GET%20/api", 2).await;
+    let said = |line: &Value| (line["what"].as_str().unwrap().to_owned(), line["status"].as_u64().unwrap());
+    let mut said: Vec<_> = lines.iter().map(said).collect();
+    said.sort();
+    let wanted = [("/api/v1/projects/default/runs", 404), ("/api/v1/projects/lab/members", 403)];
+    assert_eq!(said, wanted.map(|(what, status)| (what.to_owned(), status)));
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_flood_of_refusals_leaves_a_few_lines() {
     let world = World::start().await;
     for _ in 0..200 {
