@@ -5,11 +5,11 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use emboflow_bus::Bus;
+use emboflow_bus::{Bus, BusError};
 use emboflow_model::trigger::{TRIGGER_STATES, TRIGGERS, TriggerKind};
 use emboflow_model::{ProjectName, TriggerName};
 use emboflow_protocol::notice::Notice;
-use emboflow_records::SharedRecords;
+use emboflow_records::{RecordsError, SharedRecords};
 use futures::FutureExt;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -232,23 +232,36 @@ async fn live(hands: Hands, trigger: Arc<Trigger>, stop: CancellationToken) {
             () = stop.cancelled() => return,
             ended = work => ended,
         };
-        let why = match ended {
+        let (why, shown) = match ended {
             Ok(Ok(())) => return,
-            Ok(Err(error)) => format!("{error:#}"),
-            Err(_) => "a defect of the platform: it panicked".to_owned(),
+            Ok(Err(error)) => (format!("{error:#}"), shown(&error)),
+            Err(_) => {
+                let why = "a defect of the platform: it panicked".to_owned();
+                (why.clone(), why)
+            }
         };
         measure::count_failure(trigger.kind());
         tracing::warn!(project = %trigger.project, trigger = %trigger.name, why, "a trigger cannot go on; trying again");
         let kinds = &trigger.document.spec.on;
-        if told != why && matches!(kinds, TriggerKind::Nats(_) | TriggerKind::ObjectCreated(_)) {
+        if told != shown && matches!(kinds, TriggerKind::Nats(_) | TriggerKind::ObjectCreated(_)) {
             // What it listens to may be missing: people look for that in its history.
-            hands.journal.note(&trigger, failed("listening".to_owned(), why.clone()));
-            told = why;
+            hands.journal.note(&trigger, failed("listening".to_owned(), shown.clone()));
+            told = shown;
         }
         tokio::select! {
             () = stop.cancelled() => return,
             () = backoff.wait() => {}
         }
+    }
+}
+
+/// What a trigger's history says of an error: every viewer of the project reads it, and where NATS and the records are is
+/// nobody's business there.
+fn shown(error: &anyhow::Error) -> String {
+    match error.downcast_ref::<BusError>() {
+        Some(BusError::Disconnected { .. } | BusError::Timeout { .. }) => "NATS does not answer".to_owned(),
+        None if error.is::<RecordsError>() => "the records do not answer".to_owned(),
+        _ => format!("{error:#}"),
     }
 }
 
@@ -270,5 +283,17 @@ async fn work(hands: &Hands, trigger: &Trigger) -> anyhow::Result<()> {
         }
         TriggerKind::ObjectCreated(spec) => objects::watch(hands, trigger, spec).await,
         TriggerKind::Webhook(_) | TriggerKind::RunFinished(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_history_does_not_say_where_nats_is() {
+        let away = anyhow::Error::from(BusError::Disconnected { url: "nats://10.0.0.7:4222".to_owned() });
+        assert_eq!(shown(&away.context("following ORDERS")), "NATS does not answer");
+        assert_eq!(shown(&anyhow::anyhow!("no stream")), "no stream");
     }
 }

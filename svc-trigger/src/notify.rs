@@ -179,3 +179,37 @@ async fn keep_looking(known: Known, bus: &Bus, records: SharedRecords, shutdown:
     });
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use emboflow_model::RunState;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_another_service_has_noted_and_left_is_taken_up_later_too() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("records.db");
+        let records = emboflow_records::open(&emboflow_records::Config::Sqlite { path }).await.unwrap();
+        let deliveries = Deliveries::new(records.clone());
+        let (due, mut noted) = mpsc::unbounded_channel();
+        let taking_up = tokio::spawn(keep_taking_up(deliveries.clone(), due));
+        let note = async |run: u128| {
+            let id = DeliveryId {
+                project: "lab".parse().unwrap(),
+                notification: "on-call".parse().unwrap(),
+                run: emboflow_model::RunId::from_bits(run),
+            };
+            let delivery =
+                Delivery::new(id.run, "story".parse().unwrap(), RunState::Failed, Timestamp(1), Timestamp(2));
+            assert!(Deliveries::new(records.clone()).note(&id, &delivery).await.unwrap());
+            id
+        };
+        // One is there at the start or not long after, the other one comes when this has been running for long.
+        let first = note(1).await;
+        while noted.recv().await.map(|(id, _)| id) != Some(first.clone()) {}
+        let second = note(2).await;
+        while noted.recv().await.map(|(id, _)| id) != Some(second.clone()) {}
+        taking_up.abort();
+    }
+}

@@ -1,8 +1,9 @@
-use emboflow_model::trigger::{Pause, StartResult};
+use emboflow_model::trigger::{Pause, Start, StartResult, TRIGGER_STATES, TriggerState};
 use emboflow_model::{RunState, Timestamp};
 
 use crate::world::{World, eventually, now};
 
+const HOUR_MS: i64 = 3_600_000;
 const HOURLY: &str = "{ schedule: { cron: '0 * * * *', missed: all, inputs: { day: '${{ event.time }}' } } }";
 
 async fn missed_times_are_made_up_for_once_each(world: World) {
@@ -132,6 +133,36 @@ async fn what_was_due_while_nats_was_away_is_started_when_it_is_back() {
     world.keep("hourly", HOURLY, 3).await;
     world.nats.restart().await;
     world.has_started("hourly", 3).await;
+    service.stop().await;
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_nats_has_lost_is_published_again_under_its_own_key() {
+    let world = World::start().await;
+    let on = "{ schedule: { cron: '0 * * * *', overlap: replace, catch_up: 1d } }";
+    let document = world.keep("hourly", on, 3).await;
+    // As it is after a restore: the time was dealt with, its request was safely taken, and then the stream was emptied.
+    let lost = Timestamp(now().0 - 2 * HOUR_MS - now().0 % HOUR_MS);
+    let key = format!("trigger/{}/{}", document.id, lost.to_string().replace(".000Z", "Z"));
+    let mut state = TriggerState::new(&document.id);
+    state.advance(lost);
+    state.note(Start {
+        at: lost,
+        cause: lost.to_string(),
+        result: StartResult::Requested,
+        key: Some(key.clone()),
+        run: None,
+        code: None,
+        message: None,
+    });
+    let body = serde_json::to_string(&state).unwrap();
+    assert!(world.records.kept(TRIGGER_STATES, "lab", "hourly").await.unwrap().is_none());
+    world.records.keep(TRIGGER_STATES, "lab", "hourly", None, body).await.unwrap().unwrap();
+    let service = world.service().await;
+    let runs = world.has_started("hourly", 2).await;
+    assert_eq!(runs[0].key, key, "the lost one first: the next one waits for it");
+    assert_ne!(runs[1].key, key);
     service.stop().await;
     world.end().await;
 }
