@@ -1,6 +1,7 @@
 //! `emboflow backup create|list|verify|restore|prune|schedule|key`, on the server itself.
 
 mod list;
+mod owner;
 mod place;
 mod restore;
 mod schedule;

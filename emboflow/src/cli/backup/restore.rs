@@ -8,6 +8,7 @@ use emboflow_backup::{Depth, Restored, Target, restore, verify};
 use emboflow_protocol::stream::{STREAMS, bucket_stream};
 use emboflow_records::Former;
 
+use super::owner;
 use super::place::Place;
 use super::refused;
 use crate::failure::Failure;
@@ -62,6 +63,7 @@ impl Restore {
             files_below: self.files_to.clone().or_else(|| place.data_dir.clone()),
             replace: self.replace,
         };
+        owner::check(&target)?;
         let restored = restore(&repository, &manifest, &target).await.map_err(refused)?;
         if let Some(data_dir) = &place.data_dir {
             begin_anew(data_dir)?;
