@@ -6,7 +6,7 @@ use std::rc::Rc;
 use dioxus::prelude::*;
 use emboflow_protocol::event::Event as RunEvent;
 use emboflow_protocol::health::HealthView;
-use emboflow_protocol::http::{EventQuery, ExecutorView, Hello, LogFrame};
+use emboflow_protocol::http::{EventQuery, ExecutorView, Hello, ListChanged, LogFrame};
 use emboflow_protocol::progress::Progress;
 use futures::StreamExt;
 use futures::channel::mpsc::{self, UnboundedReceiver, UnboundedSender};
@@ -45,6 +45,8 @@ pub(crate) enum Arrival {
     Progress(Box<Progress>),
     Executor(Box<ExecutorView>),
     Health(Box<HealthView>),
+    /// This list has changed; none = any may have, while the stream was lost.
+    Changed(Option<ListChanged>),
 }
 
 /// The state of the stream.
@@ -100,6 +102,17 @@ pub(crate) fn use_arrivals(mut then: impl FnMut(&Arrival) + 'static) {
         id
     });
     use_drop(move || LISTENERS.with_borrow_mut(|listeners| listeners.retain(|(other, _)| *other != id)));
+}
+
+/// Calls `then` when a list of this kind has changed, or may have.
+pub(crate) fn use_changes(kind: &'static str, mut then: impl FnMut() + 'static) {
+    use_arrivals(move |arrival| {
+        if let Arrival::Changed(changed) = arrival
+            && changed.as_ref().is_none_or(|list| list.kind == kind)
+        {
+            then();
+        }
+    });
 }
 
 /// Waits until the stream is open, so that nothing is missed between an answer and the first event; a second at most.
@@ -187,6 +200,7 @@ struct Stream {
     source: Option<EventSource>,
     /// It has never been open: what was read has grown old by the time it is.
     sleeps: bool,
+    was_open: bool,
     project: Option<String>,
     log: Option<String>,
     failures: i32,
@@ -200,6 +214,11 @@ impl Stream {
             Notice::Came(arrival) => arrivals.push(arrival),
             Notice::Opened(hello) => {
                 self.failures = 0;
+                // Changes of lists are told once; what was lost meanwhile does not come again.
+                if self.was_open {
+                    arrivals.push(Arrival::Changed(None));
+                }
+                self.was_open = true;
                 if self.after.get().is_none() {
                     self.after.set(Some(hello.seq));
                 }
@@ -311,6 +330,7 @@ impl Stream {
         });
         self.on(&source, "executor", |event| came(read(event).map(|view| Arrival::Executor(Box::new(view)))));
         self.on(&source, "health", |event| came(read(event).map(|view| Arrival::Health(Box::new(view)))));
+        self.on(&source, "changed", |event| came(read(event).map(|list| Arrival::Changed(Some(list)))));
         self.on(&source, "resync", |_| tell(Notice::Resync));
         let watched = source.clone();
         self.on(&source, "error", move |_| {

@@ -130,7 +130,7 @@ fn Facts(me: MeView) -> Element {
 
 #[component]
 fn OwnKeys() -> Element {
-    let list = use_list(|| api::global("keys"));
+    let list = use_list("api-key", || api::global("keys"));
     rsx! {
         section { class: "card", "aria-label": "API keys",
             div { class: "card-head",

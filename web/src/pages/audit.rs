@@ -61,7 +61,8 @@ pub(crate) fn Audit() -> Element {
 fn Entries(of_platform: bool) -> Element {
     let place = use_memo(|| PLACE.read().clone());
     let filter = use_memo(move || Filter::of(&place.read()));
-    let list = use_list::<AuditEntry>(move || filter.read().address(of_platform, place.read().project()));
+    let list =
+        use_list::<AuditEntry>("audit", move || filter.read().address(of_platform, place.read().project()));
     let export = api::global(&format!("audit/export{}", api::query(&*filter.read())));
     let is_open = filter() == Filter::default();
     rsx! {

@@ -31,7 +31,7 @@ pub(crate) fn Keys() -> Element {
 
 #[component]
 fn Everybodys() -> Element {
-    let list = use_list(|| api::global("keys?user=*"));
+    let list = use_list("api-key", || api::global("keys?user=*"));
     rsx! {
         div { class: "page-head",
             div {

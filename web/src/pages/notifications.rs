@@ -34,7 +34,7 @@ enum Open {
 
 #[component]
 pub(crate) fn Notifications() -> Element {
-    let list = use_list(|| api::of_project(PLACE.read().project(), "notifications"));
+    let list = use_list("notification", || api::of_project(PLACE.read().project(), "notifications"));
     let mut asks = use_signal(|| false);
     let may_set = me::may_in_project(Role::Operator);
     rsx! {

@@ -19,7 +19,7 @@ use crate::route::{Place, Route};
 
 #[component]
 pub(crate) fn Projects() -> Element {
-    let list = use_list::<ProjectView>(|| api::global("projects"));
+    let list = use_list::<ProjectView>("project", || api::global("projects"));
     let mut asks = use_signal(|| false);
     let may_make = me::is_platform_admin();
     rsx! {

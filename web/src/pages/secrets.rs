@@ -27,7 +27,7 @@ pub(crate) fn Secrets() -> Element {
 
 #[component]
 fn Names() -> Element {
-    let list = use_list(|| api::of_project(PLACE.read().project(), "secrets"));
+    let list = use_list("secret", || api::of_project(PLACE.read().project(), "secrets"));
     let mut asks = use_signal(|| false);
     let may_set = me::may_in_project(Role::Operator);
     rsx! {

@@ -20,7 +20,7 @@ const SAMPLE: &str = "version: 1\nname: nightly\nworkflow: my-workflow\non:\n  s
 
 #[component]
 pub(crate) fn Triggers() -> Element {
-    let list = use_list::<TriggerView>(|| api::of_project(PLACE.read().project(), "triggers"));
+    let list = use_list::<TriggerView>("trigger", || api::of_project(PLACE.read().project(), "triggers"));
     let mut asks = use_signal(|| false);
     let may_change = me::may_in_project(Role::Developer);
     use_arrivals(move |arrival| {
@@ -36,7 +36,7 @@ pub(crate) fn Triggers() -> Element {
         div { class: "page-head",
             div {
                 h1 { "Triggers" }
-                p { class: "lead", "They start runs by themselves: by time, by messages, by signed requests, and when other runs end." }
+                p { class: "lead", "They start runs by themselves: by time, by messages, by signed requests, by new objects, and when other runs end." }
             }
             if may_change {
                 div { class: "actions",

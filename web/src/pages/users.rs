@@ -40,8 +40,8 @@ fn absolute(link: &str) -> String {
 
 #[component]
 fn Everybody() -> Element {
-    let list = use_list::<UserView>(|| api::global("users"));
-    let projects = use_list::<ProjectView>(|| api::global("projects"));
+    let list = use_list::<UserView>("user", || api::global("users"));
+    let projects = use_list::<ProjectView>("project", || api::global("projects"));
     let names =
         use_memo(move || projects.rows.read().iter().map(|one| one.name.to_string()).collect::<Vec<_>>());
     let mut asks = use_signal(|| false);

@@ -8,6 +8,10 @@ use crate::api::{self, ApiError};
 use crate::live::{self, RESYNC};
 use crate::parts::banner::{Loading, Problem};
 
+/// Rows of an answer when nobody asks for another number, and at most.
+const PAGE: usize = 100;
+const LONGEST: usize = 500;
+
 /// What has been read of a list.
 pub(crate) struct List<T: 'static> {
     /// The rows so far.
@@ -34,8 +38,12 @@ impl<T> PartialEq for List<T> {
     }
 }
 
-/// Reads a list, and reads another one when its address changes.
-pub(crate) fn use_list<T: DeserializeOwned + 'static>(address: impl FnMut() -> String + 'static) -> List<T> {
+/// Reads a list, reads it again when somebody has changed what is listed (`kind`, as the event stream calls it), and
+/// another one when its address changes.
+pub(crate) fn use_list<T: DeserializeOwned + 'static>(
+    kind: &'static str,
+    address: impl FnMut() -> String + 'static,
+) -> List<T> {
     let list = List {
         rows: use_signal(Vec::new),
         address: use_memo(address),
@@ -48,6 +56,7 @@ pub(crate) fn use_list<T: DeserializeOwned + 'static>(address: impl FnMut() -> S
         let _ = (RESYNC.read(), list.address.read(), list.again.read());
         spawn(list.read(None));
     });
+    live::use_changes(kind, move || list.reload());
     list
 }
 
@@ -61,10 +70,14 @@ impl<T: DeserializeOwned + 'static> List<T> {
     async fn read(mut self, cursor: Option<String>) {
         live::settled().await;
         let address = self.address.peek().clone();
-        let from = cursor.as_ref().map(|cursor| {
-            let mark = if address.contains('?') { '&' } else { '?' };
-            format!("{mark}cursor={}", crate::route::encode(cursor))
-        });
+        let mark = if address.contains('?') { '&' } else { '?' };
+        let read_before = self.rows.peek().len();
+        let from = match &cursor {
+            Some(cursor) => Some(format!("{mark}cursor={}", crate::route::encode(cursor))),
+            // What was loaded on request stays, as far as one answer goes.
+            None if read_before > PAGE => Some(format!("{mark}limit={}", read_before.min(LONGEST))),
+            None => None,
+        };
         let answer = api::get::<Page<T>>(&format!("{address}{}", from.unwrap_or_default())).await;
         if *self.address.peek() != address {
             // Another list is wanted meanwhile, and its answer is on its way.

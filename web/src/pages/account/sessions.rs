@@ -13,7 +13,7 @@ use crate::route::encode;
 
 #[component]
 pub(super) fn Sessions() -> Element {
-    let list = use_list(|| api::global("sessions"));
+    let list = use_list("session", || api::global("sessions"));
     rsx! {
         section { class: "card", "aria-label": "Sessions",
             div { class: "card-head", h2 { "Signed in at" } }

@@ -18,7 +18,7 @@ fn address(project: &str, user: &str) -> String {
 #[component]
 pub(super) fn Members(project: String) -> Element {
     let of = project.clone();
-    let list = use_list::<MemberView>(move || api::of_project(&of, "members"));
+    let list = use_list::<MemberView>("user", move || api::of_project(&of, "members"));
     let table = project.clone();
     rsx! {
         section { class: "card", "aria-label": "Members",

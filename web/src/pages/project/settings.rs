@@ -145,7 +145,12 @@ fn QuotaFacts(project: ProjectView) -> Element {
 }
 
 #[component]
-fn QuotaField(id: &'static str, words: &'static str, number: usize, quotas: Signal<[String; 4]>) -> Element {
+fn QuotaField(
+    id: &'static str,
+    words: &'static str,
+    number: usize,
+    quotas: Signal<[String; QUOTAS.len()]>,
+) -> Element {
     let mut quotas = quotas;
     let text = quotas.read()[number].clone();
     let is_wrong = read(&text).is_err();
