@@ -52,6 +52,14 @@ pub(crate) fn local_time(ms: i64) -> String {
     format!("{day} {clock}")
 }
 
+/// The moment (Unix milliseconds) that a field for one holds, such as `2026-11-21T06:00`, in the viewer's zone.
+pub(crate) fn moment(text: &str) -> Option<i64> {
+    let ms = js_sys::Date::parse(text);
+    #[expect(clippy::cast_possible_truncation, reason = "a date is far below 2^53")]
+    let moment = ms.is_finite().then_some(ms as i64);
+    moment
+}
+
 /// The viewer's zone at that moment, such as `UTC+08:00`.
 pub(crate) fn zone(ms: i64) -> String {
     #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "minutes of a day")]

@@ -1,6 +1,7 @@
 //! Small parts that the pages are made of.
 
 pub(crate) mod act;
+pub(crate) mod ask;
 pub(crate) mod banner;
 pub(crate) mod definition;
 pub(crate) mod dialog;

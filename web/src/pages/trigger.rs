@@ -1,6 +1,7 @@
 //! One trigger: when it starts runs next, what came of it, and what can be done to it.
 
 mod actions;
+mod backfill;
 pub(crate) mod edit;
 mod history;
 mod times;

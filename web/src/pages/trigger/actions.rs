@@ -1,15 +1,16 @@
-//! What can be done to a trigger: fire, pause with a reason, resume, edit, remove.
+//! What can be done to a trigger: fire, backfill, pause with a reason, resume, edit, remove.
 
 use dioxus::prelude::*;
 use emboflow_protocol::http::trigger::{FireBody, FiredView, PauseBody, TriggerView};
 use serde_json::Value;
 
+use super::backfill::Backfill;
 use super::edit::EditTrigger;
 use super::of_trigger;
 use crate::api;
 use crate::icon::{Drawn, Icon};
 use crate::parts::act::{Confirm, use_act};
-use crate::parts::dialog::Dialog;
+use crate::parts::ask::Ask;
 use crate::parts::toast;
 use crate::place::go;
 use crate::route::{Place, Route};
@@ -19,6 +20,7 @@ use crate::route::{Place, Route};
 enum Open {
     Nothing,
     Fire,
+    Backfill,
     Pause,
     Edit,
     Remove,
@@ -49,6 +51,9 @@ pub(super) fn Actions(
                 Drawn { icon: Icon::Play }
                 "Fire…"
             }
+            if view.kind == "schedule" {
+                button { class: "button", r#type: "button", onclick: move |_| open.set(Open::Backfill), "Backfill…" }
+            }
             if view.paused.is_some() {
                 button { class: "button", r#type: "button", disabled: act.is_busy(), onclick: resume, "Resume" }
             } else {
@@ -68,6 +73,7 @@ pub(super) fn Actions(
         match open() {
             Open::Nothing => rsx! {},
             Open::Fire => rsx! { FireIt { name, onclose: close, onfired } },
+            Open::Backfill => rsx! { Backfill { name, onclose: close, onfired } },
             Open::Pause => rsx! { PauseIt { name, onclose: close, onchange } },
             Open::Edit => rsx! {
                 EditTrigger {
@@ -110,8 +116,7 @@ fn RemoveIt(name: String, onclose: Callback<()>) -> Element {
 fn PauseIt(name: String, onclose: Callback<()>, onchange: Callback<()>) -> Element {
     let mut reason = use_signal(String::new);
     let act = use_act();
-    let submit = move |event: Event<FormData>| {
-        event.prevent_default();
+    let submit = move |()| {
         let address = of_trigger(&name, "pause");
         let given = reason.peek().trim().to_owned();
         let body = PauseBody { reason: Some(given).filter(|given| !given.is_empty()) };
@@ -122,27 +127,22 @@ fn PauseIt(name: String, onclose: Callback<()>, onchange: Callback<()>) -> Eleme
         });
     };
     rsx! {
-        Dialog { label: "Pause the trigger", onclose,
-            form { onsubmit: submit,
-                div { class: "dialog-body",
-                    h2 { "Pause the trigger" }
-                    p { class: "soft", "Times that pass meanwhile are not made up for." }
-                    div { class: "field",
-                        label { r#for: "pause-reason", "Why" }
-                        input {
-                            id: "pause-reason",
-                            class: "input",
-                            r#type: "text",
-                            maxlength: "1000",
-                            value: "{reason}",
-                            oninput: move |event| reason.set(event.value()),
-                        }
-                    }
-                    {act.refusal()}
-                }
-                div { class: "dialog-foot",
-                    button { class: "button", r#type: "button", onclick: move |_| onclose.call(()), "Cancel" }
-                    button { class: "button primary", r#type: "submit", disabled: act.is_busy(), "Pause it" }
+        Ask {
+            title: "Pause the trigger",
+            text: "Times that pass meanwhile are not made up for.",
+            verb: "Pause it",
+            act,
+            onclose,
+            onsubmit: submit,
+            div { class: "field",
+                label { r#for: "pause-reason", "Why" }
+                input {
+                    id: "pause-reason",
+                    class: "input",
+                    r#type: "text",
+                    maxlength: "1000",
+                    value: "{reason}",
+                    oninput: move |event| reason.set(event.value()),
                 }
             }
         }
@@ -155,8 +155,7 @@ fn FireIt(name: String, onclose: Callback<()>, onfired: Callback<()>) -> Element
     let act = use_act();
     let read =
         use_memo(move || serde_json::from_str::<Value>(&data.read()).map_err(|error| error.to_string()));
-    let submit = move |event: Event<FormData>| {
-        event.prevent_default();
+    let submit = move |()| {
         let Ok(data) = read.peek().clone() else { return };
         let address = of_trigger(&name, "fire");
         act.start(async move { api::post::<FiredView>(&address, &FireBody { data }).await }, move |_| {
@@ -166,30 +165,26 @@ fn FireIt(name: String, onclose: Callback<()>, onfired: Callback<()>) -> Element
         });
     };
     rsx! {
-        Dialog { label: "Fire the trigger", onclose,
-            form { onsubmit: submit,
-                div { class: "dialog-body",
-                    h2 { "Fire the trigger" }
-                    p { class: "soft", "Starts a run now, also while it is paused." }
-                    div { class: "field",
-                        label { r#for: "fire-data", "What its expressions read as event.data" }
-                        textarea {
-                            id: "fire-data",
-                            class: "input mono",
-                            rows: "6",
-                            spellcheck: "false",
-                            value: "{data}",
-                            oninput: move |event| data.set(event.value()),
-                        }
-                        if let Err(why) = &*read.read() {
-                            p { class: "hint", role: "status", "Not JSON: {why}" }
-                        }
-                    }
-                    {act.refusal()}
+        Ask {
+            title: "Fire the trigger",
+            text: "Starts a run now, also while it is paused.",
+            verb: "Fire it",
+            act,
+            ready: read.read().is_ok(),
+            onclose,
+            onsubmit: submit,
+            div { class: "field",
+                label { r#for: "fire-data", "What its expressions read as event.data" }
+                textarea {
+                    id: "fire-data",
+                    class: "input mono",
+                    rows: "6",
+                    spellcheck: "false",
+                    value: "{data}",
+                    oninput: move |event| data.set(event.value()),
                 }
-                div { class: "dialog-foot",
-                    button { class: "button", r#type: "button", onclick: move |_| onclose.call(()), "Cancel" }
-                    button { class: "button primary", r#type: "submit", disabled: act.is_busy() || read.read().is_err(), "Fire it" }
+                if let Err(why) = &*read.read() {
+                    p { class: "hint", role: "status", "Not JSON: {why}" }
                 }
             }
         }

@@ -25,25 +25,33 @@ pub(super) fn Times(name: String) -> Element {
                     h2 { class: "grow", "Next times" }
                     span { class: "soft", "{times.sentence}" }
                 }
-                div { class: "table-wrap",
-                    table {
-                        thead {
-                            tr {
-                                th { scope: "col", "In {times.timezone}" }
-                                th { scope: "col", "UTC" }
-                                th { scope: "col", "Starts" }
-                                th { scope: "col", class: "hide-s", span { class: "visually-hidden", "Notes" } }
-                            }
-                        }
-                        tbody {
-                            for time in times.times.iter() {
-                                Row { key: "{time.at}", time: time.clone() }
-                            }
-                        }
+                TimeTable { timezone: times.timezone, times: times.times }
+            }
+        },
+    }
+}
+
+/// Times in the zone of the table and in UTC.
+#[component]
+pub(super) fn TimeTable(timezone: String, times: Vec<TriggerTime>) -> Element {
+    rsx! {
+        div { class: "table-wrap",
+            table {
+                thead {
+                    tr {
+                        th { scope: "col", "In {timezone}" }
+                        th { scope: "col", "UTC" }
+                        th { scope: "col", "Starts" }
+                        th { scope: "col", class: "hide-s", span { class: "visually-hidden", "Notes" } }
+                    }
+                }
+                tbody {
+                    for time in times {
+                        Row { key: "{time.at}", time }
                     }
                 }
             }
-        },
+        }
     }
 }
 
