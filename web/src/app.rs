@@ -91,6 +91,7 @@ fn Page(route: Route) -> Element {
         Route::Projects => rsx! { pages::projects::Projects {} },
         Route::Project { name } => rsx! { pages::project::ProjectPage { key: "{name}", name } },
         Route::Keys => rsx! { pages::keys::Keys {} },
+        Route::Services => rsx! { pages::services::Services {} },
         Route::Audit => rsx! { pages::audit::Audit {} },
         Route::Unknown => rsx! { pages::Unknown {} },
     }
@@ -114,6 +115,7 @@ fn title(place: &Place) -> String {
         Route::Projects => "Projects".to_owned(),
         Route::Project { name } => format!("Project {name}"),
         Route::Keys => "API keys".to_owned(),
+        Route::Services => "Services".to_owned(),
         Route::Audit => "Audit".to_owned(),
         Route::Unknown => "Not found".to_owned(),
     };

@@ -13,6 +13,7 @@ pub(crate) mod refused;
 pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod secrets;
+pub(crate) mod services;
 pub(crate) mod system;
 pub(crate) mod trigger;
 pub(crate) mod triggers;

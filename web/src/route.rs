@@ -49,6 +49,8 @@ pub(crate) enum Route {
     },
     /// Everybody's API keys.
     Keys,
+    /// Accounts of services.
+    Services,
     /// Who did what.
     Audit,
     /// No such address.
@@ -83,6 +85,7 @@ impl Route {
             | Self::Projects
             | Self::Project { .. }
             | Self::Keys
+            | Self::Services
             | Self::Audit
             | Self::Unknown => false,
         }
@@ -211,6 +214,7 @@ impl Place {
             Route::Projects => "projects".to_owned(),
             Route::Project { name } => format!("projects/{}", encode(name)),
             Route::Keys => "keys".to_owned(),
+            Route::Services => "services".to_owned(),
             Route::Audit => "audit".to_owned(),
         };
         let path = match self.project() {
@@ -285,6 +289,7 @@ fn route(parts: &[&str]) -> Route {
         ["projects"] => Route::Projects,
         ["projects", name] => Route::Project { name: (*name).to_owned() },
         ["keys"] => Route::Keys,
+        ["services"] => Route::Services,
         ["audit"] => Route::Audit,
         _ => Route::Unknown,
     }

@@ -38,6 +38,7 @@ fn sections() -> (Vec<Section>, Vec<Section>) {
     }
     if of_platform {
         administration.push(("API keys", Icon::Key, Route::Keys));
+        administration.push(("Services", Icon::Executor, Route::Services));
     }
     if of_platform || me::may_in_project(Role::Admin) {
         administration.push(("Audit", Icon::Book, Route::Audit));
@@ -62,6 +63,7 @@ fn section(route: &Route) -> &'static str {
         Route::Users => "Users",
         Route::Projects | Route::Project { .. } => "Projects",
         Route::Keys => "API keys",
+        Route::Services => "Services",
         Route::Audit => "Audit",
         Route::Unknown => "",
     }

@@ -42,6 +42,7 @@ fn targets(text: &str, views: &[View]) -> Vec<Target> {
         target("Projects", "page", Icon::Folder, Place::new(Route::Projects)),
         target("Users", "page", Icon::People, Place::new(Route::Users)),
         target("API keys", "page", Icon::Key, Place::new(Route::Keys)),
+        target("Services", "page", Icon::Executor, Place::new(Route::Services)),
         target("Audit", "page", Icon::Book, Place::new(Route::Audit)),
     ];
     let views = views.iter().map(|view| target(&view.name, "saved view", Icon::Runs, view.place()));
