@@ -303,3 +303,43 @@ export async function pages_of_access_are_for_everybody_at_every_width(session) 
     tab.ensureQuiet();
   }
 }
+
+export async function a_service_is_made_given_a_token_once_and_removed_and_others_see_it_happen(session) {
+  const name = `ci-${process.pid}`;
+  const watcher = await session.tab({ colorScheme: 'dark' });
+  await watcher.visit('services');
+  await watcher.page.getByRole('heading', { name: 'Services', exact: true }).waitFor();
+  const tab = await session.tab({ colorScheme: 'light' });
+  await tab.visit('services');
+  await tab.page.getByRole('button', { name: 'New service' }).press('Enter');
+  await tab.page.getByLabel('Name', { exact: true }).fill('No Name');
+  ensure(await tab.page.getByRole('button', { name: 'Make the service' }).isDisabled(), 'what is no name is not sent');
+  await tab.page.getByLabel('Name', { exact: true }).fill(name);
+  await ensureForAll(tab, 'the form of a new service');
+  await tab.page.getByRole('button', { name: 'Make the service' }).click();
+  const row = (one) => one.page.locator(`[data-service="${name}"]`);
+  await row(tab).waitFor();
+  await row(watcher).waitFor();
+  for (const one of [tab, watcher]) await ensureForAll(one, 'the list of services');
+  await watcher.picture('services-dark');
+  await tab.picture('services-light');
+  await tab.page.getByRole('button', { name: `New token for ${name}` }).click();
+  await tab.page.getByRole('button', { name: 'Make the token' }).click();
+  const token = await tab.page.locator('output').innerText();
+  const me = async () => (await fetch(site('api/v1/me'), { headers: { authorization: `Bearer ${token}` } })).status;
+  ensure((await me()) === 200, 'the token is good');
+  await ensureForAll(tab, 'a token that is shown once');
+  await tab.page.getByRole('button', { name: 'I have kept it' }).click();
+  await tab.page.getByRole('button', { name: `Revoke the tokens of ${name}` }).click();
+  await tab.page.getByRole('button', { name: 'Revoke them' }).click();
+  await tab.page.getByText('The tokens are revoked.').waitFor();
+  ensure((await me()) === 401, 'a revoked token is refused');
+  await tab.page.getByRole('button', { name: 'New signing key…' }).click();
+  await tab.page.getByRole('button', { name: 'Make the key' }).click();
+  await tab.page.getByText('signs from now on.').waitFor();
+  await tab.page.getByRole('button', { name: `Remove ${name}` }).click();
+  await tab.page.getByRole('button', { name: 'Remove it' }).click();
+  await row(watcher).waitFor({ state: 'detached' });
+  tab.ensureQuiet();
+  watcher.ensureQuiet();
+}

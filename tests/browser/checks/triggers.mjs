@@ -56,6 +56,32 @@ export async function a_trigger_is_fired_and_its_history_has_the_run(session) {
   tab.ensureQuiet();
 }
 
+export async function a_backfill_shows_what_it_would_start_before_it_starts_it(session) {
+  const name = await trigger("{ schedule: { cron: '0 * * * *', timezone: UTC } }");
+  for (const colorScheme of ['light', 'dark']) {
+    const tab = await session.tab({ colorScheme });
+    await tab.visit(`triggers/${name}`);
+    await tab.page.getByRole('button', { name: 'Backfill…' }).press('Enter');
+    const dialog = tab.page.getByRole('dialog');
+    await dialog.getByText('by the table:').waitFor();
+    await dialog.getByLabel('From').fill('2024-03-02T00:00');
+    await dialog.getByLabel('To', { exact: true }).fill('2024-03-01T00:00');
+    await dialog.getByText('is no range of past moments').waitFor();
+    ensure(await dialog.getByRole('button', { name: 'Start', exact: true }).isDisabled(), 'what is no range is not sent');
+    await dialog.getByLabel('From').fill('2024-03-01T00:00');
+    await dialog.getByLabel('To', { exact: true }).fill('2024-03-01T02:30');
+    await dialog.getByText('3 times in that range').waitFor();
+    await ensureForAll(tab, `the form of a backfill, ${colorScheme}`);
+    await tab.picture(`backfill-${colorScheme}`);
+    if (colorScheme === 'light') {
+      await dialog.getByRole('button', { name: 'Cancel' }).click();
+    } else {
+      await dialog.getByRole('button', { name: 'Start 3 runs' }).click();
+      await tab.page.locator('[data-result="started"]').nth(2).waitFor({ timeout: 60_000 });
+    }
+  }
+}
+
 export async function a_trigger_is_paused_with_a_reason_and_resumed(session) {
   const name = await trigger();
   const tab = await session.tab();
