@@ -72,6 +72,15 @@ impl Planner {
     }
 }
 
+impl Planner {
+    /// Whether tasks of a fan-out run on an executor that has not been heard of since this scheduler started: its labels
+    /// are not known yet.
+    pub(super) fn has_hidden_siblings(&self, run: RunId, spec: &TaskName, by: Option<&String>) -> bool {
+        let unheard = self.executors.values().filter(|known| known.heartbeat.is_none());
+        by.is_some_and(|by| by != HOST) && unheard.into_iter().any(|known| known.open_of(run, spec) > 0)
+    }
+}
+
 impl KnownExecutor {
     pub(super) fn has_slot(&self) -> bool {
         self.slots_left() > 0

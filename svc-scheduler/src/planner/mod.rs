@@ -43,11 +43,19 @@ mod uploads;
 #[cfg(test)]
 mod fairness_tests;
 #[cfg(test)]
+mod gang_tests;
+#[cfg(test)]
 mod gate_tests;
 #[cfg(test)]
 mod maintenance_tests;
 #[cfg(test)]
 mod odd_tests;
+#[cfg(test)]
+mod placement_properties;
+#[cfg(test)]
+mod placement_tests;
+#[cfg(test)]
+mod preempt_tests;
 #[cfg(test)]
 mod queue_tests;
 #[cfg(test)]

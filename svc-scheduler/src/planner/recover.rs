@@ -1,6 +1,7 @@
 //! Repeating a finished run: a new run that takes over the results of the tasks that stay.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use emboflow_model::name::TaskName;
 use emboflow_model::state::TaskState;
@@ -15,10 +16,12 @@ impl Step<'_> {
     pub(super) fn recover(&mut self, old: &Run, tasks: &[TaskKey], submission: Submission) {
         let run = submission.run;
         let old_id = old.summary.id;
+        let workflow = Arc::clone(&submission.workflow);
         if !self.has_room(&submission) || !self.open(submission) {
             return;
         }
-        for kept in kept_tasks(old, tasks) {
+        for kept in kept_tasks(old, tasks, |spec| workflow.task(spec.as_str()).is_some_and(|spec| spec.gang))
+        {
             self.take_over(run, old_id, kept);
         }
         self.admit_run(run);
@@ -36,8 +39,9 @@ impl Step<'_> {
     }
 }
 
-/// The tasks of the old run whose results stay: they ended well, and nothing that they need is repeated.
-fn kept_tasks<'r>(old: &'r Run, repeat: &[TaskKey]) -> Vec<&'r Task> {
+/// The tasks of the old run whose results stay: they ended well, and nothing that they need is repeated. Of a gang all
+/// stay or none.
+fn kept_tasks<'r>(old: &'r Run, repeat: &[TaskKey], is_gang: impl Fn(&TaskName) -> bool) -> Vec<&'r Task> {
     let named: HashSet<&TaskKey> = repeat.iter().collect();
     let repeated = |task: &Task| named.contains(&task.key) || ended_badly(task);
     let mut stale: HashSet<&TaskName> = HashSet::new();
@@ -46,10 +50,11 @@ fn kept_tasks<'r>(old: &'r Run, repeat: &[TaskKey]) -> Vec<&'r Task> {
     for spec in old.summary.graph.iter() {
         let needs_stale = spec.needs.iter().any(|need| stale.contains(need));
         let tasks: Vec<&Task> = tasks_of(old, spec).collect();
-        if needs_stale || tasks.iter().any(|task| repeated(task)) {
+        let is_stale = needs_stale || tasks.iter().any(|task| repeated(task));
+        if is_stale {
             stale.insert(&spec.name);
         }
-        if !needs_stale {
+        if !(needs_stale || is_stale && is_gang(&spec.name)) {
             // What was skipped has no result; its condition is looked at anew.
             kept.extend(tasks.into_iter().filter(|task| task.state.is_good() && !repeated(task)));
         }

@@ -75,11 +75,6 @@ impl Planner {
         beside(known, kept, seats, &lane.shape)
     }
 
-    /// Whether a unit's room is kept, and when it should start.
-    pub(super) fn reservation_of(&self, lane: &LaneKey, ready: &Ready) -> Option<&Reservation> {
-        self.reservations.of(&lane.shape.pool).filter(|kept| kept.ready == *ready)
-    }
-
     /// Where and when a unit should have room if nobody else came: the earliest moment at which enough of what runs
     /// has ended by its time limit, or else when all of it has. None: it will never fit.
     fn forecast(&self, shape: &Shape, ready: &Ready, now: Timestamp) -> Option<(Room, Option<Timestamp>)> {

@@ -50,6 +50,9 @@ impl Planner {
     /// The best of the offers, if they take all that start together.
     pub(super) fn seats(&self, offers: Vec<Offer<'_>>, shape: &Shape, (run, task): &Ready) -> Option<Room> {
         let by = shape.apart.as_ref().map(|apart| &apart.by).or(shape.spread.as_ref());
+        if shape.apart.is_some() && self.has_hidden_siblings(*run, &task.name, by) {
+            return None;
+        }
         let mut together = match by {
             Some(by) => self.siblings(*run, &task.name, by, &shape.pool),
             None => BTreeMap::new(),
