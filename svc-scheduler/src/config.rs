@@ -47,6 +47,16 @@ pub struct Config {
     pub fail_at: Option<String>,
 }
 
+#[cfg(any(test, feature = "simulation"))]
+impl Config {
+    /// Everything by default but the rules for retries and silence, and a key that protects nothing.
+    pub(crate) fn with(policy: Policy) -> Self {
+        let storage_key = "k".repeat(32);
+        let config = serde_json::json!({ "storage_key": storage_key, "policy": policy });
+        serde_json::from_value(config).expect("everything else has a default")
+    }
+}
+
 /// How long what is over is kept.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]

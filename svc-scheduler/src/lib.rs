@@ -5,6 +5,8 @@ mod driver;
 mod measure;
 mod planner;
 mod service;
+#[cfg(any(test, feature = "simulation"))]
+pub mod simulation;
 mod watch;
 
 pub use config::{Config, Retention, STORAGE_TOKEN_MS};

@@ -16,6 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use super::feeds::Signal;
 use super::outbox::Told;
+use crate::planner::Planner;
 
 /// Everything around one life of the driver. Clones are the same world.
 pub(crate) trait World: Clone + Send + Sync + 'static {
@@ -61,6 +62,9 @@ pub(crate) trait World: Clone + Send + Sync + 'static {
 
     /// Says when kept documents of a kind have changed; some changes may pass in silence.
     fn notices(&self, kind: &'static str) -> impl Future<Output = BoxStream<'static, ()>> + Send;
+
+    /// Shows the planner after each tick to whoever looks on.
+    fn looks_on(&self, _planner: &Planner) {}
 
     /// Opens what brings signals to the driver.
     fn open_feeds(&self, feeds: Feeds<Self>) -> impl Future<Output = anyhow::Result<()>> + Send;

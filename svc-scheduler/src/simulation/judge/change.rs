@@ -1,0 +1,246 @@
+//! What a decision may change.
+
+use emboflow_model::state::{AttemptState, Cause, Outcome, Reason, RunState, TaskState};
+use emboflow_model::transition::{AttemptEnd, Change, Transition};
+use emboflow_model::{AttemptId, Run, Task, TaskKey, epoch};
+
+use super::super::stage::Stage;
+use super::{Judge, Judged};
+
+impl Judge {
+    /// Follows what is open and what is lost.
+    pub(super) fn note_attempts(&mut self, run: &Run, change: &Change, now: u64) {
+        let id = |task: &TaskKey, number: u32| AttemptId { run: run.summary.id, task: task.clone(), number };
+        match change {
+            Change::AttemptOpened { task, number, fence, executor, .. } => {
+                self.fences.insert(*fence);
+                self.open.insert(id(task, *number), (executor.clone(), *fence));
+            }
+            Change::AttemptClosed { task, number, end } => {
+                let id = id(task, *number);
+                if let Some((_, fence)) = self.open.remove(&id) {
+                    self.closed_at.insert((id.clone(), fence), now);
+                    if end.outcome == Outcome::Lost {
+                        self.lost.insert((id, fence));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Stage {
+    /// Whether the change may be made to the run as it is.
+    pub(super) fn judge_change(
+        &mut self,
+        judged: &mut Judged,
+        change: &Change,
+        transition: &Transition,
+    ) -> Result<(), String> {
+        match change {
+            Change::Run { from, to, .. } => judge_run_step(judged, *from, *to)?,
+            Change::Task { task, from, to, .. } => self.judge_task_step(judged, task, *from, *to)?,
+            Change::AttemptOpened { task, number, fence, .. } => {
+                judge_opening(judged, task, *number)?;
+                self.judge_fence(judged, task, *fence, transition.seq)?;
+            }
+            Change::AttemptMoved { task, number, to, .. } => {
+                let attempt = open_attempt(&judged.run, task, *number)?;
+                if !attempt.state.may_become(*to) || *to == AttemptState::Closed {
+                    return Err(format!("I4: {task}#{number} goes from {} to {to}", attempt.state));
+                }
+            }
+            Change::AttemptStopping { task, number, .. } => {
+                open_attempt(&judged.run, task, *number)?;
+            }
+            Change::AttemptClosed { task, number, end } => {
+                let fence = open_attempt(&judged.run, task, *number)?.fence;
+                let id = AttemptId { run: transition.run, task: task.clone(), number: *number };
+                self.judge_end(&id, fence, end)?;
+            }
+            _ => {}
+        }
+        self.judge.note_attempts(&judged.run, change, self.now);
+        Ok(())
+    }
+
+    /// A fence is given once, grows with each attempt of a task, and comes from the place in the log.
+    fn judge_fence(&self, judged: &Judged, key: &TaskKey, fence: u64, seq: u64) -> Result<(), String> {
+        let earlier = judged.run.tasks.get(key).and_then(|task| task.attempts.last());
+        let grows = earlier.is_none_or(|attempt| attempt.fence < fence);
+        if !grows || fence >> epoch::FENCE_BITS > seq || self.judge.fences.contains(&fence) {
+            return Err(format!("I3: the fence {fence} of {key} fences nothing"));
+        }
+        Ok(())
+    }
+
+    /// I9: nobody gives more than he has. Asked between two ticks: within one, an attempt may be opened in an entry
+    /// before the one that closes another.
+    pub(in super::super) fn judge_resources(&self) -> Result<(), String> {
+        for executor in &self.executors {
+            let own = self.judge.open.iter().filter(|(_, (on, _))| *on == executor.id);
+            let count = own.clone().count();
+            if count > executor.slots as usize {
+                return Err(format!("I9: {} has {} slots and {count} attempts", executor.id, executor.slots));
+            }
+            let attempts = own.filter_map(|(id, _)| {
+                let task = self.judge.runs.get(&id.run)?.run.tasks.get(&id.task)?;
+                task.attempts.iter().find(|attempt| attempt.number == id.number)
+            });
+            let cpu: u64 = attempts.map(|attempt| attempt.resources.cpu_millis).sum();
+            if cpu > executor.capacity.cpu_millis {
+                return Err(format!("I9: {} has given {cpu} thousandths of a core", executor.id));
+            }
+        }
+        Ok(())
+    }
+
+    fn judge_task_step(
+        &self,
+        judged: &Judged,
+        key: &TaskKey,
+        from: TaskState,
+        to: TaskState,
+    ) -> Result<(), String> {
+        let task = judged.run.tasks.get(key).ok_or_else(|| format!("no task {key}"))?;
+        if task.state != from || !from.may_become(to) {
+            return Err(format!("I4: {key} is {} and goes from {from} to {to}", task.state));
+        }
+        if to.is_terminal() && task.open_attempt().is_some() {
+            return Err(format!("{key} ends while an attempt of it is open"));
+        }
+        let last = task.attempts.last().and_then(|attempt| attempt.end.as_ref());
+        match (from, to) {
+            (_, TaskState::Succeeded) if last.is_none_or(|end| end.outcome != Outcome::Succeeded) => {
+                Err(format!("I5: {key} succeeds and none of its attempts has"))
+            }
+            (TaskState::Active, TaskState::Failed) if !is_ending(judged) => {
+                self.judge_giving_up(judged, task)
+            }
+            (TaskState::Active, TaskState::Waiting) => self.judge_retry(judged, task),
+            _ => Ok(()),
+        }
+    }
+
+    /// I8: what infrastructure loses costs the user nothing, and every budget is spent before a task fails.
+    fn judge_giving_up(&self, judged: &Judged, task: &Task) -> Result<(), String> {
+        let (by_user, by_others) = charged(task);
+        let retry = judged.workflow.retry(task.key.name.as_str());
+        let is_spent = by_user >= retry.attempts || by_others > self.plan.policy.infra_retries;
+        if is_spent {
+            return Ok(());
+        }
+        Err(format!("I8: {} fails after {by_user} failures and {by_others} losses", task.key))
+    }
+
+    fn judge_retry(&self, judged: &Judged, task: &Task) -> Result<(), String> {
+        let (by_user, by_others) = charged(task);
+        let retry = judged.workflow.retry(task.key.name.as_str());
+        if by_user >= retry.attempts.max(1) || by_others > self.plan.policy.infra_retries {
+            return Err(format!(
+                "I8: {} tries again after {by_user} failures and {by_others} losses",
+                task.key
+            ));
+        }
+        Ok(())
+    }
+
+    /// I5 and I8: an end says what the witness has seen.
+    fn judge_end(&self, id: &AttemptId, fence: u64, end: &AttemptEnd) -> Result<(), String> {
+        let start = (id.clone(), fence);
+        let seen = self.witness.exits.get(&start);
+        if end.outcome == Outcome::Succeeded {
+            if seen != Some(&0) {
+                return Err(format!("I5: {id} has succeeded, and its program has ended with {seen:?}"));
+            }
+            let sealed = end.log.as_ref().map(|log| log.size_bytes);
+            if sealed.is_none() || sealed != self.witness.logs.get(&start).copied() {
+                return Err(format!("I5: {id} has succeeded, and its log is not what was stored"));
+            }
+        }
+        let is_charged = end.cause == Cause::User && end.outcome == Outcome::Failed;
+        if is_charged && !seen.is_some_and(|code| *code != 0) && end.reason != Some(Reason::SpecInvalid) {
+            return Err(format!("I8: {id} is charged to the user, and its program has ended with {seen:?}"));
+        }
+        Ok(())
+    }
+}
+
+fn judge_run_step(judged: &Judged, from: RunState, to: RunState) -> Result<(), String> {
+    let run = &judged.run;
+    if run.summary.state != from || !from.may_become(to) {
+        return Err(format!("I4: the run is {} and goes from {from} to {to}", run.summary.state));
+    }
+    if !to.is_terminal() {
+        return Ok(());
+    }
+    if let Some(task) = run.tasks.values().find(|task| !task.state.is_terminal()) {
+        return Err(format!("I4: the run ends {to} and {} is {}", task.key, task.state));
+    }
+    if let Some(task) = run.tasks.values().find(|task| task.open_attempt().is_some()) {
+        return Err(format!("I4: the run ends {to} and an attempt of {} is open", task.key));
+    }
+    let is_bad = |task: &&Task| matches!(task.state, TaskState::Failed | TaskState::Cancelled);
+    let goes_on =
+        |task: &Task| judged.workflow.task(task.key.name.as_str()).is_some_and(|spec| spec.continue_on_error);
+    match run.tasks.values().filter(is_bad).find(|task| !goes_on(task)) {
+        Some(task) if to == RunState::Succeeded => {
+            Err(format!("I5: the run succeeds and {} has failed", task.key))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// I3, I7 and pause: whether one more attempt may be opened.
+fn judge_opening(judged: &Judged, key: &TaskKey, number: u32) -> Result<(), String> {
+    let Judged { run, workflow, .. } = judged;
+    if run.summary.state != RunState::Running || is_ending(judged) {
+        return Err(format!("{key} is started while the run is {}", run.summary.state));
+    }
+    let task = run.tasks.get(key).ok_or_else(|| format!("no task {key}"))?;
+    if task.open_attempt().is_some() {
+        return Err(format!("I3: {key} has an open attempt and gets another one"));
+    }
+    if number as usize != task.attempts.len() + 1 {
+        return Err(format!("I3: attempt {number} of {key} is out of order"));
+    }
+    let spec = run.summary.graph.iter().find(|spec| spec.name == key.name);
+    for need in spec.iter().flat_map(|spec| &spec.needs) {
+        let goes_on = workflow.task(need.as_str()).is_some_and(|spec| spec.continue_on_error)
+            || workflow.judges_needs(key.name.as_str());
+        let is_met = |task: &Task| task.state.is_good() || (goes_on && task.state.is_terminal());
+        let mut needed = run.tasks.values().filter(|task| task.key.name == *need);
+        if let Some(unmet) = needed.find(|task| !is_met(task) && task.state != TaskState::Skipped) {
+            return Err(format!("I7: {key} starts and {} is {}", unmet.key, unmet.state));
+        }
+    }
+    let limit = workflow.task(key.name.as_str()).and_then(|spec| spec.max_parallel);
+    let beside = run.tasks.values().filter(|task| task.key.name == key.name && task.open_attempt().is_some());
+    if limit.is_some_and(|limit| beside.count() >= limit as usize) {
+        return Err(format!("I9: more than max_parallel tasks of {} run", key.name));
+    }
+    Ok(())
+}
+
+fn is_ending(judged: &Judged) -> bool {
+    judged.run.summary.state == RunState::Cancelling || judged.run.summary.ending.is_some()
+}
+
+fn open_attempt<'r>(run: &'r Run, key: &TaskKey, number: u32) -> Result<&'r emboflow_model::Attempt, String> {
+    let open = run.tasks.get(key).and_then(Task::open_attempt).filter(|attempt| attempt.number == number);
+    open.ok_or_else(|| format!("I3: {key}#{number} is not open"))
+}
+
+/// Ends that are charged to the user, and those that are not.
+fn charged(task: &Task) -> (u32, u32) {
+    let ends = task.attempts.iter().filter_map(|attempt| attempt.end.as_ref());
+    let (mut by_user, mut by_others) = (0, 0);
+    for end in ends {
+        match end.cause {
+            Cause::Infra | Cause::System => by_others += 1,
+            Cause::User | Cause::Policy => by_user += 1,
+        }
+    }
+    (by_user, by_others)
+}

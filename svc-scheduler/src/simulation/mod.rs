@@ -1,0 +1,167 @@
+//! Deterministic simulation: the shipped planner and driver in a world of which every message, every answer, every
+//! moment and every fault comes from one seed. `docs/simulation.md` says what is modelled and what is not.
+
+mod audit;
+mod client;
+mod dice;
+mod executor;
+mod judge;
+mod nemesis;
+mod plan;
+mod post;
+mod records;
+mod runner;
+mod sabotage;
+mod scheduler;
+mod stage;
+mod store;
+#[cfg(test)]
+mod stories;
+#[cfg(test)]
+mod tests;
+mod trace;
+mod witness;
+mod workload;
+
+use std::collections::BTreeMap;
+
+use emboflow_model::Timestamp;
+use emboflow_model::access::{Project, Quotas};
+use emboflow_model::maintenance::Maintenance;
+
+use executor::Executor;
+use runner::Runner;
+use scheduler::Process;
+use stage::{Shared, Stage};
+
+pub use plan::Plan;
+pub use sabotage::Sabotage;
+
+/// What a simulation came to.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The promise that was broken.
+    pub failure: Option<String>,
+    /// A hash of everything that happened, in its order.
+    pub trace_hash: u64,
+    /// The last things that happened.
+    pub trace: Vec<String>,
+    /// How often what happened.
+    pub counted: BTreeMap<&'static str, u64>,
+    /// Simulated milliseconds.
+    pub took_ms: u64,
+}
+
+/// Carries a plan out.
+pub fn simulate(plan: Plan) -> Outcome {
+    Simulation::begin(plan).run()
+}
+
+/// A simulation under way.
+pub(crate) struct Simulation {
+    shared: Shared,
+    runner: Runner,
+}
+
+impl Simulation {
+    pub(crate) fn begin(plan: Plan) -> Self {
+        let mut stage = Stage::new(plan);
+        stage.schedulers.push(Process::new());
+        for index in 0..stage.plan.executors as usize {
+            let slots = stage.dice.between(2, 4) as u32;
+            stage.executors.push(Executor::new(index, slots));
+        }
+        stage.limit_project();
+        let shared = Shared::new(stage);
+        {
+            let mut stage = shared.stage();
+            stage.start_scheduler(0);
+            for index in 0..stage.executors.len() {
+                stage.start_executor(index);
+            }
+            stage.keep_copies();
+            if stage.plan.has_clients {
+                stage.open_the_doors();
+                stage.let_trouble_come();
+            }
+        }
+        let runner = Runner::new(shared.clone());
+        Self { shared, runner }
+    }
+
+    /// Trouble first, then everything must come to rest.
+    pub(crate) fn run(mut self) -> Outcome {
+        let until = self.shared.stage().plan.trouble_ms;
+        self.pass_ms(until);
+        self.come_to_rest();
+        self.outcome()
+    }
+
+    /// Lets so much time pass.
+    pub(crate) fn pass_ms(&mut self, ms: u64) {
+        let over = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let rings = over.clone();
+        self.shared.stage().after(ms, move |_| rings.store(true, std::sync::atomic::Ordering::Relaxed));
+        self.runner.run_until(|_| over.load(std::sync::atomic::Ordering::Relaxed));
+    }
+
+    /// All faults end; everything is over within the plan's time, or that is a broken promise too.
+    pub(crate) fn come_to_rest(&mut self) {
+        if self.shared.stage().failure().is_some() {
+            return;
+        }
+        self.shared.stage().heal();
+        let deadline = {
+            let stage = self.shared.stage();
+            stage.now + stage.plan.heals_within_ms
+        };
+        self.runner.run_until(|stage| stage.now > deadline || stage.unrest().is_none());
+        let mut stage = self.shared.stage();
+        match stage.unrest() {
+            Some(why) => stage.fail(format!("not at rest: {why}")),
+            None => stage.judge_rest(),
+        }
+    }
+
+    fn outcome(self) -> Outcome {
+        let stage = self.shared.stage();
+        Outcome {
+            failure: stage.failure().map(str::to_owned),
+            trace_hash: stage.trace_hash(),
+            trace: stage.last_lines(),
+            counted: stage.counted.clone(),
+            took_ms: stage.now,
+        }
+    }
+}
+
+impl Drop for Simulation {
+    fn drop(&mut self) {
+        // The stage holds itself.
+        self.shared.stage().let_go();
+    }
+}
+
+impl Stage {
+    /// One project may have few open runs.
+    fn limit_project(&mut self) {
+        let quotas = Quotas { open_runs: Some(judge::SMALL_OPEN_RUNS as u64), ..Quotas::default() };
+        let name = client::project("small");
+        let project = Project { name, description: None, quotas, created_at: Timestamp(0) };
+        let body = serde_json::to_string(&project).unwrap_or_default();
+        self.store.kept.insert(("project".to_owned(), String::new(), "small".to_owned()), (1, body));
+    }
+
+    /// An operator begins maintenance, or ends it.
+    fn set_maintenance(&mut self, is_on: bool) {
+        let key = (Maintenance::KIND.to_owned(), String::new(), Maintenance::NAME.to_owned());
+        if is_on {
+            let at = Timestamp(self.wall_ms());
+            let document = Maintenance { reason: "disks".to_owned(), since: at, by: "operator".to_owned() };
+            self.store.kept.insert(key, (1, serde_json::to_string(&document).unwrap_or_default()));
+        } else {
+            self.store.kept.remove(&key);
+        }
+        self.notify(Maintenance::KIND);
+    }
+}

@@ -1,0 +1,414 @@
+//! Faults: what breaks, for how long, and how everything is made whole again.
+
+use super::client::Patience;
+use super::sabotage::Sabotage;
+use super::scheduler::{Condition, Process};
+use super::stage::Stage;
+use emboflow_model::epoch;
+
+/// How records and NATS treat those who use them, now. Chances are in a thousand, times in milliseconds.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Trouble {
+    pub(super) records: RecordsTrouble,
+    pub(super) post: PostTrouble,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct RecordsTrouble {
+    pub(super) is_away: bool,
+    pub(super) slow: u64,
+    /// A batch of which only a prefix is stored.
+    pub(super) torn: u64,
+    /// Carried out, but the caller sees an error.
+    pub(super) answer_lost: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct PostTrouble {
+    pub(super) is_away: bool,
+    pub(super) slow: u64,
+    pub(super) lost: u64,
+    pub(super) doubled: u64,
+}
+
+/// Something that breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    KillScheduler,
+    /// Between a decision and its effects, where it hurts most.
+    KillSchedulerAtWork,
+    /// Stopped for a while and continued, while another one takes its place.
+    ZombieScheduler,
+    StallScheduler,
+    SecondScheduler,
+    CutSchedulerFromRecords,
+    SchedulerIsMute,
+    SchedulerIsDeaf,
+    KillExecutor,
+    CutPower,
+    LoseMachine,
+    EmptyDisk,
+    ExecutorIsMute,
+    ExecutorIsDeaf,
+    CutExecutor,
+    ExecutorClockJumps,
+    SchedulerClockJumps,
+    RecordsAway,
+    RecordsTorn,
+    RecordsSlow,
+    RecordsPowerCut,
+    PostAway,
+    PostLossy,
+    PostSlow,
+    PostEmptied,
+    Maintenance,
+    RestoreBackup,
+}
+
+impl Fault {
+    pub(super) const ALL: &'static [Fault] = &[
+        Self::KillScheduler,
+        Self::KillSchedulerAtWork,
+        Self::ZombieScheduler,
+        Self::StallScheduler,
+        Self::SecondScheduler,
+        Self::CutSchedulerFromRecords,
+        Self::SchedulerIsMute,
+        Self::SchedulerIsDeaf,
+        Self::KillExecutor,
+        Self::CutPower,
+        Self::LoseMachine,
+        Self::EmptyDisk,
+        Self::ExecutorIsMute,
+        Self::ExecutorIsDeaf,
+        Self::CutExecutor,
+        Self::ExecutorClockJumps,
+        Self::SchedulerClockJumps,
+        Self::RecordsAway,
+        Self::RecordsTorn,
+        Self::RecordsSlow,
+        Self::RecordsPowerCut,
+        Self::PostAway,
+        Self::PostLossy,
+        Self::PostSlow,
+        Self::PostEmptied,
+        Self::Maintenance,
+        Self::RestoreBackup,
+    ];
+}
+
+impl Fault {
+    /// The name under which it is counted.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::KillScheduler => "kill scheduler",
+            Self::KillSchedulerAtWork => "kill scheduler at work",
+            Self::ZombieScheduler => "zombie scheduler",
+            Self::StallScheduler => "stall scheduler",
+            Self::SecondScheduler => "second scheduler",
+            Self::CutSchedulerFromRecords => "cut scheduler from records",
+            Self::SchedulerIsMute => "scheduler is mute",
+            Self::SchedulerIsDeaf => "scheduler is deaf",
+            Self::KillExecutor => "kill executor",
+            Self::CutPower => "cut power",
+            Self::LoseMachine => "lose machine",
+            Self::EmptyDisk => "empty disk",
+            Self::ExecutorIsMute => "executor is mute",
+            Self::ExecutorIsDeaf => "executor is deaf",
+            Self::CutExecutor => "cut executor",
+            Self::ExecutorClockJumps => "executor clock jumps",
+            Self::SchedulerClockJumps => "scheduler clock jumps",
+            Self::RecordsAway => "records away",
+            Self::RecordsTorn => "records torn",
+            Self::RecordsSlow => "records slow",
+            Self::RecordsPowerCut => "records power cut",
+            Self::PostAway => "post away",
+            Self::PostLossy => "post lossy",
+            Self::PostSlow => "post slow",
+            Self::PostEmptied => "post emptied",
+            Self::Maintenance => "maintenance",
+            Self::RestoreBackup => "restore backup",
+        }
+    }
+}
+
+impl Stage {
+    /// Faults happen over the time of trouble.
+    pub(super) fn let_trouble_come(&mut self) {
+        for _ in 0..self.plan.faults {
+            let at = self.dice.below(self.plan.trouble_ms);
+            let fault = self.dice.pick(Fault::ALL).unwrap_or(Fault::KillScheduler);
+            let lasts = self.dice.between(1, 25_000);
+            self.after(at, move |stage| stage.strike(fault, lasts));
+        }
+    }
+
+    /// A fault happens, for so many milliseconds where it passes by itself.
+    pub(super) fn strike(&mut self, fault: Fault, lasts: u64) {
+        if self.is_healed {
+            return;
+        }
+        self.count(fault.word());
+        self.note(|| format!("FAULT {fault:?} for {lasts} ms"));
+        let scheduler = self.a_scheduler();
+        let executor = self.dice.below(self.executors.len() as u64) as usize;
+        match fault {
+            Fault::KillScheduler => self.kill_and_restart(scheduler, lasts.min(5_000)),
+            Fault::KillSchedulerAtWork => self.kill_at_next_entry = Some(lasts % 3),
+            Fault::ZombieScheduler => {
+                self.pause_scheduler(scheduler, lasts);
+                let other = self.another_scheduler();
+                self.start_scheduler(other);
+            }
+            Fault::StallScheduler => self.pause_scheduler(scheduler, lasts),
+            Fault::SecondScheduler => {
+                let other = self.another_scheduler();
+                self.start_scheduler(other);
+                self.after(lasts, move |stage| stage.kill_scheduler(other));
+            }
+            Fault::CutSchedulerFromRecords => {
+                self.schedulers[scheduler].is_cut_from_records = true;
+                self.after(lasts, move |stage| stage.schedulers[scheduler].is_cut_from_records = false);
+            }
+            Fault::SchedulerIsMute => {
+                self.schedulers[scheduler].is_mute = true;
+                self.after(lasts, move |stage| stage.schedulers[scheduler].is_mute = false);
+            }
+            Fault::SchedulerIsDeaf => {
+                self.schedulers[scheduler].is_deaf = true;
+                self.after(lasts, move |stage| stage.schedulers[scheduler].is_deaf = false);
+            }
+            Fault::KillExecutor => {
+                self.kill_executor(executor);
+                self.after(lasts, move |stage| stage.revive(executor));
+            }
+            Fault::CutPower => {
+                self.cut_power(executor);
+                self.after(lasts, move |stage| stage.revive(executor));
+            }
+            Fault::LoseMachine => self.lose_machine(executor),
+            Fault::EmptyDisk => {
+                self.kill_executor(executor);
+                self.empty_disk(executor);
+                self.after(lasts, move |stage| stage.revive(executor));
+            }
+            Fault::ExecutorIsMute => self.cut_executor(executor, (true, false), lasts),
+            Fault::ExecutorIsDeaf => self.cut_executor(executor, (false, true), lasts),
+            Fault::CutExecutor => self.cut_executor(executor, (true, true), lasts),
+            Fault::ExecutorClockJumps => {
+                self.executors[executor].clock_ahead_ms = self.dice.below(7_200_000) as i64 - 3_600_000;
+            }
+            Fault::SchedulerClockJumps => {
+                self.schedulers[scheduler].wall_ahead_ms = self.dice.below(7_200_000) as i64 - 3_600_000;
+            }
+            Fault::RecordsAway => {
+                self.trouble.records.is_away = true;
+                self.after(lasts, |stage| stage.trouble.records.is_away = false);
+            }
+            Fault::RecordsTorn => {
+                let torn = RecordsTrouble { torn: 200, answer_lost: 100, ..self.trouble.records };
+                self.trouble.records = torn;
+                self.after(lasts, |stage| {
+                    (stage.trouble.records.torn, stage.trouble.records.answer_lost) = (0, 0);
+                });
+            }
+            Fault::RecordsSlow => {
+                self.trouble.records.slow = 3_000;
+                self.after(lasts, |stage| stage.trouble.records.slow = 0);
+            }
+            Fault::RecordsPowerCut => self.cut_power_of_records(),
+            Fault::PostAway => {
+                self.trouble.post.is_away = true;
+                self.after(lasts, |stage| stage.trouble.post.is_away = false);
+            }
+            Fault::PostLossy => {
+                self.trouble.post = PostTrouble { lost: 200, doubled: 200, ..self.trouble.post };
+                self.after(lasts, |stage| (stage.trouble.post.lost, stage.trouble.post.doubled) = (0, 0));
+            }
+            Fault::PostSlow => {
+                self.trouble.post.slow = 4_000;
+                self.after(lasts, |stage| stage.trouble.post.slow = 0);
+            }
+            Fault::PostEmptied => self.empty_post(),
+            Fault::Maintenance => {
+                self.set_maintenance(true);
+                self.after(lasts, |stage| stage.set_maintenance(false));
+            }
+            Fault::RestoreBackup => self.restore_backup(),
+        }
+    }
+
+    /// One that is running, if there is one.
+    pub(super) fn a_scheduler(&mut self) -> usize {
+        let running: Vec<usize> = (0..self.schedulers.len())
+            .filter(|index| self.schedulers[*index].condition == Condition::Running)
+            .collect();
+        self.dice.pick(&running).unwrap_or(0)
+    }
+
+    /// A process that is dead, or a new one.
+    pub(super) fn another_scheduler(&mut self) -> usize {
+        self.schedulers.push(Process::new());
+        self.schedulers.len() - 1
+    }
+
+    fn kill_and_restart(&mut self, index: usize, after: u64) {
+        if self.schedulers[index].condition == Condition::Dead {
+            return;
+        }
+        self.kill_scheduler(index);
+        self.after(after, move |stage| {
+            if stage.schedulers[index].condition == Condition::Dead {
+                stage.start_scheduler(index);
+            }
+        });
+    }
+
+    /// The process dies while the decision that it has just stored is still untold.
+    pub(super) fn kill_if_at_work(&mut self, process: usize) {
+        match &mut self.kill_at_next_entry {
+            Some(0) => {
+                self.kill_at_next_entry = None;
+                self.count("killed between decision and effect");
+                let within = self.dice.below(8);
+                self.after(within, move |stage| stage.kill_and_restart(process, 500));
+            }
+            Some(more) => *more -= 1,
+            None => {}
+        }
+    }
+
+    fn pause_scheduler(&mut self, index: usize, lasts: u64) {
+        let process = &mut self.schedulers[index];
+        if process.condition != Condition::Running {
+            return;
+        }
+        process.condition = Condition::Stopped;
+        let life = process.life;
+        self.after(lasts, move |stage| {
+            let process = &mut stage.schedulers[index];
+            if process.life == life && process.condition == Condition::Stopped {
+                process.condition = Condition::Running;
+                stage.note(|| format!("s{index} goes on"));
+            }
+        });
+    }
+
+    fn revive(&mut self, executor: usize) {
+        if !self.executors[executor].is_up && !self.executors[executor].is_gone {
+            self.start_executor(executor);
+        }
+    }
+
+    /// Never the last one.
+    fn lose_machine(&mut self, executor: usize) {
+        let others = self.executors.iter().filter(|one| !one.is_gone).count();
+        if others > 1 && !self.executors[executor].is_gone {
+            self.cut_power(executor);
+            self.executors[executor].is_gone = true;
+            let later = self.dice.between(10_000, 40_000);
+            self.after(later, move |stage| stage.forget_machine(executor));
+        }
+    }
+
+    fn cut_executor(&mut self, index: usize, (is_mute, is_deaf): (bool, bool), lasts: u64) {
+        self.executors[index].is_mute |= is_mute;
+        self.executors[index].is_deaf |= is_deaf;
+        self.after(lasts, move |stage| {
+            stage.executors[index].is_mute &= !is_mute;
+            stage.executors[index].is_deaf &= !is_deaf;
+        });
+    }
+
+    /// What was not forced to disk is as it was a while ago.
+    fn cut_power_of_records(&mut self) {
+        if let Some(older) = self.older_documents.clone() {
+            self.store.lazy = older;
+        }
+        for index in 0..self.schedulers.len() {
+            self.kill_and_restart(index, 1_000);
+        }
+    }
+
+    /// Now and then everything is kept as it is, for power cuts and restores.
+    pub(super) fn keep_copies(&mut self) {
+        self.older_documents = Some(self.store.lazy.clone());
+        if self.dice.below(3) == 0 {
+            self.backup = Some(Box::new(self.store.clone()));
+        }
+        self.after(4_000, Stage::keep_copies);
+    }
+
+    /// NATS comes back with nothing in it.
+    pub(super) fn empty_post(&mut self) {
+        self.post.empty();
+        self.judge.post_was_emptied();
+        for place in 0..self.clients.asked.len() {
+            let ask = &mut self.clients.asked[place];
+            if ask.patience == Patience::TrustsNats && ask.is_stored {
+                // Its publisher learns that NATS is a new one, and asks again.
+                ask.is_stored = false;
+                self.after(1_000, move |stage| stage.ask_once(place));
+            }
+        }
+        self.broadcast(|| crate::driver::Signal::Emptied);
+    }
+
+    /// Everything that was decided since the backup is lost; the operator does as the handbook says.
+    pub(super) fn restore_backup(&mut self) {
+        let Some(backup) = self.backup.clone() else { return };
+        for index in 0..self.schedulers.len() {
+            if self.schedulers[index].condition != Condition::Dead {
+                self.kill_scheduler(index);
+            }
+        }
+        self.store = *backup;
+        let last = self.store.last_seq();
+        if !self.is_sabotaged(Sabotage::ForgetEpoch) {
+            self.store.removed = epoch::restored_after(last);
+        }
+        // What waits in NATS is of a time that never was.
+        self.post.empty();
+        for ask in &mut self.clients.asked {
+            ask.is_excused = true;
+        }
+        self.backup = None;
+        self.older_documents = None;
+        self.judge_restore();
+        self.after(1_000, |stage| stage.start_scheduler(0));
+    }
+
+    /// All faults end; what is to work, works.
+    pub(super) fn heal(&mut self) {
+        self.note(|| "all faults end".to_owned());
+        self.is_healed = true;
+        if self.plan.has_clients {
+            self.tidy_up();
+        }
+        self.kill_at_next_entry = None;
+        self.trouble = Trouble::default();
+        self.set_maintenance(false);
+        // A process that was stopped wakes up once more beside the one that stays, and ends then.
+        for index in 0..self.schedulers.len() {
+            let process = &mut self.schedulers[index];
+            (process.is_mute, process.is_deaf, process.is_cut_from_records) = (false, false, false);
+            if process.condition == Condition::Stopped {
+                process.condition = Condition::Running;
+            }
+            if index > 0 && process.condition != Condition::Dead {
+                self.after(3_000, move |stage| stage.kill_scheduler(index));
+            }
+        }
+        if self.schedulers[0].condition == Condition::Dead {
+            self.start_scheduler(0);
+        }
+        for index in 0..self.executors.len() {
+            self.executors[index].is_mute = false;
+            self.executors[index].is_deaf = false;
+            self.revive(index);
+            if self.executors[index].is_gone {
+                self.forget_machine(index);
+            }
+        }
+    }
+}

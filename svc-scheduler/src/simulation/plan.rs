@@ -1,0 +1,71 @@
+//! What a simulation is to be.
+
+use super::dice::Dice;
+use super::sabotage::Sabotage;
+use crate::planner::Policy;
+
+/// One simulation. The same plan always goes the same way, bit by bit.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Decides everything that is left to chance.
+    pub seed: u64,
+    /// What is broken on purpose, to see whether the judge notices.
+    pub sabotage: Option<Sabotage>,
+    pub(super) policy: Policy,
+    pub(super) heartbeat_ms: u64,
+    pub(super) executors: u64,
+    /// Runs that are submitted.
+    pub(super) runs: u64,
+    /// How long requests come in and faults happen.
+    pub(super) trouble_ms: u64,
+    /// Faults in that time; none with 0.
+    pub(super) faults: u64,
+    /// By when everything has ended, once the faults have.
+    pub(super) heals_within_ms: u64,
+    /// Programs, requests and requests for the end of runs are left to chance.
+    pub(super) has_clients: bool,
+}
+
+impl Plan {
+    /// Chance decides on everything.
+    pub fn of_seed(seed: u64) -> Self {
+        // The stage's dice begin with the seed itself.
+        let mut dice = Dice::new(seed ^ 0x5eed_0f70_7a1c_4a05);
+        Self {
+            seed,
+            sabotage: None,
+            policy: Policy {
+                suspect_after_ms: 5_000,
+                lost_after_ms: dice.between(8, 20) * 1_000,
+                redispatch_after_ms: 3_000,
+                infra_retries: dice.between(1, 4) as u32,
+                infra_retry_delay_ms: 200,
+                infra_retry_max_delay_ms: 2_000,
+                ..Policy::default()
+            },
+            heartbeat_ms: 2_000,
+            executors: dice.between(1, 4),
+            runs: dice.between(4, 12),
+            trouble_ms: dice.between(20, 60) * 1_000,
+            faults: dice.between(2, 10),
+            heals_within_ms: 300_000,
+            has_clients: true,
+        }
+    }
+
+    /// The same with a defect.
+    pub fn sabotaged(self, sabotage: Sabotage) -> Self {
+        Self { sabotage: Some(sabotage), ..self }
+    }
+
+    /// Nothing happens by itself but what a script says.
+    #[cfg(test)]
+    pub(super) fn scripted(seed: u64) -> Self {
+        let plan = Self::of_seed(seed);
+        Self { executors: 2, runs: 0, faults: 0, trouble_ms: 0, has_clients: false, ..plan }
+    }
+
+    pub(super) fn is_sabotaged(&self, sabotage: Sabotage) -> bool {
+        self.sabotage == Some(sabotage)
+    }
+}

@@ -1,0 +1,219 @@
+//! Defects on purpose: each must be noticed by the judge, or the judge is worth nothing. They tamper with what travels
+//! between the shipped code and its world, so that no shipped line knows of them.
+
+use std::sync::Arc;
+
+use emboflow_model::state::{Cause, Outcome, RunState};
+use emboflow_model::transition::Change;
+use emboflow_model::{LogEntry, Resources, RunId, Transition};
+use emboflow_protocol::call::ClaimAnswer;
+use emboflow_protocol::command::{Command, Commands};
+use emboflow_protocol::report::{Phase, Report};
+use emboflow_protocol::request::body_sha256;
+use emboflow_records::{Derived, RequestRecord};
+
+use super::client::granted;
+use super::stage::Stage;
+use super::store::Store;
+
+macro_rules! sabotages {
+    ($($(#[$doc:meta])* $variant:ident,)+) => {
+        /// A defect.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Sabotage {
+            $($(#[$doc])* $variant,)+
+        }
+
+        impl Sabotage {
+            /// All of them.
+            pub const ALL: &'static [Sabotage] = &[$(Sabotage::$variant,)+];
+        }
+    };
+}
+
+sabotages! {
+    /// The log's places are not unique: whoever writes last wins.
+    AppendOverOthers,
+    /// A place that is taken is no reason to give the shard up.
+    IgnoreConflicts,
+    /// A torn batch counts as stored.
+    TornBatchIsWhole,
+    /// Decisions are acted upon before they are durable.
+    AnswerBeforeDurable,
+    /// Messages are settled before what they ask for is in the records.
+    AckFirst,
+    /// Keys of requests are forgotten as soon as they are in the documents only.
+    ForgetKeys,
+    /// A key that comes again with another body is answered as before.
+    TakeAnyBody,
+    /// The effects cursor runs ahead of what has been told.
+    CursorAhead,
+    /// The projection cursor moves without the documents.
+    LoseDocuments,
+    /// A start leaves out a run that is open.
+    ForgetOpenRun,
+    /// A start does not see the last decision on a run.
+    ShortHistories,
+    /// A start takes the log for one place shorter than it is.
+    StaleEndOfLog,
+    /// A restored log goes on in the old epoch.
+    ForgetEpoch,
+    /// A report is taken under whatever fence is open now.
+    TakeStaleReports,
+    /// What infrastructure does to an attempt is charged to the user.
+    ChargeTheUser,
+    /// One loss more is forgiven than the policy says.
+    ForgiveOneMore,
+    /// A run ends while an attempt of it is open.
+    EndEarly,
+    /// A task starts twice: its start goes to a second executor too, and every claim is granted.
+    DoubleOpen,
+    /// Every claim is granted.
+    GrantEverything,
+    /// Executors are given twice of what they have.
+    LeakSlots,
+    /// Releases are not sent.
+    DropReleases,
+    /// Stops are not sent.
+    DropStops,
+    /// Lost starts are not sent again.
+    DropSomeStarts,
+    /// An executor starts without asking.
+    StartUnclaimed,
+    /// An executor starts a program again after its own restart.
+    StartAgain,
+    /// An executor says that it has stopped what still runs.
+    ConfirmStopUnseen,
+    /// An executor reports an end before the log is stored.
+    ForgetSeal,
+    /// An executor never reports what it could not report at once.
+    ReportOnce,
+}
+
+impl Store {
+    /// Gives the place of an entry free.
+    pub(super) fn forget(&mut self, entry: &LogEntry) {
+        if let Some(old) = self.log.remove(&entry.seq())
+            && let LogEntry::Transition(old) = &*old
+        {
+            self.places.remove(&(old.run, old.number));
+        }
+        if let LogEntry::Transition(new) = entry
+            && let Some(seq) = self.places.remove(&(new.run, new.number))
+        {
+            self.log.remove(&seq);
+        }
+    }
+}
+
+/// Decisions on their way into the log.
+pub(super) fn entries(stage: &Stage, mut entries: Vec<Arc<LogEntry>>) -> Vec<Arc<LogEntry>> {
+    if stage.is_sabotaged(Sabotage::EndEarly) {
+        for entry in &mut entries {
+            if let LogEntry::Transition(transition) = Arc::make_mut(entry)
+                && let Some(Change::AttemptOpened { .. }) = transition.changes.last()
+            {
+                let (from, to) = (RunState::Running, RunState::Succeeded);
+                transition.changes.push(Change::Run { from, to, reason: None });
+            }
+        }
+    }
+    entries
+}
+
+/// Histories on their way to a start.
+pub(super) fn histories(stage: &Stage, mut histories: Vec<Vec<Transition>>) -> Vec<Vec<Transition>> {
+    if stage.is_sabotaged(Sabotage::ShortHistories) {
+        for history in histories.iter_mut().filter(|history| history.len() > 1) {
+            history.pop();
+        }
+    }
+    histories
+}
+
+/// A cursor on its way into the records.
+pub(super) fn cursor(stage: &Stage, seq: u64) -> u64 {
+    if stage.is_sabotaged(Sabotage::CursorAhead) { stage.store.last_seq() + 3 } else { seq }
+}
+
+/// Documents on their way into the records.
+pub(super) fn derived(stage: &Stage, derived: Derived) -> Derived {
+    let is_lost = stage.is_sabotaged(Sabotage::LoseDocuments) && derived.through_seq.is_multiple_of(5);
+    if is_lost { Derived { runs: Vec::new(), tasks: Vec::new(), ..derived } } else { derived }
+}
+
+/// The list of open runs on its way to a start.
+pub(super) fn open_runs(stage: &Stage, mut runs: Vec<RunId>) -> Vec<RunId> {
+    if stage.is_sabotaged(Sabotage::ForgetOpenRun) {
+        runs.pop();
+    }
+    runs
+}
+
+/// What a key was used for, on its way to who asks.
+pub(super) fn request(stage: &Stage, found: Option<RequestRecord>) -> Option<RequestRecord> {
+    let found = found.filter(|_| !stage.is_sabotaged(Sabotage::ForgetKeys))?;
+    if stage.is_sabotaged(Sabotage::TakeAnyBody) {
+        let other = stage.clients.asked.iter().rev().find(|ask| ask.makes_run() && ask.key == found.key);
+        return other.map(|ask| RequestRecord { body_sha256: body_sha256(&ask.body), ..found });
+    }
+    Some(found)
+}
+
+/// Commands on their way to an executor; none arrive where none is given.
+pub(super) fn commands(stage: &mut Stage, mut commands: Commands) -> Option<Commands> {
+    let drops = |command: &Command| match command {
+        Command::Release { .. } => stage.is_sabotaged(Sabotage::DropReleases),
+        Command::Stop { .. } => stage.is_sabotaged(Sabotage::DropStops),
+        Command::Start(start) => {
+            stage.is_sabotaged(Sabotage::DropSomeStarts) && start.attempt.run.bits().is_multiple_of(3)
+        }
+    };
+    commands.commands.retain(|command| !drops(command));
+    if stage.is_sabotaged(Sabotage::DoubleOpen) {
+        let payload = serde_json::to_vec(&commands).unwrap_or_default();
+        let other = stage.executors.iter().position(|one| one.id != commands.executor);
+        if let Some(other) = other {
+            stage.after(1, move |stage| {
+                if stage.executors[other].hears() {
+                    stage.take_commands(other, &payload);
+                }
+            });
+        }
+    }
+    (!commands.commands.is_empty()).then_some(commands)
+}
+
+/// The answer to a claim on its way to the executor.
+pub(super) fn claim_answer(stage: &Stage, answer: ClaimAnswer) -> ClaimAnswer {
+    let grants = stage.is_sabotaged(Sabotage::GrantEverything) || stage.is_sabotaged(Sabotage::DoubleOpen);
+    if grants { granted() } else { answer }
+}
+
+/// A report on its way to the schedulers.
+pub(super) fn report(stage: &Stage, executor: usize, mut report: Report) -> Report {
+    if let Phase::Ended { end } = &mut report.phase
+        && stage.is_sabotaged(Sabotage::ChargeTheUser)
+        && end.outcome == Outcome::Failed
+    {
+        end.cause = Cause::User;
+    }
+    if stage.is_sabotaged(Sabotage::TakeStaleReports) {
+        let name = &stage.executors[executor].id;
+        if let Some((number, fence)) = stage.judge.open_attempt_on(name, &report.attempt) {
+            report.attempt.number = number;
+            report.fence = fence;
+        }
+    }
+    report
+}
+
+/// What an executor says that it has.
+pub(super) fn capacity(stage: &Stage, truly: Resources) -> Resources {
+    if stage.is_sabotaged(Sabotage::LeakSlots) { truly.plus(&truly) } else { truly }
+}
+
+/// The slots that an executor says that it has.
+pub(super) fn slots(stage: &Stage, truly: u32) -> u32 {
+    if stage.is_sabotaged(Sabotage::LeakSlots) { 2 * truly } else { truly }
+}

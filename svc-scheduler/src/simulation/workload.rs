@@ -1,0 +1,56 @@
+//! What is run: small workflows of every form that the planner treats in its own way, and how their programs end.
+
+use emboflow_model::AttemptId;
+
+use super::executor::Fate;
+use super::stage::Stage;
+
+/// Workflow files. Names say what is special.
+pub(super) const WORKFLOWS: &[&str] = &[
+    "version: 1\nname: chain\ndefaults: { image: i }\ntasks:\n  a: {}\n  b: { needs: [a] }\n  c: { needs: [b] }\n",
+    "version: 1\nname: single\ndefaults: { image: i }\ntasks:\n  a: { retry: { attempts: 3, delay: 1s } }\n",
+    "version: 1\nname: fan\ndefaults: { image: i }\ntasks:\n  a: { matrix: { i: [1, 2, 3, 4] }, max_parallel: 2 }\n  z: { needs: [a] }\n",
+    "version: 1\nname: diamond\ndefaults: { image: i }\ntasks:\n  a: {}\n  b: { needs: [a], retry: { attempts: 2, delay: 500ms, backoff: constant } }\n  c: { needs: [a], continue_on_error: true }\n  d: { needs: [b, c] }\n",
+    "version: 1\nname: large\ndefaults: { image: i }\ntasks:\n  a: { resources: { cpu: 2 } }\n  b: { resources: { cpu: 2 } }\n  c: { needs: [a, b], resources: { cpu: 1 } }\n",
+    "version: 1\nname: condition\ndefaults: { image: i }\ntasks:\n  a: {}\n  b: { needs: [a], if: \"${{ failure() }}\" }\n  c: { needs: [a, b], if: \"${{ always() }}\" }\n",
+    "version: 1\nname: limited\ntimeout: 15s\ndefaults: { image: i }\ntasks:\n  a: {}\n  b: { needs: [a] }\n  c: { needs: [b] }\n",
+    ENDLESS,
+];
+
+/// Its program ends only when it is told to.
+pub(super) const ENDLESS: &str =
+    "version: 1\nname: endless\ndefaults: { image: i }\ntasks:\n  a: {}\n  forever: { needs: [a] }\n";
+/// Longer than any simulation.
+const FOR_EVER_MS: u64 = 10 * 3_600_000;
+
+impl Stage {
+    /// How the program of an attempt will end.
+    pub(super) fn fate_of(&mut self, attempt: &AttemptId) -> Fate {
+        if let Some(code) = self.scripted_codes.get(attempt.task.name.as_str()) {
+            return Fate::Exits(*code);
+        }
+        if !self.plan.has_clients {
+            return Fate::Exits(0);
+        }
+        match self.dice.below(100) {
+            0..=79 => Fate::Exits(0),
+            80..=91 => Fate::Exits(1),
+            _ => Fate::NoImage,
+        }
+    }
+
+    /// How long it will run.
+    pub(super) fn how_long(&mut self, attempt: &AttemptId) -> u64 {
+        if attempt.task.name.as_str() == "forever" {
+            return FOR_EVER_MS;
+        }
+        if !self.plan.has_clients {
+            return 2_000;
+        }
+        match self.dice.below(20) {
+            0 => self.dice.between(10_000, 25_000),
+            1..=4 => self.dice.between(1, 50),
+            _ => self.dice.between(100, 4_000),
+        }
+    }
+}
