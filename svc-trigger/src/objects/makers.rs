@@ -1,7 +1,7 @@
 //! Who has made an object: a run, whose outputs count when it has ended. Its objects share with each other how many more
 //! runs it may lead to, as runs that follow on its end do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use emboflow_model::object_key::run_prefix;
 use emboflow_model::trigger::{
@@ -14,6 +14,9 @@ use tokio::sync::Mutex;
 use super::storage::Storage;
 use crate::keeper::Hands;
 use crate::kept::Trigger;
+
+/// What the key of the list of an artifact's files goes on with.
+pub(super) const LIST: &str = ".manifest.json";
 
 /// What is to be known of the run that has made an object.
 pub(crate) enum Maker {
@@ -62,7 +65,7 @@ impl<'a> Makers<'a> {
             return Ok(*is_whole);
         }
         let project = &self.trigger.project;
-        let list = format!("{project}/{artifact}.manifest.json");
+        let list = format!("{project}/{artifact}{LIST}");
         let is_whole = self.storage.head(project, &list).await??.is_some();
         *last = Some((artifact.to_owned(), is_whole));
         Ok(is_whole)
@@ -82,13 +85,15 @@ impl<'a> Makers<'a> {
     async fn places(&self, run: &RunSummary) -> anyhow::Result<BTreeMap<String, Result<Chain, ChainEnd>>> {
         let (before, own, after) = self.filters();
         let (mut count_before, mut count_after, mut count_own) = (0, 0, 0);
-        let mut keys = Vec::new();
+        let (mut keys, mut whole) = (Vec::new(), BTreeSet::new());
         let (project, mut page_after) = (&self.trigger.project, String::new());
         let (prefix, shared) = (run_prefix(project, run.id), format!("{project}/"));
         loop {
             let page = self.storage.page(project, &prefix, &page_after).await?;
             for key in page.items.iter().filter_map(|entry| entry.key.strip_prefix(&shared)) {
-                if !matches!(standing(key), Standing::File { .. }) {
+                // The list of an artifact's files comes before them: '.' comes before '/'.
+                whole.extend(key.strip_suffix(LIST).map(str::to_owned));
+                if !matches!(standing(key), Standing::File { artifact, .. } if whole.contains(artifact)) {
                     continue;
                 }
                 let count =

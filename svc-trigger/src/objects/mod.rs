@@ -24,7 +24,7 @@ use crate::keeper::Hands;
 use crate::kept::{Trigger, now};
 use crate::measure;
 use look::Look;
-use makers::Makers;
+use makers::{LIST, Makers};
 use shelf::Shelf;
 
 /// A look through everything takes this part of the time at most: one tenth.
@@ -125,7 +125,7 @@ async fn told(
 
 /// The objects that a notice is about: the list of an artifact's files is about the files.
 fn scope(key: String) -> String {
-    match key.strip_suffix(".manifest.json") {
+    match key.strip_suffix(LIST) {
         Some(artifact) => format!("{artifact}/"),
         None => key,
     }

@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 
 use crate::world::{World, eventually, project};
 
-async fn ask(world: &World, verb: Verb, key: &str, body: Value) {
+pub(crate) async fn ask(world: &World, verb: Verb, key: &str, body: Value) {
     let body = Bytes::from(body.to_string());
     let key = Some(key.to_owned());
     let request = OutgoingRequest { project: project(), verb, key, reply_to: None, traceparent: None, body };
     world.bus.publish_request(request).await.unwrap();
 }
 
-async fn accepted_as(world: &World, key: &str) -> RunId {
+pub(crate) async fn accepted_as(world: &World, key: &str) -> RunId {
     eventually("the run is accepted", || async {
         match world.records.request(&project(), key).await.unwrap()?.outcome {
             RequestOutcome::Accepted(run) => Some(run),

@@ -3,6 +3,7 @@ use std::process::Child;
 
 use async_nats::jetstream::stream::Config;
 
+use crate::storage::Gateway;
 use crate::world::{World, eventually};
 
 const SIGABRT: i32 = 6;
@@ -56,5 +57,29 @@ async fn a_kill_between_request_and_settling_starts_no_message_twice() {
     let runs = world.has_started("jobs", 8).await;
     assert_eq!(runs.len(), 8);
     kill(process);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kill_between_request_and_memory_starts_no_object_twice() {
+    let world = World::start().await;
+    let gateway = Gateway::silent().await;
+    world.keep("files", "{ object_created: { prefix: in/ } }", 1).await;
+    for number in 0..8 {
+        gateway.put(&format!("lab/in/{number}"), "x").await;
+    }
+    for _ in 0..2 {
+        died(world.process_with(Some(3), &gateway.arguments(100))).await;
+    }
+    let process = world.process_with(None, &gateway.arguments(100));
+    assert_eq!(world.has_started("files", 8).await.len(), 8);
+    // What was asked for before the kills is known now: nothing follows.
+    eventually("everything is known", || async {
+        world.state("files").await.objects.and_then(|place| place.swept_at)
+    })
+    .await;
+    assert_eq!(world.runs("files").await.len(), 8);
+    kill(process);
+    gateway.end();
     world.end().await;
 }

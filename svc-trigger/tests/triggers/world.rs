@@ -101,6 +101,11 @@ impl World {
 
     /// A trigger service as a process, which dies after so many requests.
     pub(crate) fn process(&self, die_after: Option<u64>) -> Child {
+        self.process_with(die_after, &[])
+    }
+
+    /// The same with settings of its own.
+    pub(crate) fn process_with(&self, die_after: Option<u64>, arguments: &[String]) -> Child {
         let mut command = Command::new(env!("CARGO_BIN_EXE_svc-trigger"));
         let records = match &self.config {
             Config::Sqlite { path } => format!("records.sqlite.path={}", path.display()),
@@ -111,6 +116,7 @@ impl World {
         if let Some(requests) = die_after {
             command.args(["--set", &format!("die_after_requests={requests}")]);
         }
+        command.args(arguments);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 

@@ -68,8 +68,10 @@ impl KnownObjects {
 
     /// One more.
     pub fn add(&mut self, object: KnownObject) {
+        if self.listed.insert(object.listed, object) == Some(object) {
+            return;
+        }
         self.all.push(object);
-        self.listed.insert(object.listed, object);
         if object.content != 0 {
             self.contents.insert(object.content);
         }

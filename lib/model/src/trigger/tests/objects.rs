@@ -160,6 +160,8 @@ fn known_objects_read_back_and_what_is_damaged_is_refused() {
     let mut known = KnownObjects::default();
     known.add(KnownObject { listed: 1, content: u64::MAX });
     known.add(KnownObject { listed: fingerprint("a", 5, "x"), content: 0 });
+    known.extend(&known.clone());
+    assert_eq!(known.len(), 2, "what is known twice is kept once");
     let read = KnownObjects::read(&known.body()).unwrap();
     assert_eq!(read, known);
     assert!(read.listed(1).is_some() && read.listed(2).is_none());
