@@ -37,9 +37,9 @@ pub struct Config {
     pub labels: BTreeMap<String, String>,
     /// Only tasks that tolerate each of these come here, such as `gpu = ""` or `team = "red"`. Default none.
     pub taints: BTreeMap<String, String>,
-    /// Graphics processors to offer: each one's id as the engine knows it, and its model. Default: those that
+    /// Graphics processors to offer, each as `ID=MODEL`, with the id that the engine knows it by. Default: those that
     /// `nvidia-smi` lists at the start.
-    pub devices: Option<Vec<Device>>,
+    pub devices: Option<Vec<DeviceSetting>>,
     /// Milliseconds between heartbeats. Default 5,000.
     pub heartbeat_ms: u64,
     /// Takes no more work while fewer bytes are free under `data_dir`. Default a twentieth of the disk, at most 1 GiB.
@@ -72,6 +72,27 @@ pub enum RuntimeChoice {
     Docker(DockerChoice),
     /// No containers at all, for load and tests.
     Simulated,
+}
+
+/// A graphics processor: `GPU-8932f937=NVIDIA A100-SXM4-80GB`, or its id alone.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(with = "String")]
+pub struct DeviceSetting(pub(crate) Device);
+
+impl TryFrom<String> for DeviceSetting {
+    type Error = emboflow_model::device::NotADeviceId;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let (id, model) = text.split_once('=').unwrap_or((&text, ""));
+        Ok(Self(Device { id: id.trim().parse()?, model: model.trim().to_owned() }))
+    }
+}
+
+impl From<DeviceSetting> for String {
+    fn from(DeviceSetting(Device { id, model }): DeviceSetting) -> Self {
+        format!("{id}={model}")
+    }
 }
 
 /// Which Docker engine.

@@ -6,12 +6,14 @@ use emboflow_model::Device;
 use emboflow_model::device::MAX_DEVICES;
 use tokio::process::Command;
 
+use crate::config::DeviceSetting;
+
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The devices to offer: those that are configured, or else those that `nvidia-smi` lists. Looked for once, at the start.
-pub(crate) async fn offered(configured: Option<&[Device]>, is_real: bool) -> Vec<Device> {
+pub(crate) async fn offered(configured: Option<&[DeviceSetting]>, is_real: bool) -> Vec<Device> {
     let mut devices = match configured {
-        Some(devices) => devices.to_vec(),
+        Some(devices) => devices.iter().map(|DeviceSetting(device)| device.clone()).collect(),
         None if is_real => discover().await,
         None => Vec::new(),
     };
@@ -76,9 +78,11 @@ mod tests {
     #[tokio::test]
     async fn a_configured_device_is_offered_once_and_nothing_else_is_looked_for() {
         let device = |id: &str| Device { id: id.parse().unwrap(), model: "A100".to_owned() };
-        let configured = [device("1"), device("0"), device("1")];
+        let setting = |text: &str| DeviceSetting::try_from(text.to_owned()).unwrap();
+        let configured = [setting("1=A100"), setting(" 0 = A100 "), setting("1=A100")];
         assert_eq!(offered(Some(&configured), true).await, [device("0"), device("1")]);
         assert_eq!(offered(Some(&[]), true).await, []);
         assert_eq!(offered(None, false).await, []);
+        assert!(DeviceSetting::try_from("a b=A100".to_owned()).is_err());
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use emboflow_model::{AttemptId, ImagePull, RuntimeSpec, Timestamp};
+use emboflow_model::{AttemptId, DeviceId, ImagePull, RuntimeSpec, Timestamp};
 use futures::future::ready;
 use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt};
@@ -99,6 +99,7 @@ impl SimulatedRuntime {
         }
         container.say(&container.script.head);
         container.say_secrets();
+        container.say_devices();
         if container.script.duration.is_zero() {
             container.say_lines(0..container.script.lines);
             container.finish();
@@ -150,6 +151,13 @@ impl Container {
             let variable = secrets.env.iter().find(|(variable, _)| variable == name);
             let value = variable.map(|(_, value)| value.reveal().to_owned()).or_else(in_file);
             self.say(format!("{}\n", value.unwrap_or_else(|| format!("no secret {name}"))).as_bytes());
+        }
+    }
+
+    fn say_devices(&self) {
+        if self.script.says_devices {
+            let ids: Vec<&str> = self.plan.spec.devices.iter().map(DeviceId::as_str).collect();
+            self.say(format!("{}\n", ids.join(",")).as_bytes());
         }
     }
 

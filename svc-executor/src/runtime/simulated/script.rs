@@ -9,7 +9,8 @@ pub const VARIABLE: &str = "SIMULATE";
 
 /// What a simulated container does. Words: `ms=200` (how long it runs), `pull=200` (ms its image is pulled), `exit=3`, `line=text`, `lines=100` (numbered,
 /// spread over its time), `bytes=1000000` (one long line), `noise=4096` (bytes of all values), `write=path:text` (a
-/// file in the workspace), `ignore_term`, `oom`, `bad_command`, `say=TOKEN` (the value of a secret as a line).
+/// file in the workspace), `ignore_term`, `oom`, `bad_command`, `say=TOKEN` (the value of a secret as a line), `devices` (the ids of its devices as a
+/// line).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Script {
     pub(super) pull: Duration,
@@ -19,6 +20,7 @@ pub struct Script {
     pub(super) lines: u64,
     pub(super) says: Vec<String>,
     pub(super) writes: Vec<(String, String)>,
+    pub(super) says_devices: bool,
     pub(super) ignores_term: bool,
     pub(super) oom: bool,
     pub(super) bad_command: bool,
@@ -54,6 +56,7 @@ impl Script {
                     value.split_once(':').ok_or_else(|| format!("'{word}' needs path:text"))?;
                 self.writes.push((path.to_owned(), text.to_owned()));
             }
+            "devices" => self.says_devices = true,
             "ignore_term" => self.ignores_term = true,
             "oom" => self.oom = true,
             "bad_command" => self.bad_command = true,
