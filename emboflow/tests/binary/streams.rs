@@ -13,7 +13,7 @@ use crate::support::{FIRST, Platform, emboflow, said, until, until_found, workfl
 /// Publishes and waits until the server has it.
 fn publish(address: &str, login: &Value, subject: &str, body: &str) {
     let stream = TcpStream::connect(address.trim_start_matches("nats://")).unwrap();
-    let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+    let lines = BufReader::new(stream.try_clone().unwrap()).lines();
     let mut stream = stream;
     write!(stream, "CONNECT {login}\r\nPUB {subject} {}\r\n{body}\r\nPING\r\n", body.len()).unwrap();
     let pong = lines.map(Result::unwrap).find(|line| line == "PONG" || line.starts_with("-ERR"));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
-use emboflow_bus::{Bus, BusError, Connection, ForeignStream};
+use emboflow_bus::{Bus, Connection, ForeignStream};
 use emboflow_model::NatsUserName;
 use emboflow_protocol::rights::{Part, is_foreign_stream, is_foreign_subject};
 
@@ -106,7 +106,7 @@ impl Add {
     }
 
     /// The users with a maker of this stream, and a trigger service that may follow it.
-    fn let_in(&self, place: &Place) -> anyhow::Result<Users> {
+    fn let_in(&self, place: &Place) -> Result<Users, Failure> {
         let mut users = place.users()?;
         let triggers = users.all().iter().filter_map(|kept| match &kept.user.part {
             Part::Trigger { listens, streams } => {
@@ -115,11 +115,12 @@ impl Add {
             _ => None,
         });
         let triggers: Vec<_> = triggers.collect();
-        anyhow::ensure!(
-            !triggers.is_empty(),
-            "{} has no user for the trigger service: `emboflow nats user add trigger --part trigger` makes it",
-            place.dir.display()
-        );
+        if triggers.is_empty() {
+            return Err(Failure::usage(format!(
+                "{} has no user for the trigger service: `emboflow nats user add trigger --part trigger` makes it",
+                place.dir.display()
+            )));
+        }
         for (name, listens, mut streams) in triggers {
             if !streams.contains(&self.name) {
                 streams.push(self.name.clone());
@@ -127,10 +128,11 @@ impl Add {
             }
         }
         let is_other = |part: &Part| !matches!(part, Part::Streams { .. });
-        anyhow::ensure!(
-            users.get(&maker()).is_none_or(|kept| !is_other(&kept.user.part)),
-            "`{MAKER}` is the name of the user that makes streams; another user has it: remove that one first"
-        );
+        if users.get(&maker()).is_some_and(|kept| is_other(&kept.user.part)) {
+            return Err(Failure::usage(format!(
+                "`{MAKER}` is the name of the user that makes streams; another user has it: remove that one first"
+            )));
+        }
         users.ensure(own(MAKER, Part::Streams { streams: vec![self.name.clone()] }))?;
         Ok(users)
     }
@@ -152,15 +154,15 @@ impl Add {
             "{url} does not let `{MAKER}` in: tell the server to read its users again \
              (nats-server --signal reload), and give the command again"
         );
-        let made = bus.make_foreign(&ForeignStream {
+        let wanted = ForeignStream {
             name: self.name.clone(),
             subjects: self.subjects.clone(),
             max_bytes: i64::from(self.max_mib) * 1024 * 1024,
             max_age: (self.max_age_days > 0)
                 .then(|| Duration::from_secs(u64::from(self.max_age_days) * DAY_S)),
             is_queue: self.queue,
-        });
-        made.await.map_err(|error: BusError| anyhow::anyhow!(error)).context("making the stream")
+        };
+        bus.make_foreign(&wanted).await.context("making the stream")
     }
 }
 
