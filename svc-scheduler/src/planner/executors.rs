@@ -35,6 +35,8 @@ pub(super) struct KnownExecutor {
     pub(super) open: BTreeMap<AttemptId, Hold>,
     /// The devices that they have for themselves.
     pub(super) taken: BTreeSet<DeviceId>,
+    /// Those of its open attempts that may be stopped for more urgent work.
+    pub(super) preemptible: BTreeSet<AttemptId>,
     /// A timer will look at its silence.
     watched: bool,
 }
@@ -58,11 +60,6 @@ impl Hold {
         Self { resources, devices, since, ends_at: None, lane: None }
     }
 
-    /// Whether it may be stopped for more urgent work.
-    pub(super) fn is_preemptible(&self) -> bool {
-        self.lane.as_ref().is_some_and(|lane| lane.shape.preemptible)
-    }
-
     /// Whether it will still be there at a moment to come, as far as anybody can tell. One that should have ended by now
     /// shows that nobody can.
     pub(super) fn ends_after(&self, at: Timestamp, now: Timestamp) -> bool {
@@ -71,9 +68,9 @@ impl Hold {
 }
 
 impl KnownExecutor {
-    /// Its attempts that may be stopped for more urgent work.
+    /// Its attempts that may be stopped for more urgent work, and what they hold.
     pub(super) fn preemptible(&self) -> impl Iterator<Item = (&AttemptId, &Hold)> {
-        self.open.iter().filter(|(_, hold)| hold.is_preemptible())
+        self.preemptible.iter().filter_map(|id| self.open.get_key_value(id))
     }
 
     /// Whether work may be given to it.
@@ -118,16 +115,19 @@ pub(super) fn free(
     {
         known.used = known.used.minus(&held.resources);
         known.taken.retain(|device| !held.devices.contains(device));
+        known.preemptible.remove(attempt);
     }
 }
 
 impl Planner {
     /// Says from which lane an open attempt came: what it is worth to others, and when it should end.
     pub(super) fn note_lane(&mut self, id: &AttemptId, executor: &ExecutorId, lane: &Arc<LaneKey>) {
-        let hold = self.executors.get_mut(executor).and_then(|known| known.open.get_mut(id));
-        if let Some(hold) = hold {
-            hold.ends_at = lane.shape.run_ms.map(|run_ms| hold.since.plus_ms(run_ms));
-            hold.lane = Some(Arc::clone(lane));
+        let Some(known) = self.executors.get_mut(executor) else { return };
+        let Some(hold) = known.open.get_mut(id) else { return };
+        hold.ends_at = lane.shape.run_ms.map(|run_ms| hold.since.plus_ms(run_ms));
+        hold.lane = Some(Arc::clone(lane));
+        if lane.shape.preemptible {
+            known.preemptible.insert(id.clone());
         }
     }
 

@@ -47,8 +47,7 @@ impl Planner {
         if self.maintenance.is_some() {
             return BTreeSet::new();
         }
-        let has_room =
-            |known: &KnownExecutor| known.has_slot() || known.open.values().any(Hold::is_preemptible);
+        let has_room = |known: &KnownExecutor| known.has_slot() || !known.preemptible.is_empty();
         let with_room = |pool: &&PoolName| self.taking(pool, now).any(|(_, known)| has_room(known));
         self.pools.keys().filter(with_room).cloned().collect()
     }

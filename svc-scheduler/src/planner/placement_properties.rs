@@ -145,6 +145,8 @@ fn check_holdings(paper: &Paper) {
         assert_eq!(given.len(), devices.len(), "a device of {name} is given twice");
         assert_eq!(known.taken, given, "{name}");
         assert!(known.open.values().all(|hold| hold.lane.is_some()), "{name}");
+        let is_preemptible = |id: &&AttemptId| known.open[*id].lane.as_ref().unwrap().shape.preemptible;
+        assert!(known.open.keys().filter(is_preemptible).eq(&known.preemptible), "{name}");
         let Some(beat) = &known.heartbeat else { continue };
         assert!(resources.fits(&beat.capacity) && ids.len() <= beat.slots as usize, "{name} holds too much");
         assert!(given.iter().all(|id| beat.devices.iter().any(|device| device.id == *id)));

@@ -43,6 +43,15 @@ impl Reservations {
 }
 
 impl Reservation {
+    /// It is a single task's: whoever comes next in its lane needs the same.
+    fn is_for_one(&self) -> bool {
+        self.lane.shape.gang.is_none()
+    }
+
+    fn serves(&self, lane: &LaneKey, ready: &Ready) -> bool {
+        self.ready == *ready || (self.is_for_one() && *self.lane == *lane)
+    }
+
     /// Whether an attempt will still be there when the reserved room is needed, as far as anybody can tell.
     fn outlasts(&self, hold: &Hold) -> bool {
         match self.starts_at {
@@ -130,7 +139,11 @@ impl Step<'_> {
     /// A new round of turns begins: a reservation binds again when the turn of its unit comes.
     pub(super) fn begin_turns(&mut self) {
         let ready = &self.planner.ready;
-        self.planner.reservations.0.retain(|_, kept| ready.lane_of(&kept.ready).is_some());
+        let waits = |kept: &Reservation| match kept.is_for_one() {
+            true => ready.projects(&kept.lane).next().is_some(),
+            false => ready.lane_of(&kept.ready).is_some(),
+        };
+        self.planner.reservations.0.retain(|_, kept| waits(kept));
         for kept in self.planner.reservations.0.values_mut() {
             kept.binds = false;
         }
@@ -142,9 +155,11 @@ impl Step<'_> {
         let planner = &*self.planner;
         match planner.reservations.of(pool) {
             Some(kept) if kept.binds => return,
-            Some(kept) if kept.ready == *ready && planner.is_good(kept, now) => {
-                let kept = self.planner.reservations.0.get_mut(pool);
-                kept.into_iter().for_each(|kept| kept.binds = true);
+            Some(kept) if kept.serves(lane, ready) && planner.is_good(kept, now) => {
+                if let Some(kept) = self.planner.reservations.0.get_mut(pool) {
+                    kept.ready = ready.clone();
+                    kept.binds = true;
+                }
                 return;
             }
             _ => {}
