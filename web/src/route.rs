@@ -30,8 +30,12 @@ pub(crate) enum Route {
     New,
     /// The executors.
     Executors,
+    /// The queues in which runs wait.
+    Queues,
     /// The secrets of the project.
     Secrets,
+    /// Files that people have brought into the project.
+    Uploads,
     /// To whom the ends of the project's runs are told.
     Notifications,
     /// The health of the installation.
@@ -77,8 +81,10 @@ impl Route {
             | Self::Trigger { .. }
             | Self::New
             | Self::Notifications
-            | Self::Secrets => true,
+            | Self::Secrets
+            | Self::Uploads => true,
             Self::Executors
+            | Self::Queues
             | Self::System
             | Self::Account
             | Self::Users
@@ -206,8 +212,10 @@ impl Place {
             Route::Trigger { name } => format!("triggers/{}", encode(name)),
             Route::New => "new".to_owned(),
             Route::Secrets => "secrets".to_owned(),
+            Route::Uploads => "uploads".to_owned(),
             Route::Notifications => "notifications".to_owned(),
             Route::Executors => "executors".to_owned(),
+            Route::Queues => "queues".to_owned(),
             Route::System => "system".to_owned(),
             Route::Account => "account".to_owned(),
             Route::Users => "users".to_owned(),
@@ -281,8 +289,10 @@ fn route(parts: &[&str]) -> Route {
         ["triggers", name] => Route::Trigger { name: (*name).to_owned() },
         ["new"] => Route::New,
         ["secrets"] => Route::Secrets,
+        ["uploads"] => Route::Uploads,
         ["notifications"] => Route::Notifications,
         ["executors"] => Route::Executors,
+        ["queues"] => Route::Queues,
         ["system"] => Route::System,
         ["account"] => Route::Account,
         ["users"] => Route::Users,

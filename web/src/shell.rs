@@ -23,11 +23,12 @@ fn sections() -> (Vec<Section>, Vec<Section>) {
         ("Workflows", Icon::Workflow, Route::Workflows),
         ("Triggers", Icon::Clock, Route::Triggers),
     ];
+    work.push(("Uploads", Icon::File, Route::Uploads));
     if me::may_in_project(Role::Developer) {
         work.push(("Secrets", Icon::Lock, Route::Secrets));
     }
     work.push(("Notifications", Icon::Alert, Route::Notifications));
-    work.extend([("Executors", Icon::Executor, Route::Executors), ("System", Icon::System, Route::System)]);
+    work.extend([("Executors", Icon::Executor, Route::Executors), ("Queues", Icon::Clock, Route::Queues), ("System", Icon::System, Route::System)]);
     let mut administration = Vec::new();
     let of_platform = me::is_platform_admin();
     if of_platform {
@@ -56,7 +57,9 @@ fn section(route: &Route) -> &'static str {
         Route::Workflows | Route::Workflow { .. } | Route::New => "Workflows",
         Route::Triggers | Route::Trigger { .. } => "Triggers",
         Route::Executors => "Executors",
+        Route::Queues => "Queues",
         Route::Secrets => "Secrets",
+        Route::Uploads => "Uploads",
         Route::Notifications => "Notifications",
         Route::System => "System",
         Route::Account => "Account",

@@ -17,6 +17,7 @@ mod mongo;
 mod nats;
 mod notification;
 mod project;
+mod queue;
 mod run;
 mod schema;
 mod secret;
@@ -149,6 +150,9 @@ enum Command {
     /// List who carries out tasks
     #[command(subcommand)]
     Executor(executor::Executor),
+    /// Look after the queues in which runs wait
+    #[command(subcommand, visible_alias = "queues")]
+    Queue(queue::Queue),
     Backup(backup::Backup),
     /// Take nothing in and start nothing, until it is over
     #[command(subcommand)]
@@ -264,6 +268,7 @@ async fn ask(command: Command, shared: &Shared, output: &mut Output) -> Result<(
         Command::Trigger(trigger) => trigger.carry_out(shared, output).await,
         Command::Artifact(artifact) => artifact.carry_out(shared, output).await,
         Command::Executor(executor) => executor.carry_out(shared, output).await,
+        Command::Queue(queue) => queue.carry_out(shared, output).await,
         Command::Config(config) => config.carry_out(output),
         Command::Nats(nats) => nats.carry_out(shared, output).await,
         Command::Mongo(mongo) => mongo.carry_out(output).await,

@@ -16,8 +16,8 @@ use super::frame::Frame;
 /// One change may be many documents, such as the triggers of a workflow's file: they are told together.
 const GATHERED_FOR: Duration = Duration::from_millis(200);
 /// The kinds of which lists are shown, as the notices call them.
-const LISTED: [&str; 8] =
-    ["user", "api-key", "service", "project", "secret", "trigger", "notification", "upload"];
+const LISTED: [&str; 9] =
+    ["user", "api-key", "service", "project", "secret", "trigger", "notification", "upload", "queue"];
 
 /// A list that has changed: of the project, or of the installation.
 type Changed = (String, Option<ProjectName>);

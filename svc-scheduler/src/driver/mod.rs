@@ -21,6 +21,7 @@ mod outbox;
 mod project;
 mod queues;
 mod quotas;
+mod rates;
 mod recovery;
 mod requests;
 mod retention;

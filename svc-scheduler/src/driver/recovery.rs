@@ -8,8 +8,8 @@ use anyhow::Context;
 use emboflow_model::{LogEntry, Run, RunId, Timestamp, run};
 use emboflow_records::{Cursor, Documents, Records, catch_up};
 
-use super::SHARD;
 use super::workflows::Workflows;
+use super::{SHARD, rates};
 use crate::planner::{Effect, OpenRun, Planner, Policy, effects_of};
 
 /// Runs whose histories are read at once.
@@ -55,6 +55,7 @@ pub(super) async fn recover(
             planner.restore(run, now);
         }
     }
+    rates::read_back(records, &mut planner, &mut workflows, now).await?;
     let removing =
         records.removals(SHARD, u32::MAX).await.context("listing the runs that are being removed")?;
     planner.begin_removal(removing.iter().map(|removal| removal.run));
@@ -68,7 +69,7 @@ pub(super) async fn recover(
     Ok(Recovered { planner, through_seq, effects, workflows })
 }
 
-async fn fold(
+pub(super) async fn fold(
     records: &dyn Records,
     runs: &[RunId],
     workflows: &mut Workflows,

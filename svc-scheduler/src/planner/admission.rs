@@ -178,6 +178,13 @@ impl Planner {
         self.gates.leave(&(run, task));
     }
 
+    /// A run that is over started these, and they may still count for a rate.
+    pub(crate) fn remember_ended(&mut self, ended: &OpenRun) {
+        for start in ended.rated_starts() {
+            self.gates.remember_start(&ended.run.summary.project, &start);
+        }
+    }
+
     /// The starts of an open run that may still count for a rate.
     fn remember_starts(&mut self, run: RunId) {
         if let Some(open) = self.runs.get(&run) {

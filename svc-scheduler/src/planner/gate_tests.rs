@@ -164,6 +164,26 @@ fn after_a_restart_keys_are_held_and_starts_count_as_before() {
 }
 
 #[test]
+fn starts_of_runs_that_are_over_count_after_a_restart_when_they_are_read_back() {
+    let source = workflow("", "rate_limit: { key: api, limit: 1, per: 10s },");
+    let mut paper = Paper::with_executor();
+    let over = paper.submit(&source);
+    paper.succeed(over, "a");
+    paper.pass_ms(4_000);
+    paper.restart();
+    let parsed = emboflow_model::workflow::parse(&source).unwrap();
+    let ended = super::OpenRun::new(paper.run(over).clone(), std::sync::Arc::new(parsed)).unwrap();
+    paper.planner.remember_ended(&ended);
+    paper.beat("one", 4);
+    let next = paper.submit(&source);
+    assert_eq!(states(&paper, &[next]), [TaskState::Queued]);
+    paper.pass_ms(5_999);
+    assert_eq!(states(&paper, &[next]), [TaskState::Queued]);
+    paper.pass_ms(1);
+    assert_eq!(states(&paper, &[next]), [TaskState::Active]);
+}
+
+#[test]
 fn when_all_is_over_no_gate_remembers_anything() {
     let mut paper = Paper::with_executor();
     for source in [keyed("queue"), workflow("rate_limit: { limit: 1, per: 10s }", "mutex: arm,")] {

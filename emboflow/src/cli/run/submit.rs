@@ -42,6 +42,12 @@ pub(crate) struct Submit {
     /// Idempotency key: the same key and file give the same run (with --each, the key of each with `-<line>` added)
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
+    /// The queue in which it waits, in place of the file's
+    #[arg(long, value_name = "NAME")]
+    queue: Option<String>,
+    /// Runs of one key share fairly with those of others in the project, in place of the file's key
+    #[arg(long, value_name = "KEY")]
+    fairness_key: Option<String>,
     /// Follow the run to its end; ends with 5 when it fails
     #[arg(long, short)]
     watch: bool,
@@ -61,7 +67,12 @@ impl Submit {
         }
         let labels = read_labels(&self.label)?;
         let named = Named::find(target, shared, output).await?;
-        let body = SubmitBody { labels, ..named.body.clone() };
+        let body = SubmitBody {
+            labels,
+            queue: self.queue.clone(),
+            fairness_key: self.fairness_key.clone(),
+            ..named.body.clone()
+        };
         if let Some(list) = &self.each {
             let sweep = Sweep { named: &named, body, inputs: &self.input, key: self.key.as_deref() };
             return sweep.submit(list, output).await;

@@ -6,14 +6,17 @@ use aide::transform::TransformOperation;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use emboflow_model::QueueName;
 use emboflow_protocol::ErrorCode;
 use emboflow_protocol::http::Page;
 use emboflow_protocol::http::queue::{QueueBody, QueueView};
 
 use crate::app::App;
-use crate::extract::{Body, Params};
+use crate::extract::{Body, Params, Search};
 use crate::openapi::{self, Doc, WITH_BODY, WRITES};
+use crate::paged::Paged;
 use crate::problem::Outcome;
+use crate::routes::limit::{NameQuery, by_name};
 use crate::routes::place::OfQueue;
 
 /// The routes of queues.
@@ -24,8 +27,14 @@ pub(crate) fn routes() -> ApiRouter<App> {
     )
 }
 
-async fn list(State(app): State<App>) -> Outcome<Json<Page<QueueView>>> {
-    Ok(Json(Page { items: app.queues.all().await?, next: None }))
+async fn list(State(app): State<App>, Search(query): Search<NameQuery>) -> Outcome<Paged<QueueView>> {
+    let read = async |after: Option<QueueName>, limit: u32| {
+        let all = app.queues.all().await?.into_iter();
+        let wanted = all.skip_while(|queue| after.as_ref().is_some_and(|after| queue.name <= *after));
+        Ok(wanted.take(limit as usize).collect())
+    };
+    let (items, next) = by_name(query, read, |last: &QueueView| last.name.to_string()).await?;
+    Ok(Paged(Page { items, next }))
 }
 
 async fn show(
