@@ -35,7 +35,7 @@ pub(super) fn Times(name: String) -> Element {
 #[component]
 pub(super) fn TimeTable(timezone: String, times: Vec<TriggerTime>) -> Element {
     rsx! {
-        div { class: "table-wrap",
+        div { class: "table-wrap", tabindex: "0", role: "region", "aria-label": "Times of the table",
             table {
                 thead {
                     tr {
