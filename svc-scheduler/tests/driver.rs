@@ -10,7 +10,7 @@ use bytes::Bytes;
 use emboflow_bus::testing::TestServer;
 use emboflow_bus::{Bus, BusError, MAX_DELIVERIES, OutgoingRequest};
 use emboflow_model::{LogEntry, ProjectName, Rejection, RunId, Timestamp};
-use emboflow_protocol::call::{Claim, ClaimAnswer};
+use emboflow_protocol::call::{AskQueues, Claim, ClaimAnswer, QueueFigure, QueueFigures};
 use emboflow_protocol::event::Event;
 use emboflow_protocol::message::Message;
 use emboflow_protocol::notice::Notice;
@@ -284,5 +284,45 @@ async fn a_request_outlives_any_number_of_starts_during_maintenance() {
     };
     let outcome = eventually("the request is decided", outcome).await;
     assert!(matches!(outcome, RequestOutcome::Accepted(_)), "{outcome:?}");
+    world.end().await;
+}
+
+impl World {
+    /// What a queue holds and waits for; none when there is no such queue.
+    async fn queue(&self, name: &str) -> Option<QueueFigure> {
+        let figures = self.bus.call::<_, QueueFigures>(&AskQueues {}, Duration::from_secs(10)).await.ok()?;
+        figures.queues.into_iter().find(|figure| figure.name.as_str() == name)
+    }
+}
+
+#[tokio::test]
+async fn a_run_waits_in_the_queue_that_it_names_also_after_a_restart() {
+    let mut world = World::start().await;
+    world.ask(Verb::Submit, "unknown", json!({ "source": WORKFLOW, "queue": "nigth" })).await;
+    let outcome = world.outcome("unknown").await;
+    let RequestOutcome::Rejected(errors) = &outcome else { panic!("{outcome:?}") };
+    assert_eq!(errors[0]["code"], "queue.not_found", "{errors:?}");
+
+    let rules = json!({ "weight": 3 }).to_string();
+    world.records.keep("queue", "", "night", None, rules).await.unwrap().unwrap();
+    let known = || async {
+        // Lossy: it is said again until it was heard.
+        world.bus.publish_live(&Notice::new("queue", "", "night")).await;
+        world.queue("night").await
+    };
+    assert_eq!(eventually("the queue is known", known).await.waiting, 0);
+    world.ask(Verb::Submit, "named", json!({ "source": WORKFLOW, "queue": "night" })).await;
+    let outcome = world.outcome("named").await;
+    assert!(matches!(outcome, RequestOutcome::Accepted(_)), "{outcome:?}");
+    world.ask(Verb::Submit, "again", json!({ "source": WORKFLOW, "queue": "nigth" })).await;
+    let outcome = world.outcome("again").await;
+    let RequestOutcome::Rejected(errors) = &outcome else { panic!("{outcome:?}") };
+    assert_eq!(errors[0]["hint"], "did you mean `night`?", "{errors:?}");
+
+    for _ in 0..2 {
+        let waits = || async { world.queue("night").await.filter(|figure| figure.waiting == 1) };
+        assert!(eventually("it waits there", waits).await.oldest.is_some());
+        world.restart().await;
+    }
     world.end().await;
 }
