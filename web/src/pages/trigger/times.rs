@@ -25,7 +25,7 @@ pub(super) fn Times(name: String) -> Element {
                     h2 { class: "grow", "Next times" }
                     span { class: "soft", "{times.sentence}" }
                 }
-                TimeTable { timezone: times.timezone, times: times.times }
+                TimeTable { timezone: times.timezone, times: times.times, ahead: true }
             }
         },
     }
@@ -33,7 +33,13 @@ pub(super) fn Times(name: String) -> Element {
 
 /// Times in the zone of the table and in UTC.
 #[component]
-pub(super) fn TimeTable(timezone: String, times: Vec<TriggerTime>) -> Element {
+pub(super) fn TimeTable(
+    timezone: String,
+    times: Vec<TriggerTime>,
+    /// They are still to come.
+    #[props(default)]
+    ahead: bool,
+) -> Element {
     rsx! {
         div { class: "table-wrap", tabindex: "0", role: "region", "aria-label": "Times of the table",
             table {
@@ -41,13 +47,15 @@ pub(super) fn TimeTable(timezone: String, times: Vec<TriggerTime>) -> Element {
                     tr {
                         th { scope: "col", "In {timezone}" }
                         th { scope: "col", "UTC" }
-                        th { scope: "col", "Starts" }
+                        if ahead {
+                            th { scope: "col", "Starts" }
+                        }
                         th { scope: "col", class: "hide-s", span { class: "visually-hidden", "Notes" } }
                     }
                 }
                 tbody {
                     for time in times {
-                        Row { key: "{time.at}", time }
+                        Row { key: "{time.at}", time, ahead }
                     }
                 }
             }
@@ -56,7 +64,7 @@ pub(super) fn TimeTable(timezone: String, times: Vec<TriggerTime>) -> Element {
 }
 
 #[component]
-fn Row(time: TriggerTime) -> Element {
+fn Row(time: TriggerTime, ahead: bool) -> Element {
     // RFC 3339 with the zone's name behind: the name stands in the head of the column.
     let local = time.local.split('[').next().unwrap_or_default().replace('T', " ");
     let utc = time.at.to_string().replace('T', " ").replace(".000Z", "");
@@ -68,7 +76,9 @@ fn Row(time: TriggerTime) -> Element {
         tr {
             td { class: "mono nowrap", "{local}" }
             td { class: "mono nowrap", "{utc}" }
-            td { class: "num nowrap", {words::until(time.due_at)} }
+            if ahead {
+                td { class: "num nowrap", {words::until(time.due_at)} }
+            }
             td { class: "hide-s soft", {note.unwrap_or_default()} }
         }
     }
