@@ -10,6 +10,7 @@ mod hostile;
 mod inputs;
 mod placement;
 mod render;
+mod uploads;
 mod turns;
 
 use emboflow_model::workflow::{Problem, Workflow, parse};
