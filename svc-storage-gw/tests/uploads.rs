@@ -16,7 +16,14 @@ use tokio::net::TcpStream;
 const KEY: &str = "lab/uploads/a.bin/0/artifacts/content/a.bin";
 
 fn claims(size_bytes: u64) -> UploadClaims {
-    UploadClaims { sub: "user:ada".into(), exp: now() + 600, key: KEY.into(), size_bytes, sha256: None }
+    UploadClaims {
+        sub: "user:ada".into(),
+        exp: now() + 600,
+        key: KEY.into(),
+        size_bytes,
+        sha256: None,
+        quota: None,
+    }
 }
 
 fn signed(claims: &UploadClaims) -> String {

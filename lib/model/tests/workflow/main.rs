@@ -10,8 +10,8 @@ mod hostile;
 mod inputs;
 mod placement;
 mod render;
-mod uploads;
 mod turns;
+mod uploads;
 
 use emboflow_model::workflow::{Problem, Workflow, parse};
 
