@@ -51,11 +51,11 @@ mod maintenance_tests;
 #[cfg(test)]
 mod odd_tests;
 #[cfg(test)]
-mod placement_properties;
-#[cfg(test)]
 mod placement_tests;
 #[cfg(test)]
 mod preempt_tests;
+#[cfg(test)]
+mod property_tests;
 #[cfg(test)]
 mod queue_tests;
 #[cfg(test)]

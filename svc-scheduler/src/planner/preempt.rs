@@ -26,9 +26,21 @@ struct Victim {
 type Harm = (i32, usize, Reverse<Timestamp>);
 
 impl Planner {
-    /// Whether work of one lane may be stopped for another's.
+    /// Whether work of one lane may be stopped for another's: less urgent work, and what another queue has borrowed from
+    /// one that is guaranteed it. Never what is guaranteed to another queue: it would only be taken back.
     pub(super) fn outranks(&self, lane: &LaneKey, victim: &LaneKey) -> bool {
-        victim.shape.preemptible && lane.urgency < victim.urgency
+        if !victim.shape.preemptible {
+            return false;
+        }
+        if lane.queue == victim.queue {
+            return lane.urgency < victim.urgency;
+        }
+        let held = |queue| self.allocations.of_queue(queue);
+        if self.queues.rules(&victim.queue).guarantees(&held(&victim.queue)) {
+            return false;
+        }
+        let would_hold = held(&lane.queue).plus(&lane.shape.need());
+        lane.urgency < victim.urgency || self.queues.rules(&lane.queue).guarantees(&would_hold)
     }
 
     /// The attempts to stop so that the unit can start; empty when enough is stopping already. None: nothing that may be

@@ -1,9 +1,11 @@
 //! Stories of work that gives way.
 
+use emboflow_model::queue::{Limits, Queue};
 use emboflow_model::state::{Cause, Outcome, Reason, TaskState};
 use emboflow_model::{RunId, TaskKey};
 use emboflow_protocol::command::Command;
 
+use super::input::Input;
 use super::placement_tests::workflow;
 use super::testing::{Paper, ended};
 
@@ -130,4 +132,38 @@ fn a_gang_makes_room_for_itself_on_several_executors() {
         give_way(&mut paper, run, "a");
     }
     assert_eq!(paper.states(train), "train[0]=active train[1]=active train[2]=active");
+}
+
+#[test]
+fn what_a_queue_borrowed_goes_back_to_one_that_is_guaranteed_it() {
+    let mut paper = Paper::new();
+    let slots = |count| Limits { slots: Some(count), ..Limits::default() };
+    let rules = |guarantee| Queue { guarantee: slots(guarantee), ..Queue::default() };
+    let rules = [("lab".parse().unwrap(), rules(1)), ("arm".parse().unwrap(), rules(1))];
+    paper.take(Input::Queues(rules.into()));
+    let submit = |paper: &mut Paper, queue: &str, source: &str| {
+        let mut submission = paper.submission(source);
+        submission.accepted.queue = queue.parse().unwrap();
+        let run = submission.run;
+        paper.take(Input::Submit(Box::new(submission)));
+        run
+    };
+    paper.beat("one", 3);
+    let borrowed: Vec<RunId> =
+        (0..3).map(|_| submit(&mut paper, "lab", &preemptible(", priority: 7"))).collect();
+    let owed = submit(&mut paper, "arm", &preemptible(""));
+    let stopped: Vec<RunId> =
+        borrowed.iter().copied().filter(|run| stopping(&paper, *run).is_some()).collect();
+    assert_eq!(stopped.len(), 1, "although it is less urgent");
+    give_way(&mut paper, stopped[0], "a");
+    assert_eq!(paper.task_state(owed, "a"), TaskState::Active);
+    let stopping_owed = paper.task(owed, "a").open_attempt().unwrap().stopping;
+    assert_eq!(
+        stopping_owed, None,
+        "the more urgent one that gave way does not take back what is guaranteed"
+    );
+    let more = submit(&mut paper, "arm", &workflow("  a: {}\n"));
+    assert_eq!(paper.task_state(more, "a"), TaskState::Queued, "more is not guaranteed to it");
+    let left = borrowed.iter().filter(|run| paper.task_state(**run, "a") == TaskState::Active);
+    assert!(left.into_iter().all(|run| stopping(&paper, *run).is_none()));
 }
