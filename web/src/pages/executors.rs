@@ -1,5 +1,7 @@
 //! The executors: who takes work, how much of it is left, and what each one is doing.
 
+use std::collections::BTreeMap;
+
 use dioxus::prelude::*;
 use emboflow_model::Timestamp;
 use emboflow_model::executor::ExecutorState;
@@ -139,16 +141,7 @@ fn Card(seen: Seen) -> Element {
                     dt { "Heartbeat" }
                     dd { Ago { at: Timestamp(seen.at) } }
                 }
-                if !beat.labels.is_empty() || !beat.taints.is_empty() {
-                    div { class: "row-flex wrap",
-                        for (name , value) in &beat.labels {
-                            span { key: "{name}", class: "tag", "{name}={value}" }
-                        }
-                        for (name , value) in &beat.taints {
-                            span { key: "taint {name}", class: "tag tone-warn", title: "Only for tasks that tolerate it", "taint {name}={value}" }
-                        }
-                    }
-                }
+                Tags { labels: beat.labels.clone(), taints: beat.taints.clone() }
                 if !attempts.is_empty() {
                     ul { class: "stack", "aria-label": "Attempts under way",
                         for attempt in attempts {
@@ -162,6 +155,22 @@ fn Card(seen: Seen) -> Element {
                             }
                         }
                     }
+                }
+            }
+        }
+    }
+}
+
+#[component]
+fn Tags(labels: BTreeMap<String, String>, taints: BTreeMap<String, String>) -> Element {
+    rsx! {
+        if !labels.is_empty() || !taints.is_empty() {
+            div { class: "row-flex wrap",
+                for (name , value) in labels {
+                    span { key: "{name}", class: "tag", "{name}={value}" }
+                }
+                for (name , value) in taints {
+                    span { key: "taint {name}", class: "tag tone-warn", title: "Only for tasks that tolerate it", "taint {name}={value}" }
                 }
             }
         }
