@@ -4,6 +4,7 @@
 mod change;
 mod end;
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -42,7 +43,6 @@ pub(super) struct Judge {
     acked: BTreeMap<(ProjectName, String), RunId>,
     /// Numbers of transitions whose events were published.
     told: BTreeSet<(RunId, u64)>,
-    workflows: BTreeMap<Arc<str>, Arc<Workflow>>,
 }
 
 /// A run as the log says it is.
@@ -77,15 +77,22 @@ impl Judge {
     fn is_of_before(&self, fence: u64) -> bool {
         epoch::of_fence(fence) < epoch::of_place(self.last_seq)
     }
+}
 
-    fn parse(&mut self, source: &Arc<str>) -> Option<Arc<Workflow>> {
-        if let Some(known) = self.workflows.get(source) {
+thread_local! {
+    /// The few files of all simulations, parsed once: the same text is the same workflow.
+    static WORKFLOWS: RefCell<BTreeMap<Arc<str>, Arc<Workflow>>> = const { RefCell::new(BTreeMap::new()) };
+}
+
+fn parse(source: &Arc<str>) -> Option<Arc<Workflow>> {
+    WORKFLOWS.with_borrow_mut(|known| {
+        if let Some(known) = known.get(source) {
             return Some(known.clone());
         }
         let parsed = Arc::new(workflow::parse(source).ok()?);
-        self.workflows.insert(source.clone(), parsed.clone());
+        known.insert(source.clone(), parsed.clone());
         Some(parsed)
-    }
+    })
 }
 
 impl Stage {
@@ -165,7 +172,7 @@ impl Stage {
         if transition.project.as_str() == "small" && open >= SMALL_OPEN_RUNS {
             return Err(format!("I9: project small has more than {SMALL_OPEN_RUNS} open runs"));
         }
-        let workflow = self.judge.parse(&asked.source).ok_or("a run of a file that nobody can read")?;
+        let workflow = parse(&asked.source).ok_or("a run of a file that nobody can read")?;
         let run = Run::begin_unsealed(transition).map_err(|error| format!("I4: {error}"))?;
         Ok(Judged { run, workflow, excused_events: 0 })
     }
@@ -247,6 +254,11 @@ impl Stage {
         let version = event.data.run.version;
         let run = event.subject;
         let durable = self.judge.runs.get(&run).map_or(0, |judged| judged.run.summary.version);
+        // One that was under way while everything was set back.
+        let is_undone = epoch::of_place(event.data.seq) < epoch::of_place(self.judge.last_seq);
+        if version > durable && is_undone {
+            return;
+        }
         if version > durable {
             return self.fail(format!("{run}/{version} is told, and the log knows it up to {durable}"));
         }
@@ -314,9 +326,7 @@ impl Stage {
     fn replay(&mut self, transition: &Transition) {
         if let Some(asked) = accepted(transition) {
             let key = (transition.project.clone(), asked.key.clone());
-            let (Some(workflow), Ok(run)) =
-                (self.judge.parse(&asked.source), Run::begin_unsealed(transition))
-            else {
+            let (Some(workflow), Ok(run)) = (parse(&asked.source), Run::begin_unsealed(transition)) else {
                 return;
             };
             self.judge.keys.insert(key, transition.run);

@@ -1,10 +1,12 @@
 //! Deterministic simulation: the shipped planner and driver in a world of which every message, every answer, every
 //! moment and every fault comes from one seed. `docs/simulation.md` says what is modelled and what is not.
 
+mod attempt;
 mod audit;
 mod client;
 mod dice;
 mod executor;
+mod fault;
 mod judge;
 mod nemesis;
 mod plan;
@@ -15,8 +17,6 @@ mod sabotage;
 mod scheduler;
 mod stage;
 mod store;
-#[cfg(test)]
-mod stories;
 #[cfg(test)]
 mod tests;
 mod trace;
@@ -36,6 +36,9 @@ use stage::{Shared, Stage};
 
 pub use plan::Plan;
 pub use sabotage::Sabotage;
+
+/// How often it is looked whether all is at rest.
+const LOOKS_EACH_MS: u64 = 200;
 
 /// What a simulation came to.
 #[derive(Debug)]
@@ -115,7 +118,14 @@ impl Simulation {
             let stage = self.shared.stage();
             stage.now + stage.plan.heals_within_ms
         };
-        self.runner.run_until(|stage| stage.now > deadline || stage.unrest().is_none());
+        let mut looked_at = 0;
+        self.runner.run_until(|stage| {
+            if stage.now < looked_at + LOOKS_EACH_MS {
+                return false;
+            }
+            looked_at = stage.now;
+            stage.now > deadline || stage.unrest().is_none()
+        });
         let mut stage = self.shared.stage();
         match stage.unrest() {
             Some(why) => stage.fail(format!("not at rest: {why}")),

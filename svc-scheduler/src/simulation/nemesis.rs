@@ -1,6 +1,7 @@
 //! Faults: what breaks, for how long, and how everything is made whole again.
 
 use super::client::Patience;
+use super::fault::Fault;
 use super::sabotage::Sabotage;
 use super::scheduler::{Condition, Process};
 use super::stage::Stage;
@@ -31,107 +32,6 @@ pub(super) struct PostTrouble {
     pub(super) doubled: u64,
 }
 
-/// Something that breaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
-    KillScheduler,
-    /// Between a decision and its effects, where it hurts most.
-    KillSchedulerAtWork,
-    /// Stopped for a while and continued, while another one takes its place.
-    ZombieScheduler,
-    StallScheduler,
-    SecondScheduler,
-    CutSchedulerFromRecords,
-    SchedulerIsMute,
-    SchedulerIsDeaf,
-    KillExecutor,
-    CutPower,
-    LoseMachine,
-    EmptyDisk,
-    ExecutorIsMute,
-    ExecutorIsDeaf,
-    CutExecutor,
-    ExecutorClockJumps,
-    SchedulerClockJumps,
-    RecordsAway,
-    RecordsTorn,
-    RecordsSlow,
-    RecordsPowerCut,
-    PostAway,
-    PostLossy,
-    PostSlow,
-    PostEmptied,
-    Maintenance,
-    RestoreBackup,
-}
-
-impl Fault {
-    pub(super) const ALL: &'static [Fault] = &[
-        Self::KillScheduler,
-        Self::KillSchedulerAtWork,
-        Self::ZombieScheduler,
-        Self::StallScheduler,
-        Self::SecondScheduler,
-        Self::CutSchedulerFromRecords,
-        Self::SchedulerIsMute,
-        Self::SchedulerIsDeaf,
-        Self::KillExecutor,
-        Self::CutPower,
-        Self::LoseMachine,
-        Self::EmptyDisk,
-        Self::ExecutorIsMute,
-        Self::ExecutorIsDeaf,
-        Self::CutExecutor,
-        Self::ExecutorClockJumps,
-        Self::SchedulerClockJumps,
-        Self::RecordsAway,
-        Self::RecordsTorn,
-        Self::RecordsSlow,
-        Self::RecordsPowerCut,
-        Self::PostAway,
-        Self::PostLossy,
-        Self::PostSlow,
-        Self::PostEmptied,
-        Self::Maintenance,
-        Self::RestoreBackup,
-    ];
-}
-
-impl Fault {
-    /// The name under which it is counted.
-    pub(super) const fn word(self) -> &'static str {
-        match self {
-            Self::KillScheduler => "kill scheduler",
-            Self::KillSchedulerAtWork => "kill scheduler at work",
-            Self::ZombieScheduler => "zombie scheduler",
-            Self::StallScheduler => "stall scheduler",
-            Self::SecondScheduler => "second scheduler",
-            Self::CutSchedulerFromRecords => "cut scheduler from records",
-            Self::SchedulerIsMute => "scheduler is mute",
-            Self::SchedulerIsDeaf => "scheduler is deaf",
-            Self::KillExecutor => "kill executor",
-            Self::CutPower => "cut power",
-            Self::LoseMachine => "lose machine",
-            Self::EmptyDisk => "empty disk",
-            Self::ExecutorIsMute => "executor is mute",
-            Self::ExecutorIsDeaf => "executor is deaf",
-            Self::CutExecutor => "cut executor",
-            Self::ExecutorClockJumps => "executor clock jumps",
-            Self::SchedulerClockJumps => "scheduler clock jumps",
-            Self::RecordsAway => "records away",
-            Self::RecordsTorn => "records torn",
-            Self::RecordsSlow => "records slow",
-            Self::RecordsPowerCut => "records power cut",
-            Self::PostAway => "post away",
-            Self::PostLossy => "post lossy",
-            Self::PostSlow => "post slow",
-            Self::PostEmptied => "post emptied",
-            Self::Maintenance => "maintenance",
-            Self::RestoreBackup => "restore backup",
-        }
-    }
-}
-
 impl Stage {
     /// Faults happen over the time of trouble.
     pub(super) fn let_trouble_come(&mut self) {
@@ -152,55 +52,83 @@ impl Stage {
         self.note(|| format!("FAULT {fault:?} for {lasts} ms"));
         let scheduler = self.a_scheduler();
         let executor = self.dice.below(self.executors.len() as u64) as usize;
+        self.strike_scheduler(fault, scheduler, lasts);
+        self.strike_executor(fault, executor, lasts);
+        self.strike_records(fault, lasts);
+        self.strike_post(fault, lasts);
         match fault {
-            Fault::KillScheduler => self.kill_and_restart(scheduler, lasts.min(5_000)),
+            Fault::Maintenance => {
+                self.set_maintenance(true);
+                self.after(lasts, |stage| stage.set_maintenance(false));
+            }
+            Fault::RestoreBackup => self.restore_backup(),
+            _ => {}
+        }
+    }
+
+    fn strike_scheduler(&mut self, fault: Fault, index: usize, lasts: u64) {
+        match fault {
+            Fault::KillScheduler => self.kill_and_restart(index, lasts.min(5_000)),
             Fault::KillSchedulerAtWork => self.kill_at_next_entry = Some(lasts % 3),
             Fault::ZombieScheduler => {
-                self.pause_scheduler(scheduler, lasts);
+                self.pause_scheduler(index, lasts);
                 let other = self.another_scheduler();
                 self.start_scheduler(other);
             }
-            Fault::StallScheduler => self.pause_scheduler(scheduler, lasts),
+            Fault::StallScheduler => self.pause_scheduler(index, lasts),
             Fault::SecondScheduler => {
                 let other = self.another_scheduler();
                 self.start_scheduler(other);
                 self.after(lasts, move |stage| stage.kill_scheduler(other));
             }
             Fault::CutSchedulerFromRecords => {
-                self.schedulers[scheduler].is_cut_from_records = true;
-                self.after(lasts, move |stage| stage.schedulers[scheduler].is_cut_from_records = false);
+                self.schedulers[index].is_cut_from_records = true;
+                self.after(lasts, move |stage| stage.schedulers[index].is_cut_from_records = false);
             }
             Fault::SchedulerIsMute => {
-                self.schedulers[scheduler].is_mute = true;
-                self.after(lasts, move |stage| stage.schedulers[scheduler].is_mute = false);
+                self.schedulers[index].is_mute = true;
+                self.after(lasts, move |stage| stage.schedulers[index].is_mute = false);
             }
             Fault::SchedulerIsDeaf => {
-                self.schedulers[scheduler].is_deaf = true;
-                self.after(lasts, move |stage| stage.schedulers[scheduler].is_deaf = false);
+                self.schedulers[index].is_deaf = true;
+                self.after(lasts, move |stage| stage.schedulers[index].is_deaf = false);
             }
+            Fault::SchedulerClockJumps => self.schedulers[index].wall_ahead_ms = self.jump(),
+            _ => {}
+        }
+    }
+
+    fn strike_executor(&mut self, fault: Fault, index: usize, lasts: u64) {
+        match fault {
             Fault::KillExecutor => {
-                self.kill_executor(executor);
-                self.after(lasts, move |stage| stage.revive(executor));
+                self.kill_executor(index);
+                self.after(lasts, move |stage| stage.revive(index));
             }
             Fault::CutPower => {
-                self.cut_power(executor);
-                self.after(lasts, move |stage| stage.revive(executor));
+                self.cut_power(index);
+                self.after(lasts, move |stage| stage.revive(index));
             }
-            Fault::LoseMachine => self.lose_machine(executor),
+            Fault::LoseMachine => self.lose_machine(index),
             Fault::EmptyDisk => {
-                self.kill_executor(executor);
-                self.empty_disk(executor);
-                self.after(lasts, move |stage| stage.revive(executor));
+                self.kill_executor(index);
+                self.empty_disk(index);
+                self.after(lasts, move |stage| stage.revive(index));
             }
-            Fault::ExecutorIsMute => self.cut_executor(executor, (true, false), lasts),
-            Fault::ExecutorIsDeaf => self.cut_executor(executor, (false, true), lasts),
-            Fault::CutExecutor => self.cut_executor(executor, (true, true), lasts),
-            Fault::ExecutorClockJumps => {
-                self.executors[executor].clock_ahead_ms = self.dice.below(7_200_000) as i64 - 3_600_000;
-            }
-            Fault::SchedulerClockJumps => {
-                self.schedulers[scheduler].wall_ahead_ms = self.dice.below(7_200_000) as i64 - 3_600_000;
-            }
+            Fault::ExecutorIsMute => self.cut_executor(index, (true, false), lasts),
+            Fault::ExecutorIsDeaf => self.cut_executor(index, (false, true), lasts),
+            Fault::CutExecutor => self.cut_executor(index, (true, true), lasts),
+            Fault::ExecutorClockJumps => self.executors[index].clock_ahead_ms = self.jump(),
+            _ => {}
+        }
+    }
+
+    /// Up to an hour, forward or back.
+    fn jump(&mut self) -> i64 {
+        self.dice.below(7_200_000) as i64 - 3_600_000
+    }
+
+    fn strike_records(&mut self, fault: Fault, lasts: u64) {
+        match fault {
             Fault::RecordsAway => {
                 self.trouble.records.is_away = true;
                 self.after(lasts, |stage| stage.trouble.records.is_away = false);
@@ -217,6 +145,12 @@ impl Stage {
                 self.after(lasts, |stage| stage.trouble.records.slow = 0);
             }
             Fault::RecordsPowerCut => self.cut_power_of_records(),
+            _ => {}
+        }
+    }
+
+    fn strike_post(&mut self, fault: Fault, lasts: u64) {
+        match fault {
             Fault::PostAway => {
                 self.trouble.post.is_away = true;
                 self.after(lasts, |stage| stage.trouble.post.is_away = false);
@@ -230,11 +164,7 @@ impl Stage {
                 self.after(lasts, |stage| stage.trouble.post.slow = 0);
             }
             Fault::PostEmptied => self.empty_post(),
-            Fault::Maintenance => {
-                self.set_maintenance(true);
-                self.after(lasts, |stage| stage.set_maintenance(false));
-            }
-            Fault::RestoreBackup => self.restore_backup(),
+            _ => {}
         }
     }
 

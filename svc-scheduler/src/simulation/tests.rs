@@ -1,5 +1,7 @@
 //! The simulation as a test: many seeds, the same seed twice, and every defect noticed.
 
+mod stories;
+
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -47,7 +49,7 @@ fn two_thousand_seeds_break_no_promise() {
     }
     // A fault that never happens is not survived.
     let counted = counted.into_inner().unwrap();
-    for fault in nemesis::Fault::ALL.iter().map(|fault| fault.word()) {
+    for fault in fault::Fault::ALL.iter().map(|fault| fault.word()) {
         assert!(counted.contains_key(fault), "{fault} never happens: {counted:?}");
     }
     for what in ["torn batch", "executed and timed out", "log place taken", "message buried", "claim refused"]

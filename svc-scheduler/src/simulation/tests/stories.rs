@@ -6,12 +6,12 @@ use emboflow_model::state::{Cause, Outcome, RunState, TaskState};
 use emboflow_model::{Run, RunId, Task};
 use emboflow_protocol::request::Verb;
 
-use super::client::{Ask, Patience, project};
-use super::nemesis::Fault;
-use super::scheduler::Condition;
-use super::stage::Stage;
-use super::workload::ENDLESS;
-use super::*;
+use super::super::client::{Ask, Patience, project};
+use super::super::fault::Fault;
+use super::super::scheduler::Condition;
+use super::super::stage::Stage;
+use super::super::workload::ENDLESS;
+use super::super::*;
 
 const SINGLE: &str = "version: 1\nname: single\ndefaults: { image: i }\ntasks:\n  a: {}\n";
 const CHAIN: &str = "version: 1\nname: chain\ndefaults: { image: i }\ntasks:\n  a: {}\n  b: { needs: [a] }\n  c: { needs: [b] }\n";
