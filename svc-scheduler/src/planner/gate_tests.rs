@@ -99,6 +99,27 @@ fn a_mutex_is_held_by_one_task_at_a_time_and_not_during_a_back_off() {
 }
 
 #[test]
+fn a_run_that_repeats_another_waits_for_its_key_although_results_stay() {
+    let mut paper = Paper::with_executor();
+    let chain = "version: 1\nname: story\nconcurrency: { key: robot }\ndefaults: { image: i }\ntasks:\n  z: {}\n  a: { needs: [z] }\n";
+    let first = paper.submit(chain);
+    paper.succeed(first, "z");
+    paper.fail(first, "a");
+    let holder = paper.submit(chain);
+    let submission = Box::new(paper.submission(chain));
+    let again = submission.run;
+    let old = Box::new(paper.run(first).clone());
+    paper.take(Input::Recover { old, tasks: Vec::new(), submission });
+    assert_eq!(paper.states(again), "z=cached a=waiting");
+    paper.restart();
+    paper.beat("one", 4);
+    assert_eq!(paper.states(again), "z=cached a=waiting");
+    paper.succeed(holder, "z");
+    paper.succeed(holder, "a");
+    assert_eq!(paper.states(again), "z=cached a=active");
+}
+
+#[test]
 fn a_run_and_its_task_with_the_same_key_do_not_wait_for_each_other() {
     let mut paper = Paper::with_executor();
     let run = paper.submit(&workflow("concurrency: { key: arm }", "mutex: arm,"));

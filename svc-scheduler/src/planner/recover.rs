@@ -24,6 +24,8 @@ impl Step<'_> {
         {
             self.take_over(run, old_id, kept);
         }
+        // What follows from the results that stay is let go with the rest, once the run has passed its gates.
+        self.met_specs.retain(|(other, _)| *other != run);
         self.admit_run(run);
     }
 

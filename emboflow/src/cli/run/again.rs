@@ -48,8 +48,14 @@ impl Again {
             Wrong::Usage(failure) => failure,
             Wrong::Problems(problems) => print_problems(named, &problems, output),
         })?;
-        let body =
-            SubmitBody { source: Some(source), inputs, labels: before.labels, ..SubmitBody::default() };
+        let body = SubmitBody {
+            source: Some(source),
+            inputs,
+            labels: before.labels,
+            queue: Some(before.queue.to_string()),
+            fairness_key: before.fairness_key,
+            ..SubmitBody::default()
+        };
         let new = submit::send(&client, client.in_project(&["runs"]), &body, self.key.clone()).await?;
         submit::finish(client, new, self.watch.then_some(&self.how), output).await
     }
