@@ -11,7 +11,7 @@ export PATH := $(EMBOFLOW_TOOLS)/bin:$(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PA
 RUNNING := rust wasm engine bases nats client
 WASM := --target wasm32-unknown-unknown
 
-.PHONY: help setup build web images demo env up down logs ps validate test test-stack verify fix bench clean
+.PHONY: help setup build web images demo env up down logs ps validate test test-stack verify fix bench simulate clean
 .NOTPARALLEL:
 
 help: ## List the chores
@@ -87,6 +87,12 @@ fix: ## Format, apply what the lints suggest, generate files anew
 	cargo clippy --quiet --workspace --exclude emboflow-web --all-targets --fix --allow-dirty --allow-staged
 	cargo run --quiet --bin xtask --features xtask/generate -- generate
 	cargo run --quiet --bin emboflow -- config reference > target/configuration.md && mv target/configuration.md docs/configuration.md
+
+# Without these, `make simulate` takes as many seeds as a change must pass.
+SEEDS ?= 2000
+simulate: ## Simulate the scheduler with SEEDS=2000 seeds, or show what happens in one (SEED=x)
+	@ops/setup/setup rust
+	@cargo run --quiet --profile simulation --package svc-scheduler --features simulation --bin simulate -- $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
 
 bench: build images ## Measure, each figure beside a bare floor program
 	@ops/setup/setup
