@@ -63,6 +63,7 @@ on_cells!(a_scheduler_that_stops_cleanly_gives_its_place_away: SQLITE_SIMULATED,
 
 async fn a_scheduler_that_hangs_is_followed_and_changes_nothing_when_it_goes_on(cell: Cell) {
     let (mut stack, standby) = with_standby(cell).await;
+    stack.answers_come_late = true;
     goes_on(&mut stack, &standby, async |stack| stack.scheduler.freeze().await).await;
     let client = stack.client();
     let meanwhile = client.submit("meanwhile", &one_task()).await;
