@@ -12,6 +12,7 @@ mod logs;
 mod notifications;
 mod oidc;
 mod outline;
+mod queues;
 mod reading;
 mod refusals;
 mod removal;
