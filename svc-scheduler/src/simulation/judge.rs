@@ -280,19 +280,19 @@ impl Stage {
             }
             Ok(run) => {
                 // An answer that was under way while everything was set back says nothing.
-                if self.judge.keys.get(&key) != Some(run) && !self.was_restored {
+                if self.judge.keys.get(&key) != Some(run) && self.restores == 0 {
                     return self
                         .fail(format!("I1: {} is answered with {run}, which is not in the log", ask.key));
                 }
                 if let Some(earlier) = self.judge.acked.insert(key, *run)
                     && earlier != *run
-                    && !self.was_restored
+                    && self.restores == 0
                 {
                     self.fail(format!("I1: {} was answered with {earlier} and now with {run}", ask.key));
                 }
             }
             Err(_) => {
-                if is_own_body && self.judge.acked.contains_key(&key) && !self.was_restored {
+                if is_own_body && self.judge.acked.contains_key(&key) && self.restores == 0 {
                     self.fail(format!("I1: {} was accepted and is rejected now", ask.key));
                 }
             }
@@ -301,7 +301,7 @@ impl Stage {
 
     /// The log is another one.
     pub(super) fn judge_restore(&mut self) {
-        self.was_restored = true;
+        self.restores += 1;
         let judge = &mut self.judge;
         judge.runs.clear();
         judge.keys.clear();

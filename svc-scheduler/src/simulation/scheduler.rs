@@ -142,10 +142,9 @@ impl Stage {
     pub(super) fn a_listener(&mut self, stream: Stream) -> Option<usize> {
         let takes = |process: &Process| {
             let open = process.feed.as_ref().is_some_and(|feed| {
-                let signals = &feed.signals;
-                !(stream == Stream::Intake && *feed.is_shut.borrow())
-                    && !signals.is_closed()
-                    && signals.capacity() > 0
+                let is_shut =
+                    feed.signals.is_closed() || (stream == Stream::Intake && *feed.is_shut.borrow());
+                !is_shut && feed.signals.capacity() > 0
             });
             // NATS does not know that a process has been stopped.
             open && process.condition != Condition::Dead && !process.is_deaf

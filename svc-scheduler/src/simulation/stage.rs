@@ -53,7 +53,8 @@ pub(super) struct Stage {
     pub(super) is_healed: bool,
     /// Machines that were declared gone.
     pub(super) forgotten: BTreeSet<usize>,
-    pub(super) was_restored: bool,
+    /// How often everything was set back to a backup.
+    pub(super) restores: u64,
     pub(super) older_documents: Option<Lazy>,
     pub(super) backup: Option<Box<Store>>,
     /// Exit codes of tasks by name, where a script says so.
@@ -101,7 +102,7 @@ impl Stage {
             kill_at_next_entry: None,
             is_healed: false,
             forgotten: BTreeSet::new(),
-            was_restored: false,
+            restores: 0,
             older_documents: None,
             backup: None,
             scripted_codes: BTreeMap::new(),

@@ -160,7 +160,7 @@ impl Stage {
             }
         }
         let is_charged = end.cause == Cause::User && end.outcome == Outcome::Failed;
-        if is_charged && !seen.is_some_and(|code| *code != 0) && end.reason != Some(Reason::SpecInvalid) {
+        if is_charged && seen.is_none_or(|code| *code == 0) && end.reason != Some(Reason::SpecInvalid) {
             return Err(format!("I8: {id} is charged to the user, and its program has ended with {seen:?}"));
         }
         Ok(())

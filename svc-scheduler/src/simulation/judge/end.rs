@@ -87,7 +87,7 @@ impl Stage {
                 return Err(format!("P2: NATS took {} and nothing was decided on it", ask.key));
             }
         }
-        if !self.was_restored {
+        if self.restores == 0 {
             for ((_, key), run) in &self.judge.acked {
                 if !self.judge.runs.contains_key(run) {
                     return Err(format!("I1: {key} was answered with {run}, which is not there"));
