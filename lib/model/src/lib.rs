@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod artifact;
+pub mod cordon;
 pub mod device;
 pub mod epoch;
 pub mod executor;

@@ -1,11 +1,12 @@
-//! Maintenance: nothing new is taken in and nothing is started; what runs goes on to its end.
+//! Maintenance: nothing new is taken in and nothing is started; what runs goes on to its end. That of a pool stops only
+//! what would start there: where a run's tasks go is seen when their turn comes.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Timestamp;
+use crate::{PoolName, Timestamp};
 
-/// The kept document; while it is there, the installation is in maintenance.
+/// The kept document; while it is there, the installation is in maintenance, or the pool that its name says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Maintenance {
     /// Why, for everybody who has to wait; 1 to 500 characters.
@@ -19,10 +20,21 @@ pub struct Maintenance {
 impl Maintenance {
     /// Kind of the kept document; its scope is empty.
     pub const KIND: &str = "maintenance";
-    /// Its name.
+    /// Its name, when it is for everything.
     pub const NAME: &str = "installation";
+    const POOL: &str = "pool:";
     /// Characters of a reason at most.
     pub const REASON_MAX: usize = 500;
+
+    /// The document's name, when it is for a pool.
+    pub fn name_for(pool: &PoolName) -> String {
+        format!("{}{pool}", Self::POOL)
+    }
+
+    /// The pool that a document of this name is for; none when it is for everything.
+    pub fn pool_of(name: &str) -> Option<PoolName> {
+        name.strip_prefix(Self::POOL)?.parse().ok()
+    }
 
     /// Reads the document. One that cannot be read is maintenance too: somebody has asked for it.
     pub fn read(body: &str) -> Self {
@@ -43,5 +55,12 @@ mod tests {
         let kept = Maintenance { reason: "disks".into(), since: Timestamp(5), by: "user:anna".into() };
         assert_eq!(Maintenance::read(&serde_json::to_string(&kept).unwrap()), kept);
         assert!(Maintenance::read("{").reason.contains("cannot be read"));
+    }
+
+    #[test]
+    fn a_pools_document_is_known_by_its_name() {
+        let gpu: PoolName = "gpu".parse().unwrap();
+        assert_eq!(Maintenance::pool_of(&Maintenance::name_for(&gpu)), Some(gpu));
+        assert_eq!(Maintenance::pool_of(Maintenance::NAME), None);
     }
 }

@@ -1,6 +1,8 @@
 //! Questions to the scheduler, and one to the API, that are answered at once and stored nowhere (core NATS
 //! request/reply).
 
+use std::collections::BTreeMap;
+
 use emboflow_model::queue::Amount;
 use emboflow_model::runtime_spec::SecretForm;
 use emboflow_model::{AttemptId, Cause, ExecutorId, PoolName, QueueName, Reason, RunId, TaskKey, Timestamp};
@@ -170,6 +172,30 @@ pub struct QueueFigure {
     /// Since when the first of them has waited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oldest: Option<Timestamp>,
+}
+
+/// What do the executors that are cordoned still have to do, as of now?
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AskCordons {}
+
+impl Message for AskCordons {
+    fn subject(&self) -> Subject {
+        Self::filter()
+    }
+}
+
+impl AskCordons {
+    /// The subject of all such questions.
+    pub fn filter() -> Subject {
+        Subject::new(&[&"call", &"scheduler", &"cordons"])
+    }
+}
+
+/// The answer to an [`AskCordons`]: the executors that the scheduler gives no work, by id, with their open attempts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CordonFigures {
+    /// How many attempts each still has; with none it is empty.
+    pub open_attempts: BTreeMap<ExecutorId, u32>,
 }
 
 /// Is there a scheduler that decides? Asked by one that stands by.

@@ -1,12 +1,14 @@
 //! The sources of signals: streams, heartbeats and calls, each with its own task, all into one channel.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use emboflow_bus::{Bus, ConsumerSpec, Delivery, Garbage, HeartbeatChange, StreamState};
 use emboflow_model::executor::Heartbeat;
-use emboflow_model::{ExecutorId, RunId};
+use emboflow_model::{ExecutorId, PoolName, RunId};
 use emboflow_protocol::call::{
-    AskQueues, Claim, ClaimAnswer, Explain, Explanation, ForgetAnswer, ForgetExecutor, QueueFigures,
+    AskCordons, AskQueues, Claim, ClaimAnswer, CordonFigures, Explain, Explanation, ForgetAnswer,
+    ForgetExecutor, QueueFigures,
 };
 use emboflow_protocol::report::Report;
 use emboflow_protocol::stream::{EVENTS, INTAKE, INTAKE_CONSUMER, REPORTS, REPORTS_CONSUMER};
@@ -35,6 +37,7 @@ pub(crate) enum Signal<L> {
     Claim(Claim, oneshot::Sender<Result<ClaimAnswer, String>>),
     Explain(Explain, oneshot::Sender<Explanation>),
     Queues(oneshot::Sender<QueueFigures>),
+    Cordons(oneshot::Sender<CordonFigures>),
     Forget(ForgetExecutor, oneshot::Sender<ForgetAnswer>),
     /// Nothing may be made of these runs from now on; the answer is the place up to which something may have been.
     Removing(Vec<RunId>, oneshot::Sender<u64>),
@@ -44,8 +47,11 @@ pub(crate) enum Signal<L> {
     Refused(Box<(ExecutorId, Report)>),
     /// Something for the planner that nobody waits for.
     Input(Box<Input>),
-    /// Nothing is taken in and started, for this reason; none when it is.
-    Maintenance(Option<String>),
+    /// Nothing is taken in and started, for this reason; none when it is. And in which pools nothing is started.
+    Maintenance {
+        installation: Option<String>,
+        pools: BTreeMap<PoolName, String>,
+    },
     /// NATS has forgotten the events.
     Emptied,
     /// It is time to count what waits.
@@ -71,6 +77,7 @@ pub(super) async fn open(bus: &Bus, feeds: Feeds<Machine>) -> anyhow::Result<()>
     tasks.spawn(serve_claims(bus.clone(), signals.clone(), stop.clone()));
     tasks.spawn(serve_forgetting(bus.clone(), signals.clone(), stop.clone()));
     tasks.spawn(serve_queues(bus.clone(), signals.clone(), stop.clone()));
+    tasks.spawn(serve_cordons(bus.clone(), signals.clone(), stop.clone()));
     tasks.spawn(serve_explanations(bus.clone(), signals, stop));
     Ok(())
 }
@@ -240,6 +247,18 @@ async fn serve_queues(bus: Bus, signals: mpsc::Sender<Signal<Delivery>>, stop: C
         .await;
     if let Err(error) = served {
         tracing::error!(%error, "nobody is told of the queues any more");
+    }
+}
+
+async fn serve_cordons(bus: Bus, signals: mpsc::Sender<Signal<Delivery>>, stop: CancellationToken) {
+    let served = bus
+        .serve(AskCordons::filter(), stop, move |AskCordons {}| {
+            let signals = signals.clone();
+            async move { ask(&signals, Signal::Cordons).await }
+        })
+        .await;
+    if let Err(error) = served {
+        tracing::error!(%error, "nobody is told of cordoned executors any more");
     }
 }
 

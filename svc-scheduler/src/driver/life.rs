@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::clock::Clock;
+use super::feeds::Signal;
 use super::known_projects::KnownProjects;
 use super::known_requests::KnownRequests;
 use super::outbox::{Outbox, Parcel};
@@ -19,7 +20,7 @@ use super::recovery::Recovered;
 use super::tick::{Batch, Driver};
 use super::world::{Feeds, World};
 use super::{
-    SHARD, Surroundings, WAITING_SIGNALS, maintenance, project, queues, quotas, recovery, retention,
+    SHARD, Surroundings, WAITING_SIGNALS, cordons, maintenance, project, queues, quotas, recovery, retention,
 };
 use crate::planner::Input;
 
@@ -57,7 +58,8 @@ pub(super) async fn live<W: World>(
     let quotas = quotas::read(&*records).await.context("reading the quotas of projects")?;
     let queues = queues::read(&*records).await.context("reading the rules of queues")?;
     let maintenance = maintenance::read(&*records).await.context("reading whether there is maintenance")?;
-    let (shut, is_shut) = watch::channel(maintenance.is_some());
+    let cordoned = cordons::read(&*records).await.context("reading which executors are cordoned")?;
+    let (shut, is_shut) = watch::channel(maintenance.installation.is_some());
     let feeds = Feeds {
         signals: signals.clone(),
         pulse: liveness.pulse.clone(),
@@ -66,14 +68,7 @@ pub(super) async fn live<W: World>(
         tasks: tasks.clone(),
     };
     world.open_feeds(feeds).await?;
-    beside(
-        &world,
-        &tasks,
-        maintenance::follow(records.clone(), world.clone(), signals.clone(), stop.clone()),
-    );
-    beside(&world, &tasks, queues::follow(records.clone(), world.clone(), signals.clone(), stop.clone()));
-    beside(&world, &tasks, quotas::follow(records.clone(), world.clone(), signals.clone(), stop.clone()));
-    beside(&world, &tasks, retention::keep(surroundings.clone(), signals, written.clone(), stop.clone()));
+    follow_documents(&surroundings, signals, written.clone(), &stop, &tasks);
     let Recovered { planner, through_seq, effects, workflows } = recovered;
     let mut driver = Driver {
         surroundings,
@@ -89,7 +84,9 @@ pub(super) async fn live<W: World>(
         written,
     };
     driver.hand_over(Parcel { through_seq, effects, ..Parcel::default() });
-    driver.decide(Batch::of(vec![queues, quotas, Input::Maintenance(maintenance)])).await?;
+    let maintenance::Read { installation, pools } = maintenance;
+    let held_back = [cordoned, Input::Maintenance(installation), Input::PoolMaintenance(pools)];
+    driver.decide(Batch::of([queues, quotas].into_iter().chain(held_back).collect())).await?;
     let ended = driver.tick_until(&stop, &mut inbox).await;
     stop.cancel();
     // What was committed is still told and written before the process goes.
@@ -97,6 +94,23 @@ pub(super) async fn live<W: World>(
     tasks.close();
     tasks.wait().await;
     ended
+}
+
+/// What others keep in the records, and what is no longer kept there.
+fn follow_documents<W: World>(
+    surroundings: &Arc<Surroundings<W>>,
+    signals: mpsc::Sender<Signal<W::Letter>>,
+    written: watch::Receiver<u64>,
+    stop: &CancellationToken,
+    tasks: &TaskTracker,
+) {
+    let (records, world) = (&surroundings.records, &surroundings.world);
+    let stop = || stop.clone();
+    beside(world, tasks, maintenance::follow(records.clone(), world.clone(), signals.clone(), stop()));
+    beside(world, tasks, queues::follow(records.clone(), world.clone(), signals.clone(), stop()));
+    beside(world, tasks, cordons::follow(records.clone(), world.clone(), signals.clone(), stop()));
+    beside(world, tasks, quotas::follow(records.clone(), world.clone(), signals.clone(), stop()));
+    beside(world, tasks, retention::keep(surroundings.clone(), signals, written, stop()));
 }
 
 /// Work that the end of this life waits for.

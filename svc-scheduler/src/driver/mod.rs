@@ -6,6 +6,7 @@
 mod calls;
 mod clock;
 mod commit;
+mod cordons;
 mod fail_point;
 mod feeds;
 mod known_projects;

@@ -131,7 +131,8 @@ impl<W: World> Driver<W> {
             Signal::Explain(question, answer) => {
                 let _ = answer.send(calls::explain(&self.planner, &question, self.clock.now()));
             }
-            Signal::Maintenance(reason) => {
+            Signal::Maintenance { installation: reason, pools } => {
+                batch.inputs.push(Input::PoolMaintenance(pools));
                 self.maintenance.send_replace(reason.is_some());
                 batch.inputs.push(Input::Maintenance(reason));
             }
@@ -151,6 +152,9 @@ impl<W: World> Driver<W> {
             Signal::Emptied => self.tell_open_runs().await,
             Signal::Queues(answer) => {
                 let _ = answer.send(super::queues::figures(&self.planner));
+            }
+            Signal::Cordons(answer) => {
+                let _ = answer.send(super::cordons::figures(&self.planner));
             }
             Signal::Measure => {
                 let now = self.clock.now();

@@ -16,6 +16,8 @@ use super::shape::Shape;
 pub(crate) enum WaitKind {
     /// No executor of the pool is online.
     NoExecutor,
+    /// Operators keep work away from those that would do.
+    Cordoned,
     /// Those of the pool have no space left.
     DiskFull,
     /// No executor of the pool has the labels.
@@ -36,8 +38,9 @@ pub(crate) enum WaitKind {
 
 impl WaitKind {
     /// Every kind.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::NoExecutor,
+        Self::Cordoned,
         Self::DiskFull,
         Self::Labels,
         Self::Taints,
@@ -52,6 +55,7 @@ impl WaitKind {
     pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::NoExecutor => "no_executor",
+            Self::Cordoned => "cordoned",
             Self::DiskFull => "disk_full",
             Self::Labels => "labels",
             Self::Taints => "taints",
@@ -70,11 +74,13 @@ impl Planner {
         let shape = &*lane.shape;
         let taking: Vec<_> = self.taking(&shape.pool, now).collect();
         if taking.is_empty() {
-            return self.explain_empty_pool(&shape.pool, now);
+            return self
+                .explain_cordons(shape, now)
+                .unwrap_or_else(|| self.explain_empty_pool(&shape.pool, now));
         }
         let unlike: Vec<Unlike> = taking.iter().filter_map(|(_, known)| known.unlike(shape)).collect();
         if unlike.len() == taking.len() {
-            return explain_unlike(shape, &unlike);
+            return self.explain_cordons(shape, now).unwrap_or_else(|| explain_unlike(shape, &unlike));
         }
         let matching = taking.len() - unlike.len();
         let kept = self.reservations.of(&shape.pool);
@@ -104,6 +110,18 @@ impl Planner {
             return (WaitKind::Busy, said);
         }
         (WaitKind::Busy, busy(shape, matching))
+    }
+
+    /// None: no executor that is cordoned would do.
+    fn explain_cordons(&self, shape: &Shape, now: Timestamp) -> Option<(WaitKind, String)> {
+        let would_do = |(_, known): &(&ExecutorId, &KnownExecutor)| known.unlike(shape).is_none();
+        let mut cordoned = self.cordoned_in(&shape.pool, now).filter(would_do);
+        let why = self.cordoned(cordoned.next()?.0)?;
+        let more = match cordoned.count() {
+            0 => String::new(),
+            more => format!(" (and {more} more)"),
+        };
+        Some((WaitKind::Cordoned, format!("no executor in pool {} takes it: {why}{more}", shape.pool)))
     }
 
     fn explain_empty_pool(&self, pool: &PoolName, now: Timestamp) -> (WaitKind, String) {
@@ -146,6 +164,9 @@ impl Planner {
         let Some(beat) = &known.heartbeat else { return Some("it has not been heard of yet".to_owned()) };
         if beat.pool != shape.pool {
             return Some(format!("it is in pool {}, not in {}", beat.pool, shape.pool));
+        }
+        if let Some(why) = self.cordoned(id).or_else(|| self.maintenance_of(&shape.pool)) {
+            return Some(why);
         }
         if !known.takes_work(now, self.policy.suspect_after_ms) {
             let silence_s = now.ms_since(known.last_seen) / 1000;

@@ -38,18 +38,15 @@ impl Planner {
         pool: &PoolName,
         now: Timestamp,
     ) -> impl Iterator<Item = (&ExecutorId, &KnownExecutor)> {
-        let suspect_after_ms = self.policy.suspect_after_ms;
-        self.in_pool(pool).filter(move |(_, known)| known.takes_work(now, suspect_after_ms))
+        self.in_pool(pool).filter(move |(id, known)| self.gives_work_to(id, known, now))
     }
 
     /// The pools in which somebody may start now: an executor has a slot left, or work that can be stopped for others.
     pub(super) fn pools_with_room(&self, now: Timestamp) -> BTreeSet<PoolName> {
-        if self.maintenance.is_some() {
-            return BTreeSet::new();
-        }
         let has_room = |known: &KnownExecutor| known.has_slot() || !known.preemptible.is_empty();
         let with_room = |pool: &&PoolName| self.taking(pool, now).any(|(_, known)| has_room(known));
-        self.pools.keys().filter(with_room).cloned().collect()
+        let is_open = |pool: &&PoolName| self.maintenance_of(pool).is_none();
+        self.pools.keys().filter(is_open).filter(with_room).cloned().collect()
     }
 
     /// How many open attempts of a fan-out there are, by the value of a label or by executor.

@@ -1,15 +1,16 @@
 //! What the planner decides on.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use emboflow_model::executor::Heartbeat;
 use emboflow_model::transition::Accepted;
 use emboflow_model::workflow::Workflow;
-use emboflow_model::{ExecutorId, ProjectName, Reason, Run, RunId, TaskKey, Timestamp};
+use emboflow_model::{ExecutorId, PoolName, ProjectName, Reason, Run, RunId, TaskKey, Timestamp};
 use emboflow_protocol::FieldError;
 use emboflow_protocol::report::Report;
 
+use super::cordon::Cordons;
 use super::queues::QueueRules;
 use super::quota::ProjectQuotas;
 
@@ -29,6 +30,10 @@ pub(crate) enum Input {
     Heartbeat(Box<Heartbeat>),
     /// Nothing is started, for this reason; none: everything is again.
     Maintenance(Option<String>),
+    /// Nothing is started in these pools, and why.
+    PoolMaintenance(BTreeMap<PoolName, String>),
+    /// These executors are given no work.
+    Cordons(Cordons),
     /// An operator says that an executor will never come back.
     Forget(ExecutorId),
     /// The rules of queues from now on.

@@ -11,6 +11,7 @@ mod allocation;
 mod audit;
 mod backoff;
 mod cancel;
+mod cordon;
 mod dispatch;
 mod effect;
 mod epoch;
@@ -40,6 +41,8 @@ mod turns;
 mod unit;
 mod uploads;
 
+#[cfg(test)]
+mod cordon_tests;
 #[cfg(test)]
 mod fairness_tests;
 #[cfg(test)]
@@ -71,6 +74,7 @@ use emboflow_model::state::AttemptState;
 use emboflow_model::{AttemptId, ExecutorId, PoolName, ProjectName, RunId, Task, Timestamp};
 use emboflow_protocol::call::{Claim, TaskWait};
 
+pub(crate) use cordon::Cordons;
 pub(crate) use dispatch::planned_specs;
 pub(crate) use effect::{Effect, EffectKind, effects_of};
 pub(crate) use explain::WaitKind;
@@ -119,6 +123,10 @@ pub(crate) struct Planner {
     gates: Gates,
     /// Why nothing is started now.
     maintenance: Option<String>,
+    /// And in single pools.
+    pool_maintenance: BTreeMap<PoolName, String>,
+    /// Who is given no work.
+    cordons: Cordons,
     /// Attempts from before a restore, until the first step ends them.
     left_behind: Vec<AttemptId>,
 }
@@ -152,6 +160,8 @@ impl Planner {
             total: Amount::default(),
             gates: Gates::default(),
             maintenance: None,
+            pool_maintenance: BTreeMap::new(),
+            cordons: Cordons::new(),
             left_behind: Vec::new(),
         }
     }

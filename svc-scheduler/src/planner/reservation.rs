@@ -188,7 +188,7 @@ impl Planner {
     fn is_good(&self, kept: &Reservation, now: Timestamp) -> bool {
         let could = |(id, seats): (&ExecutorId, &u64)| {
             self.executors.get(id).is_some_and(|known| {
-                known.takes_work(now, self.policy.suspect_after_ms)
+                self.gives_work_to(id, known, now)
                     && known.copies_beside(&kept.lane.shape, |_, _| false) >= *seats
             })
         };

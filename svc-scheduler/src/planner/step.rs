@@ -92,6 +92,8 @@ impl<'p> Step<'p> {
             Input::Report { executor, report } => self.report(&executor, report),
             Input::Heartbeat(beat) => self.hear(*beat),
             Input::Maintenance(reason) => self.planner.maintenance = reason,
+            Input::PoolMaintenance(pools) => self.planner.pool_maintenance = pools,
+            Input::Cordons(cordons) => self.cordon(cordons),
             Input::Forget(executor) => self.forget_executor(executor),
             Input::Queues(rules) => self.planner.queues.replace(rules),
             Input::Quotas { quotas, history } => self.planner.quotas.replace(quotas, history),

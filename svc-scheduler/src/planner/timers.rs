@@ -16,6 +16,8 @@ pub(super) enum Timer {
     RunTimeout(RunId),
     /// An executor may be too long silent.
     ExecutorSilent(ExecutorId),
+    /// What is open on an executor may have to stop.
+    Drain(ExecutorId),
     /// Somebody may be let in.
     Gate(GateId),
     /// Ready tasks are left to place.
@@ -55,6 +57,7 @@ impl Step<'_> {
                 Timer::Retry(run, task) => self.end_backoff(run, &task),
                 Timer::RunTimeout(run) => self.time_out_run(run),
                 Timer::ExecutorSilent(executor) => self.judge_silence(&executor),
+                Timer::Drain(executor) => self.stop_drained(&executor),
                 Timer::Gate(gate) => self.planner.gates.stir(gate),
                 // Every step ends by placing.
                 Timer::Place => {}

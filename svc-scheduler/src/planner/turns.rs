@@ -182,8 +182,8 @@ impl Planner {
         project: &ProjectName,
         now: Timestamp,
     ) -> (WaitKind, String) {
-        if let Some(reason) = &self.maintenance {
-            return (WaitKind::Busy, format!("maintenance: {reason}"));
+        if let Some(reason) = self.maintenance_of(&lane.shape.pool) {
+            return (WaitKind::Busy, reason);
         }
         match self.held_back(lane, project) {
             Some(reason) => (WaitKind::Share, reason),

@@ -1,6 +1,6 @@
 //! Every family of subjects: where it is, what travels there, who sends and who receives.
 
-use emboflow_protocol::call::{AskLeader, AskQueues, Claim, Explain, ForgetExecutor, RemoveObjects};
+use emboflow_protocol::call::{AskCordons, AskLeader, AskQueues, Claim, Explain, ForgetExecutor, RemoveObjects};
 use emboflow_protocol::command::Commands;
 use emboflow_protocol::dead_letter::dead_subject;
 use emboflow_protocol::event::Event;
@@ -210,6 +210,14 @@ fn calls() -> Vec<Channel> {
             &["AskQueues"],
             ["API", "scheduler"],
             Some("QueueFigures"),
+        ),
+        channel(
+            "cordons",
+            sample.address(AskCordons::filter()),
+            "What cordoned executors still have to do, as of now",
+            &["AskCordons"],
+            ["API", "scheduler"],
+            Some("CordonFigures"),
         ),
         channel(
             "leader",

@@ -3,8 +3,8 @@
 use emboflow_model::executor::Heartbeat;
 use emboflow_protocol::batch::{BatchAnswer, BatchBody};
 use emboflow_protocol::call::{
-    AskLeader, AskQueues, Claim, ClaimAnswer, Explain, Explanation, ForgetAnswer, ForgetExecutor, Leader, ObjectsRemoved,
-    QueueFigures, RemoveObjects,
+    AskCordons, AskLeader, AskQueues, Claim, ClaimAnswer, CordonFigures, Explain, Explanation, ForgetAnswer,
+    ForgetExecutor, Leader, ObjectsRemoved, QueueFigures, RemoveObjects,
 };
 use emboflow_protocol::command::Commands;
 use emboflow_protocol::event::Event;
@@ -64,6 +64,8 @@ pub(super) const MESSAGES: &[JsonMessage] = &[
     JsonMessage::of::<Explanation>("Explanation", "The reasons of the waiting tasks."),
     JsonMessage::of::<AskLeader>("AskLeader", "Is there a scheduler that decides?"),
     JsonMessage::of::<Leader>("Leader", "The scheduler that decides."),
+    JsonMessage::of::<AskCordons>("AskCordons", "What do cordoned executors still have to do?"),
+    JsonMessage::of::<CordonFigures>("CordonFigures", "What cordoned executors still have to do."),
     JsonMessage::of::<AskQueues>("AskQueues", "What do the queues hold and wait for?"),
     JsonMessage::of::<QueueFigures>("QueueFigures", "What the queues hold and wait for."),
     JsonMessage::of::<ForgetExecutor>("ForgetExecutor", "An executor will never come back."),

@@ -3,7 +3,7 @@
 use emboflow_model::{ExecutorId, PoolName, ProjectName};
 
 use super::{Rights, USUAL_INBOX, jetstream};
-use crate::call::{AskLeader, AskQueues, Claim, Explain, ForgetExecutor, RemoveObjects};
+use crate::call::{AskCordons, AskLeader, AskQueues, Claim, Explain, ForgetExecutor, RemoveObjects};
 use crate::command::Commands;
 use crate::event::Event;
 use crate::health::AskHealth;
@@ -34,6 +34,7 @@ pub(super) fn api() -> Rights {
         text(&request::request_filter(None)),
         text(&Explain::filter()),
         text(&AskQueues::filter()),
+        text(&AskCordons::filter()),
         text(&ForgetExecutor::filter()),
         text(&AskHealth::filter()),
         text(&Fire::filter()),
@@ -81,6 +82,7 @@ pub(super) fn scheduler() -> Rights {
         text(&Claim::filter()),
         text(&Explain::filter()),
         text(&AskQueues::filter()),
+        text(&AskCordons::filter()),
         text(&AskLeader::filter()),
         text(&ForgetExecutor::filter()),
         heartbeat_subject("*"),
