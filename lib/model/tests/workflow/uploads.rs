@@ -62,7 +62,8 @@ fn what_cannot_be_looked_up_when_the_run_begins_is_refused_in_the_file() {
     ] {
         assert_eq!(problem(inputs), (code.to_owned(), "/tasks/b/inputs/d/upload".to_owned()), "{inputs}");
     }
-    assert_eq!(problem("d: { uplaod: x }").0, code::UNKNOWN_FIELD);
+    assert_eq!(problem("d: { uplaod: x }").0, code::MISSING_FIELD);
+    assert_eq!(problem("d: { upload: x, key: y }").0, code::UNKNOWN_FIELD);
     assert_eq!(problem("d: { upload: [x] }").0, code::WRONG_TYPE);
     let many: Vec<_> = (0..17).map(|index| format!("d{index}: {{ upload: x }}")).collect();
     assert_eq!(problem(&many.join(", ")), (code::BAD_VALUE.to_owned(), "/tasks/b/inputs".to_owned()));
