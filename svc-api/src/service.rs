@@ -15,6 +15,7 @@ use crate::access::{Access, invite_first_admin};
 use crate::admission::Admission;
 use crate::app::{App, Parts, now};
 use crate::config::{Config, Watch};
+use crate::cordons::Cordons;
 use crate::intake::Intake;
 use crate::limits::Buckets;
 use crate::live::executors::Executors;
@@ -113,11 +114,12 @@ pub async fn start_on(
     let provider = config.oidc.map(|oidc| Provider::new(oidc, config.public_url.as_deref())).transpose()?;
     let secrets = Secrets::new(records.clone(), bus.clone(), config.secrets.as_ref())?;
     secrets::seal_anew(records.clone(), config.secrets.as_ref(), shutdown)?;
-    let queues = Queues::new(records.clone(), bus.clone());
+    let cordons = Cordons::new(records.clone(), bus.clone());
     let kept_uploads = Uploads::new(records.clone(), bus.clone(), objects.clone());
     let app = App::new(Parts {
         instance: config.instance,
         started_at: now(),
+        queues: Queues::new(records.clone(), bus.clone()),
         access,
         records,
         bus,
@@ -125,7 +127,7 @@ pub async fn start_on(
         admission: Admission::new(config.waiting_bytes),
         buckets: Buckets::new(&config.limits),
         other_hosts: config.other_hosts,
-        queues,
+        cordons,
         secrets,
         uploads: kept_uploads,
         provider,

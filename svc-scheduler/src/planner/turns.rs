@@ -21,11 +21,14 @@ use super::timers::Timer;
 /// Attempts that one step opens at most: what is evaluated for each is bounded, and others wait for the step's end.
 const STARTS_A_STEP: usize = 256;
 
+/// Lanes of a queue; the first is the one with the least rank.
+type Lanes = BinaryHeap<Reverse<(Rank, Arc<LaneKey>)>>;
+
 /// The queues and their lanes in the order of their turns. A place in it is the best that its owner can have: while a step
 /// starts tasks, shares only grow, so that whoever comes up is looked at again and goes back where it belongs now.
 struct Turns {
     queues: BinaryHeap<Reverse<(QueueRank, QueueName)>>,
-    lanes: BTreeMap<QueueName, BinaryHeap<Reverse<(Rank, Arc<LaneKey>)>>>,
+    lanes: BTreeMap<QueueName, Lanes>,
     /// Projects that may hold no more of what a lane's tasks need.
     blocked: BTreeMap<Arc<LaneKey>, BTreeSet<ProjectName>>,
 }
