@@ -47,6 +47,7 @@ pub(super) async fn follow<W: World>(
     let mut notices = world.notices(Cordon::KIND).await;
     loop {
         tokio::select! {
+            biased;
             () = stop.cancelled() => return,
             Some(_) = notices.next() => {}
             () = world.pause(LOOK_EACH) => {}

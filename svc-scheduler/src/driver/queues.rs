@@ -53,6 +53,7 @@ pub(super) async fn follow<W: World>(
     let mut notices = world.notices(Queue::KIND).await;
     loop {
         tokio::select! {
+            biased;
             () = stop.cancelled() => return,
             Some(_) = notices.next() => world.pause(TOGETHER).await,
             () = world.pause(LOOK_EACH) => {}

@@ -57,6 +57,7 @@ pub(super) async fn keep<W: World>(
     };
     loop {
         let look = tokio::select! {
+            biased;
             () = stop.cancelled() => return,
             look = keeper.look() => look,
         };
@@ -69,6 +70,7 @@ pub(super) async fn keep<W: World>(
             }
         };
         tokio::select! {
+            biased;
             () = stop.cancelled() => return,
             () = surroundings.world.pause(pause) => {}
         }
