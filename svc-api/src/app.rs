@@ -15,6 +15,7 @@ use tokio::sync::Mutex;
 use crate::access::Access;
 use crate::access::projects::no_project;
 use crate::admission::Admission;
+use crate::cordons::Cordons;
 use crate::intake::Intake;
 use crate::limits::Buckets;
 use crate::live::executors::Executors;
@@ -46,6 +47,7 @@ pub(crate) struct Parts {
     /// Hosts beside the public address's under which this API is asked.
     pub(crate) other_hosts: Vec<String>,
     pub(crate) queues: Queues,
+    pub(crate) cordons: Cordons,
     pub(crate) secrets: Secrets,
     pub(crate) uploads: Uploads,
     /// Where people sign in beside here, if anywhere.

@@ -6,6 +6,7 @@ mod admission;
 mod app;
 mod conditional;
 mod config;
+mod cordons;
 mod error_page;
 mod extract;
 mod host;

@@ -1,5 +1,5 @@
-//! Whether the installation is in maintenance: nothing is taken in then. The document is kept in the records; this
-//! process remembers it, and looks again when somebody says that it has changed, and now and then.
+//! Whether the installation is in maintenance: nothing is taken in then, or a pool. The documents are kept in the records;
+//! this process remembers them, and looks again when somebody says that it has changed, and now and then.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use emboflow_bus::Bus;
 use emboflow_model::maintenance::Maintenance;
 use emboflow_protocol::ErrorCode;
+use emboflow_protocol::http::maintenance::MaintenanceView;
 use emboflow_protocol::notice::Notice;
 use emboflow_records::{RecordsError, SharedRecords};
 use emboflow_service::Shutdown;
@@ -18,6 +19,8 @@ use crate::problem::{Failure, Outcome};
 
 /// Notices can be lost.
 const LOOK_EACH: Duration = Duration::from_secs(30);
+/// Pools read at once.
+const PAGE: u32 = 500;
 /// Tries of a change that others make too.
 const TRIES: usize = 5;
 
@@ -26,13 +29,13 @@ const TRIES: usize = 5;
 pub(crate) struct MaintenanceBook {
     records: SharedRecords,
     bus: Bus,
-    known: Arc<watch::Sender<Option<Maintenance>>>,
+    known: Arc<watch::Sender<MaintenanceView>>,
 }
 
 impl MaintenanceBook {
     /// Reads it, and goes on reading until `shutdown`.
     pub(crate) async fn open(records: SharedRecords, bus: Bus, shutdown: &Shutdown) -> Result<Self> {
-        let book = Self { records, bus, known: Arc::new(watch::Sender::new(None)) };
+        let book = Self { records, bus, known: Arc::new(watch::Sender::new(MaintenanceView::default())) };
         book.look().await.context("reading whether there is maintenance")?;
         let (stop, reader) = (shutdown.token(), book.clone());
         shutdown.spawn("maintenance", async move {
@@ -54,19 +57,34 @@ impl MaintenanceBook {
     }
 
     async fn look(&self) -> Result<(), RecordsError> {
-        let kept = self.records.kept(Maintenance::KIND, "", Maintenance::NAME).await?;
-        self.known.send_replace(kept.map(|kept| Maintenance::read(&kept.body)));
+        let mut view = MaintenanceView::default();
+        let mut after: Option<String> = None;
+        loop {
+            let from = after.as_deref().map(|name| ("", name));
+            let page = self.records.kept_page(Maintenance::KIND, Some(""), from, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.name.clone());
+            for kept in &page {
+                let read = Maintenance::read(&kept.body);
+                match Maintenance::pool_of(&kept.name) {
+                    Some(pool) => drop(view.pools.insert(pool, read)),
+                    None if kept.name == Maintenance::NAME => view.maintenance = Some(read),
+                    None => {}
+                }
+            }
+        }
+        self.known.send_replace(view);
         Ok(())
     }
 
     /// What it is now, as far as this process knows.
-    pub(crate) fn now(&self) -> Option<Maintenance> {
+    pub(crate) fn now(&self) -> MaintenanceView {
         self.known.borrow().clone()
     }
 
     /// Refuses what would have to wait for its end.
     pub(crate) fn refuse(&self) -> Outcome<()> {
-        match self.now() {
+        match self.now().maintenance {
             None => Ok(()),
             Some(Maintenance { reason, .. }) => {
                 Err(Failure::new(ErrorCode::SystemMaintenance, format!("maintenance: {reason}")))
@@ -74,27 +92,24 @@ impl MaintenanceBook {
         }
     }
 
-    /// Begins it, gives it another reason, or ends it.
-    pub(crate) async fn set(&self, wanted: Option<Maintenance>) -> Outcome<()> {
+    /// Begins that of a document's name, gives it another reason, or ends it.
+    pub(crate) async fn set(&self, name: &str, wanted: Option<Maintenance>) -> Outcome<()> {
         for _ in 0..TRIES {
-            let kept = self.records.kept(Maintenance::KIND, "", Maintenance::NAME).await?;
+            let kept = self.records.kept(Maintenance::KIND, "", name).await?;
             let version = kept.map(|kept| kept.version);
             let done = match (&wanted, version) {
                 (None, None) => true,
-                (None, Some(version)) => {
-                    self.records.drop_kept(Maintenance::KIND, "", Maintenance::NAME, version).await?
-                }
+                (None, Some(version)) => self.records.drop_kept(Maintenance::KIND, "", name, version).await?,
                 (Some(wanted), version) => {
                     let body = serde_json::to_string(wanted)
                         .map_err(|error| Failure::behind(ErrorCode::Internal, error))?;
-                    let kept =
-                        self.records.keep(Maintenance::KIND, "", Maintenance::NAME, version, body).await?;
+                    let kept = self.records.keep(Maintenance::KIND, "", name, version, body).await?;
                     kept.is_some()
                 }
             };
             if done {
                 self.look().await?;
-                let notice = Notice::new(Maintenance::KIND, "", Maintenance::NAME);
+                let notice = Notice::new(Maintenance::KIND, "", name);
                 let _readers_look_by_themselves = self.bus.publish_live(&notice).await;
                 return Ok(());
             }

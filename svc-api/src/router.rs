@@ -99,6 +99,11 @@ fn global() -> ApiRouter<App> {
             "/api/v1/executors/{executor}/forget",
             post_with(executors::forget::forget, executors::forget::document),
         )
+        .api_route(
+            "/api/v1/executors/{executor}/cordon",
+            put_with(executors::cordon::set, executors::cordon::document_set)
+                .delete_with(executors::cordon::remove, executors::cordon::document_remove),
+        )
         .api_route("/api/v1/system/health", get_with(system::health::health, system::health::document))
         .api_route("/api/v1/system", get_with(system::show::show, system::show::document))
 }

@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod audit;
+pub mod cordon;
 pub mod maintenance;
 pub mod notification;
 pub mod queue;
@@ -157,6 +158,9 @@ pub struct ExecutorView {
     pub online: bool,
     /// Milliseconds since the API received the heartbeat.
     pub age_ms: u64,
+    /// An operator keeps work away from it. Not in events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cordon: Option<cordon::CordonView>,
     /// An operator has forgotten it: it is no longer in the list. Only in events.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub forgotten: bool,

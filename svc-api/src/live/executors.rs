@@ -140,6 +140,7 @@ impl Seen {
             online: self.heartbeat.state != ExecutorState::Stopped && self.is_fresh(now),
             age_ms: now.ms_since(self.at),
             heartbeat: self.heartbeat.clone(),
+            cordon: None,
             forgotten: false,
         }
     }

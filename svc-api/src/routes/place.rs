@@ -3,7 +3,7 @@
 use emboflow_model::access::UserName;
 use emboflow_model::name::NotificationName;
 use emboflow_model::{
-    ExecutorId, ProjectName, QueueName, RunId, SecretName, ServiceName, TaskKey, TriggerName, UploadName,
+    ExecutorId, PoolName, ProjectName, QueueName, RunId, SecretName, ServiceName, TaskKey, TriggerName, UploadName,
     UploadVersion, WorkflowName,
 };
 use schemars::JsonSchema;
@@ -107,6 +107,13 @@ pub(crate) struct OfUploadVersion {
 pub(crate) struct OfExecutor {
     /// The executor.
     pub(crate) executor: ExecutorId,
+}
+
+/// `…/maintenance/{pool}`
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct OfPool {
+    /// The pool.
+    pub(crate) pool: PoolName,
 }
 
 /// `…/queues/{queue}`

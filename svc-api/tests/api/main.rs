@@ -4,6 +4,7 @@
 
 mod access;
 mod artifacts;
+mod cordons;
 mod errors;
 mod events;
 mod limits;

@@ -31,6 +31,7 @@ pub(crate) async fn forget(
     let call = ForgetExecutor { executor: executor.clone() };
     match app.bus.call::<_, ForgetAnswer>(&call, WAIT).await {
         Ok(ForgetAnswer::Forgotten { lost_attempts }) => {
+            app.cordons.remove(&executor).await?;
             Ok(Json(ExecutorForgotten { executor, lost_attempts }))
         }
         Ok(ForgetAnswer::Online { age_ms }) => {

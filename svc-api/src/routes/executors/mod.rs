@@ -1,4 +1,5 @@
 //! Executors.
 
+pub(crate) mod cordon;
 pub(crate) mod forget;
 pub(crate) mod list;

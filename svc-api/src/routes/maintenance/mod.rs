@@ -1,7 +1,7 @@
-//! Maintenance of the installation: shown, begun and ended.
+//! Maintenance of the installation or of a pool: shown, begun and ended.
 
 use aide::axum::ApiRouter;
-use aide::axum::routing::get_with;
+use aide::axum::routing::{get_with, put_with};
 use aide::transform::TransformOperation;
 use axum::Json;
 use axum::extract::State;
@@ -11,20 +11,26 @@ use emboflow_protocol::http::maintenance::{MaintenanceBody, MaintenanceView};
 
 use crate::access::By;
 use crate::app::{App, now};
-use crate::extract::Body;
+use crate::extract::{Body, Params};
 use crate::openapi::{self, Doc, WITH_BODY, WRITES};
 use crate::problem::{Failure, Outcome};
+use crate::routes::place::OfPool;
 
 /// The routes of maintenance.
 pub(crate) fn routes() -> ApiRouter<App> {
-    ApiRouter::new().api_route(
-        "/api/v1/maintenance",
-        get_with(show, document_show).put_with(begin, document_begin).delete_with(end, document_end),
-    )
+    ApiRouter::new()
+        .api_route(
+            "/api/v1/maintenance",
+            get_with(show, document_show).put_with(begin, document_begin).delete_with(end, document_end),
+        )
+        .api_route(
+            "/api/v1/maintenance/{pool}",
+            put_with(begin_in_pool, document_begin_in_pool).delete_with(end_in_pool, document_end_in_pool),
+        )
 }
 
 async fn show(State(app): State<App>) -> Json<MaintenanceView> {
-    Json(MaintenanceView { maintenance: app.maintenance.now() })
+    Json(app.maintenance.now())
 }
 
 async fn begin(
@@ -32,18 +38,39 @@ async fn begin(
     By(caller): By,
     Body { value, .. }: Body<MaintenanceBody>,
 ) -> Outcome<Json<MaintenanceView>> {
-    let reason = value.reason.trim().to_owned();
+    app.maintenance.set(Maintenance::NAME, Some(wanted(value, caller.who.to_string())?)).await?;
+    Ok(show(State(app)).await)
+}
+
+async fn begin_in_pool(
+    State(app): State<App>,
+    By(caller): By,
+    Params(OfPool { pool }): Params<OfPool>,
+    Body { value, .. }: Body<MaintenanceBody>,
+) -> Outcome<Json<MaintenanceView>> {
+    app.maintenance.set(&Maintenance::name_for(&pool), Some(wanted(value, caller.who.to_string())?)).await?;
+    Ok(show(State(app)).await)
+}
+
+fn wanted(body: MaintenanceBody, by: String) -> Outcome<Maintenance> {
+    let reason = body.reason.trim().to_owned();
     if reason.is_empty() || reason.chars().count() > Maintenance::REASON_MAX {
         let detail = format!("reason: it has 1 to {} characters", Maintenance::REASON_MAX);
         return Err(Failure::new(ErrorCode::RequestInvalid, detail));
     }
-    let wanted = Maintenance { reason, since: now(), by: caller.who.to_string() };
-    app.maintenance.set(Some(wanted)).await?;
-    Ok(show(State(app)).await)
+    Ok(Maintenance { reason, since: now(), by })
 }
 
 async fn end(State(app): State<App>) -> Outcome<Json<MaintenanceView>> {
-    app.maintenance.set(None).await?;
+    app.maintenance.set(Maintenance::NAME, None).await?;
+    Ok(show(State(app)).await)
+}
+
+async fn end_in_pool(
+    State(app): State<App>,
+    Params(OfPool { pool }): Params<OfPool>,
+) -> Outcome<Json<MaintenanceView>> {
+    app.maintenance.set(&Maintenance::name_for(&pool), None).await?;
     Ok(show(State(app)).await)
 }
 
@@ -51,7 +78,7 @@ fn document_show(operation: TransformOperation<'_>) -> TransformOperation<'_> {
     let doc = Doc {
         id: "showMaintenance",
         tag: "system",
-        summary: "Show whether the installation is in maintenance",
+        summary: "Show whether the installation or a pool is in maintenance",
         errors: &[],
     };
     openapi::describe(operation, &doc, &[])
@@ -65,6 +92,26 @@ fn document_begin(operation: TransformOperation<'_>) -> TransformOperation<'_> {
         errors: &[ErrorCode::RequestInvalid, ErrorCode::RequestPrecondition],
     };
     openapi::describe(operation, &doc, &[WRITES, WITH_BODY])
+}
+
+fn document_begin_in_pool(operation: TransformOperation<'_>) -> TransformOperation<'_> {
+    let doc = Doc {
+        id: "beginPoolMaintenance",
+        tag: "system",
+        summary: "Start nothing in a pool; runs are taken in, and what runs goes on to its end",
+        errors: &[ErrorCode::RequestInvalid, ErrorCode::RequestPrecondition],
+    };
+    openapi::describe(operation, &doc, &[WRITES, WITH_BODY])
+}
+
+fn document_end_in_pool(operation: TransformOperation<'_>) -> TransformOperation<'_> {
+    let doc = Doc {
+        id: "endPoolMaintenance",
+        tag: "system",
+        summary: "Start again in a pool",
+        errors: &[ErrorCode::RequestPrecondition],
+    };
+    openapi::describe(operation, &doc, &[WRITES])
 }
 
 fn document_end(operation: TransformOperation<'_>) -> TransformOperation<'_> {
