@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+mod cordon;
+
+use cordon::Cordoned;
 use dioxus::prelude::*;
 use emboflow_model::Timestamp;
 use emboflow_model::executor::ExecutorState;
@@ -17,6 +20,9 @@ use crate::parts::meter::{Meter, usage_shares};
 use crate::parts::text::Ago;
 use crate::place::Link;
 use crate::route::{Place, Route, Tab};
+
+/// What operators keep away from executors is read again at most this often while these speak (milliseconds).
+const READ_EACH_MS: i64 = 5_000;
 
 /// What an executor has last said of itself.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,9 +49,15 @@ pub(crate) fn Executors() -> Element {
         rows.set(page.items.into_iter().map(Seen::now).collect());
         Ok::<(), api::ApiError>(())
     });
+    let mut read_at = use_signal(browser::now_ms);
     use_arrivals(move |arrival| {
         if let Arrival::Executor(view) = arrival {
             take(&mut rows.write(), Seen::now((**view).clone()));
+            let now = browser::now_ms();
+            if now - *read_at.peek() >= READ_EACH_MS {
+                read_at.set(now);
+                answer.restart();
+            }
         }
     });
     let online = rows.read().iter().filter(|row| row.view.online).count();
@@ -78,7 +90,7 @@ pub(crate) fn Executors() -> Element {
             // What was last known stays in sight below an error.
             div { class: "cards",
                 for seen in rows.read().iter() {
-                    Card { key: "{seen.view.heartbeat.executor}", seen: seen.clone() }
+                    Card { key: "{seen.view.heartbeat.executor}", seen: seen.clone(), reload: move |()| answer.restart() }
                 }
             }
         }
@@ -92,13 +104,19 @@ fn take(rows: &mut Vec<Seen>, seen: Seen) {
         return rows.retain(|row| row.view.heartbeat.executor != *executor);
     }
     match rows.iter_mut().find(|row| row.view.heartbeat.executor == *executor) {
-        Some(row) => *row = seen,
+        // Heartbeats say nothing of cordons.
+        Some(row) => {
+            let cordon = row.view.cordon.take();
+            *row = seen;
+            row.view.cordon = cordon;
+        }
         None => rows.push(seen),
     }
 }
 
 #[component]
-fn Card(seen: Seen) -> Element {
+fn Card(seen: Seen, reload: Callback<()>) -> Element {
+    let cordon = seen.view.cordon;
     let beat = seen.view.heartbeat;
     let used = beat.used;
     let (tone, icon, word) = match (seen.view.online, beat.state) {
@@ -106,6 +124,10 @@ fn Card(seen: Seen) -> Element {
         (false, _) => ("tone-bad", Icon::Broken, "Offline"),
         (true, ExecutorState::Draining) => ("tone-warn", Icon::Pause, "Draining"),
         (true, ExecutorState::Online) => ("tone-ok", Icon::Check, "Online"),
+    };
+    let (tone, icon, word) = match cordon.as_ref().filter(|_| seen.view.online).map(cordon::word) {
+        Some((tone, word)) => (tone, Icon::Pause, word),
+        None => (tone, icon, word),
     };
     let disk_used = beat.disk.total_bytes.saturating_sub(beat.disk.free_bytes);
     let cpu = format!("{} of {}", format::cores(used.cpu_millis), format::cores(beat.capacity.cpu_millis));
@@ -142,6 +164,7 @@ fn Card(seen: Seen) -> Element {
                     dd { Ago { at: Timestamp(seen.at) } }
                 }
                 Tags { labels: beat.labels.clone(), taints: beat.taints.clone() }
+                Cordoned { executor: beat.executor.to_string(), cordon, reload }
                 if !attempts.is_empty() {
                     ul { class: "stack", "aria-label": "Attempts under way",
                         for attempt in attempts {

@@ -1,4 +1,4 @@
-//! Says on every page that the installation is in maintenance.
+//! Says on every page that the installation or a pool is in maintenance.
 
 use dioxus::prelude::*;
 use emboflow_protocol::http::maintenance::MaintenanceView;
@@ -14,16 +14,24 @@ pub(crate) fn MaintenanceBanner() -> Element {
     let looked = use_resource(|| async {
         let _ = (RESYNC.read(), PLACE.read());
         live::settled().await;
-        api::get::<MaintenanceView>(&api::global("maintenance")).await.ok()?.maintenance
+        api::get::<MaintenanceView>(&api::global("maintenance")).await.unwrap_or_default()
     });
     let looked = looked.read();
-    let Some(Some(maintenance)) = &*looked else { return rsx! {} };
+    let Some(MaintenanceView { maintenance, pools }) = &*looked else { return rsx! {} };
+    if maintenance.is_none() && pools.is_empty() {
+        return rsx! {};
+    }
     rsx! {
         div { class: "banner warn", role: "status",
             Drawn { icon: Icon::Alert }
             div { class: "grow",
-                p { "Maintenance: {maintenance.reason}" }
-                p { class: "soft", "Nothing new is taken in or started; what runs goes on to its end." }
+                if let Some(maintenance) = maintenance {
+                    p { "Maintenance: {maintenance.reason}" }
+                    p { class: "soft", "Nothing new is taken in or started; what runs goes on to its end." }
+                }
+                for (pool , maintenance) in pools {
+                    p { key: "{pool}", "Maintenance of pool {pool}, where nothing is started: {maintenance.reason}" }
+                }
             }
         }
     }
