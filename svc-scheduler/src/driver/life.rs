@@ -6,6 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use emboflow_model::cordon::Cordon;
+use emboflow_model::maintenance::Maintenance;
+use emboflow_model::queue::Queue;
 use emboflow_records::Cursor;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -20,7 +23,8 @@ use super::recovery::Recovered;
 use super::tick::{Batch, Driver};
 use super::world::{Feeds, World};
 use super::{
-    SHARD, Surroundings, WAITING_SIGNALS, cordons, maintenance, project, queues, quotas, recovery, retention,
+    SHARD, Surroundings, WAITING_SIGNALS, cordons, kept, maintenance, project, queues, quotas, recovery,
+    retention,
 };
 use crate::planner::Input;
 
@@ -106,10 +110,16 @@ fn follow_documents<W: World>(
 ) {
     let (records, world) = (&surroundings.records, &surroundings.world);
     let stop = || stop.clone();
-    beside(world, tasks, maintenance::follow(records.clone(), world.clone(), signals.clone(), stop()));
-    beside(world, tasks, queues::follow(records.clone(), world.clone(), signals.clone(), stop()));
-    beside(world, tasks, cordons::follow(records.clone(), world.clone(), signals.clone(), stop()));
-    beside(world, tasks, quotas::follow(records.clone(), world.clone(), signals.clone(), stop()));
+    let kinds: [(&str, kept::Reads<W::Letter>); 4] = [
+        (Maintenance::KIND, maintenance::signal),
+        (Queue::KIND, queues::signal),
+        (Cordon::KIND, cordons::signal),
+        (quotas::PROJECT, quotas::signal),
+    ];
+    for kind in kinds {
+        let follows = kept::follow(records.clone(), world.clone(), kind, signals.clone(), stop());
+        beside(world, tasks, follows);
+    }
     beside(world, tasks, retention::keep(surroundings.clone(), signals, written, stop()));
 }
 

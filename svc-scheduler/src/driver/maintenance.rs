@@ -1,23 +1,15 @@
-//! Reads whether the installation or a pool is in maintenance: at the start, when somebody says so, and now and then.
+//! Reads whether the installation or a pool is in maintenance.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use emboflow_model::PoolName;
 use emboflow_model::maintenance::Maintenance;
-use emboflow_records::{Records, RecordsError, SharedRecords};
-use futures::StreamExt;
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
+use emboflow_records::{Records, RecordsError};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 
 use super::feeds::Signal;
-use super::world::World;
-
-/// Notices can be lost.
-const LOOK_EACH: Duration = Duration::from_secs(30);
-
-/// Pools read at once.
-const PAGE: u32 = 500;
+use super::kept;
 
 /// What is kept of it.
 #[derive(Default)]
@@ -31,45 +23,22 @@ pub(super) struct Read {
 /// Reads all of it.
 pub(super) async fn read(records: &dyn Records) -> Result<Read, RecordsError> {
     let mut read = Read::default();
-    let mut after: Option<String> = None;
-    loop {
-        let from = after.as_deref().map(|name| ("", name));
-        let page = records.kept_page(Maintenance::KIND, Some(""), from, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(read) };
-        after = Some(last.name.clone());
-        for kept in &page {
-            let reason = Maintenance::read(&kept.body).reason;
-            match Maintenance::pool_of(&kept.name) {
-                Some(pool) => drop(read.pools.insert(pool, reason)),
-                None if kept.name == Maintenance::NAME => read.installation = Some(reason),
-                None => tracing::error!(name = kept.name, "nobody knows what this maintenance is for"),
-            }
+    for kept in kept::all(records, Maintenance::KIND).await? {
+        let reason = Maintenance::read(&kept.body).reason;
+        match Maintenance::pool_of(&kept.name) {
+            Some(pool) => drop(read.pools.insert(pool, reason)),
+            None if kept.name == Maintenance::NAME => read.installation = Some(reason),
+            None => tracing::error!(name = kept.name, "nobody knows what this maintenance is for"),
         }
     }
+    Ok(read)
 }
 
-/// Tells the driver what has changed, until `stop`.
-pub(super) async fn follow<W: World>(
-    records: SharedRecords,
-    world: W,
-    signals: mpsc::Sender<Signal<W::Letter>>,
-    stop: CancellationToken,
-) {
-    let mut notices = world.notices(Maintenance::KIND).await;
-    loop {
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => return,
-            Some(_) = notices.next() => {}
-            () = world.pause(LOOK_EACH) => {}
-        }
-        match read(&*records).await {
-            Ok(Read { installation, pools }) => {
-                if signals.send(Signal::Maintenance { installation, pools }).await.is_err() {
-                    return;
-                }
-            }
-            Err(error) => tracing::warn!(%error, "whether there is maintenance cannot be read; as before"),
-        }
+/// What is in maintenance, for the driver.
+pub(super) fn signal<L: Send>(records: &dyn Records) -> BoxFuture<'_, Result<Signal<L>, RecordsError>> {
+    async {
+        let Read { installation, pools } = read(records).await?;
+        Ok(Signal::Maintenance { installation, pools })
     }
+    .boxed()
 }

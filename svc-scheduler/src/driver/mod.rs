@@ -9,6 +9,7 @@ mod commit;
 mod cordons;
 mod fail_point;
 mod feeds;
+mod kept;
 mod known_projects;
 mod known_requests;
 mod lease;
