@@ -7,6 +7,7 @@ mod bad_tasks;
 mod batches;
 mod cancelling;
 mod digits;
+mod draining;
 mod fan_out;
 mod full_disks;
 mod garbage;
