@@ -3,8 +3,8 @@
 use emboflow_model::access::UserName;
 use emboflow_model::name::NotificationName;
 use emboflow_model::{
-    ExecutorId, PoolName, ProjectName, QueueName, RunId, SecretName, ServiceName, TaskKey, TriggerName, UploadName,
-    UploadVersion, WorkflowName,
+    ExecutorId, PoolName, ProjectName, QueueName, RunId, SecretName, ServiceName, TaskKey, TriggerName,
+    UploadName, UploadVersion, WorkflowName,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
