@@ -316,6 +316,7 @@ type Verdict = (Outcome, Cause, Option<Reason>);
 fn asked(reason: Reason) -> Verdict {
     match reason {
         Reason::RunTimeout => (Outcome::TimedOut, Cause::User, Some(reason)),
+        Reason::Drained => (Outcome::Preempted, Cause::Infra, Some(reason)),
         _ => (Outcome::Cancelled, Cause::Policy, Some(reason)),
     }
 }

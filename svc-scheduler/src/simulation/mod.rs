@@ -27,6 +27,8 @@ use std::collections::BTreeMap;
 
 use emboflow_model::Timestamp;
 use emboflow_model::access::{Project, Quotas};
+#[cfg(test)]
+use emboflow_model::cordon::{Cordon, Drain};
 use emboflow_model::maintenance::Maintenance;
 
 use executor::Executor;
@@ -173,5 +175,16 @@ impl Stage {
             self.store.kept.remove(&key);
         }
         self.notify(Maintenance::KIND);
+    }
+
+    /// An operator drains an executor: what is open there is stopped at once.
+    #[cfg(test)]
+    fn drain(&mut self, executor: usize) {
+        let since = Timestamp(self.wall_ms());
+        let drain = Some(Drain { deadline: Some(since) });
+        let cordon = Cordon { reason: "disks".to_owned(), since, by: "operator".to_owned(), drain };
+        let key = (Cordon::KIND.to_owned(), String::new(), self.executors[executor].id.to_string());
+        self.store.kept.insert(key, (1, serde_json::to_string(&cordon).unwrap_or_default()));
+        self.notify(Cordon::KIND);
     }
 }

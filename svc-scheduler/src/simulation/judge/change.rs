@@ -239,6 +239,8 @@ fn charged(task: &Task) -> (u32, u32) {
     for end in ends {
         match end.cause {
             Cause::Infra | Cause::System => by_others += 1,
+            // Whoever drains an executor takes nothing from the task's budgets.
+            Cause::Policy if end.reason == Some(Reason::Drained) => {}
             Cause::User | Cause::Policy => by_user += 1,
         }
     }

@@ -425,6 +425,26 @@ fn maintenance_lets_what_runs_end_and_starts_nothing() {
 }
 
 #[test]
+fn what_runs_on_a_drained_executor_goes_to_another_although_the_scheduler_dies_meanwhile() {
+    let mut story = Story::begin();
+    let run = story.submit(ENDLESS);
+    let drained = story.until_runs("forever");
+    story.on_stage(|stage| {
+        stage.drain(drained);
+        stage.strike(Fault::KillScheduler, 1_000);
+    });
+    let id = story.on_stage(|stage| stage.executors[drained].id.clone());
+    story.until("it runs elsewhere", |stage| {
+        stage.witness.running().any(|(index, attempt, _)| attempt.run == run && index != drained)
+    });
+    let attempts = story.task(run, "forever").attempts;
+    assert!(attempts.len() == 2 && attempts[0].executor == id && attempts[1].executor != id, "{attempts:?}");
+    story.order(Verb::Cancel, run).unwrap();
+    story.until_state(run, RunState::Cancelled);
+    story.end();
+}
+
+#[test]
 fn clocks_that_jump_by_an_hour_change_no_state() {
     let mut story = Story::begin();
     let run = story.submit(ENDLESS);
