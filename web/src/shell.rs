@@ -28,7 +28,11 @@ fn sections() -> (Vec<Section>, Vec<Section>) {
         work.push(("Secrets", Icon::Lock, Route::Secrets));
     }
     work.push(("Notifications", Icon::Alert, Route::Notifications));
-    work.extend([("Executors", Icon::Executor, Route::Executors), ("Queues", Icon::Clock, Route::Queues), ("System", Icon::System, Route::System)]);
+    work.extend([
+        ("Executors", Icon::Executor, Route::Executors),
+        ("Queues", Icon::Clock, Route::Queues),
+        ("System", Icon::System, Route::System),
+    ]);
     let mut administration = Vec::new();
     let of_platform = me::is_platform_admin();
     if of_platform {

@@ -56,9 +56,7 @@ impl Services {
         let config = plan.api(gateway.url());
         let bus = Bus::connect(&config.bus()).await.context("connecting the API to NATS")?;
         let connections = svc_api::Connections { bus, records, uploads: Some(gateway.uploads) };
-        let api = svc_api::start_on(config, connections, &own, &health)
-            .await
-            .context("starting the API")?;
+        let api = svc_api::start_on(config, connections, &own, &health).await.context("starting the API")?;
         Ok(api.address)
     }
 

@@ -79,7 +79,8 @@ mod tests {
         let attempt = AttemptId { run: RunId::from_bits(7), task: "logs".parse().unwrap(), number: 1 };
         let prefix = attempt_prefix(&project, &attempt);
         assert!(is_log(&log_chunk(&prefix, 0)) && is_log(&log_seal(&prefix)));
-        for other in [artifact_prefix(&prefix, "logs") + "logs/x", artifact_manifest(&prefix, "logs"), prefix] {
+        for other in [artifact_prefix(&prefix, "logs") + "logs/x", artifact_manifest(&prefix, "logs"), prefix]
+        {
             assert!(!is_log(&other), "{other}");
         }
         assert!(!is_log("lab/uploads/attempts/a/b/logs/x") && !is_log("") && !is_log("logs"));

@@ -121,17 +121,7 @@ fn Writing(source: String, given: Map<String, Value>, title: &'static str) -> El
                         });
                     },
                 }
-                match result {
-                    None => rsx! { Loading { rows: 1 } },
-                    Some(Err(error)) => rsx! { Problem { error, retry: look } },
-                    Some(Ok(Err(findings))) => rsx! { Findings { findings } },
-                    Some(Ok(Ok(_))) => rsx! {
-                        div { class: "banner ok", role: "status",
-                            Drawn { icon: Icon::Check }
-                            p { "The file is valid." }
-                        }
-                    },
-                }
+                {verdict(result, look)}
             }
             if let Some(ready) = good() {
                 div { class: "stack",
@@ -142,6 +132,21 @@ fn Writing(source: String, given: Map<String, Value>, title: &'static str) -> El
                 }
             }
         }
+    }
+}
+
+/// What the check says of the file.
+fn verdict(result: Option<Result<Read<Ready>, ApiError>>, look: Callback<()>) -> Element {
+    match result {
+        None => rsx! { Loading { rows: 1 } },
+        Some(Err(error)) => rsx! { Problem { error, retry: look } },
+        Some(Ok(Err(findings))) => rsx! { Findings { findings } },
+        Some(Ok(Ok(_))) => rsx! {
+            div { class: "banner ok", role: "status",
+                Drawn { icon: Icon::Check }
+                p { "The file is valid." }
+            }
+        },
     }
 }
 

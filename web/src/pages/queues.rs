@@ -110,11 +110,15 @@ fn bounds(limits: &Limits) -> String {
 }
 
 fn held(amount: &Amount) -> String {
-    said([amount.cpu_millis, amount.memory_bytes, amount.gpu, amount.slots].map(|held| Some(held).filter(|held| *held > 0)))
+    said(
+        [amount.cpu_millis, amount.memory_bytes, amount.gpu, amount.slots]
+            .map(|held| Some(held).filter(|held| *held > 0)),
+    )
 }
 
 fn said(amounts: [Option<u64>; 4]) -> String {
     let named = ["cpu", "memory", "gpu", "slots"].into_iter().zip(amounts);
-    let all: Vec<_> = named.filter_map(|(name, amount)| Some(format!("{} {name}", shown(name, amount?)))).collect();
+    let all: Vec<_> =
+        named.filter_map(|(name, amount)| Some(format!("{} {name}", shown(name, amount?)))).collect();
     if all.is_empty() { "–".to_owned() } else { all.join(", ") }
 }

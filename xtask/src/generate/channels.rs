@@ -1,6 +1,8 @@
 //! Every family of subjects: where it is, what travels there, who sends and who receives.
 
-use emboflow_protocol::call::{AskCordons, AskLeader, AskQueues, Claim, Explain, ForgetExecutor, RemoveObjects};
+use emboflow_protocol::call::{
+    AskCordons, AskLeader, AskQueues, Claim, Explain, ForgetExecutor, RemoveObjects,
+};
 use emboflow_protocol::command::Commands;
 use emboflow_protocol::dead_letter::dead_subject;
 use emboflow_protocol::event::Event;

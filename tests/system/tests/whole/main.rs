@@ -21,6 +21,7 @@ mod maintenance;
 mod nats_users;
 mod observed;
 mod outsider;
+mod placement;
 mod removed_runs;
 mod requests;
 mod restored;
