@@ -45,7 +45,8 @@ fn of_file(path: &Path) -> anyhow::Result<Server> {
 
 fn tell(number: i32, called: &str) -> anyhow::Result<Server> {
     let name = std::fs::read_to_string(format!("/proc/{number}/comm")).unwrap_or_default();
-    let pid = Pid::from_raw(number).filter(|_| number > 0 && name.trim() == "nats-server");
+    let is_server = number > 0 && name.trim() == "nats-server";
+    let pid = Some(number).filter(|_| is_server).and_then(Pid::from_raw);
     let Some(pid) = pid else { bail!("{called} is no nats-server; nothing was sent to it") };
     kill_process(pid, Signal::HUP).with_context(|| format!("telling nats-server (process {number})"))?;
     Ok(Server::Told(number.unsigned_abs()))

@@ -1,4 +1,5 @@
 //! The program as people and scripts use it: the real binary, a real nats-server, the simulated runtime.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod access;
 mod cli;
