@@ -88,12 +88,7 @@ impl Attempt {
         marks: Marks,
         orders: tokio::sync::watch::Receiver<Orders>,
     ) -> Self {
-        let desk = Desk::new(
-            executor.bus.clone(),
-            executor.pool.clone(),
-            executor.identity.executor.clone(),
-            &start,
-        );
+        let desk = Desk::new(executor.bus.clone(), executor.pool.clone(), &executor.identity, &start);
         let store = Arc::new(Store::new(executor.storage.clone(), desk, executor.storage_patience));
         let (id, secrets, launching) = (start.attempt.clone(), HandedSecrets::default(), Arc::default());
         Self {

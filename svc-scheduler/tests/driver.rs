@@ -82,6 +82,7 @@ impl World {
             executor: "one".parse().unwrap(),
             attempt: format!("{}.a.1", RunId::from_bits(7)).parse().unwrap(),
             fence: 1,
+            journal: None,
             secrets: false,
         };
         self.bus.call(&claim, Duration::from_secs(5)).await

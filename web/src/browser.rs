@@ -282,3 +282,9 @@ pub(crate) fn fresh_key() -> String {
     let random = format!("{:.15}", jitter());
     format!("page-{}-{}-{count}", now_ms(), random.trim_start_matches("0."))
 }
+
+/// Ends the application as a defect would, so that a test sees what people see then.
+#[wasm_bindgen::prelude::wasm_bindgen]
+pub(crate) fn panic_on_purpose() {
+    panic!("asked for by a test");
+}

@@ -18,8 +18,6 @@ mod reader;
 mod route;
 mod shell;
 
-use wasm_bindgen::prelude::wasm_bindgen;
-
 fn main() {
     std::panic::set_hook(Box::new(|panic| {
         let text = panic.to_string();
@@ -31,10 +29,4 @@ fn main() {
         skeleton.set_inner_html("");
     }
     dioxus::launch(app::App);
-}
-
-/// Ends the application as a defect would, so that a test sees what people see then.
-#[wasm_bindgen]
-pub fn panic_on_purpose() {
-    panic!("asked for by a test");
 }

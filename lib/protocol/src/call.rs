@@ -25,6 +25,10 @@ pub struct Claim {
     pub attempt: AttemptId,
     /// Its fence, as in the command.
     pub fence: u64,
+    /// The executor's data directory, by its journal id: what was given to another one is gone with it. None: an executor
+    /// of an earlier version, which does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub journal: Option<String>,
     /// The values of its secrets are wanted too; one that only renews its token has them.
     #[serde(default)]
     pub secrets: bool,

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use emboflow_bus::{Bus, BusError};
-use emboflow_model::{ExecutorId, PoolName};
+use emboflow_model::PoolName;
 use emboflow_protocol::call::{Claim, ClaimAnswer, GivenSecret};
 use emboflow_protocol::command::Start;
 
+use crate::identity::Identity;
 use crate::outcome::{self, Verdict};
 
 const ANSWER: Duration = Duration::from_secs(3);
@@ -40,9 +41,15 @@ pub(crate) enum NotGranted {
 }
 
 impl Desk {
-    pub(crate) fn new(bus: Bus, pool: PoolName, executor: ExecutorId, start: &Start) -> Self {
-        let claim =
-            Claim { pool, executor, attempt: start.attempt.clone(), fence: start.fence, secrets: false };
+    pub(crate) fn new(bus: Bus, pool: PoolName, identity: &Identity, start: &Start) -> Self {
+        let claim = Claim {
+            pool,
+            executor: identity.executor.clone(),
+            attempt: start.attempt.clone(),
+            fence: start.fence,
+            journal: Some(identity.journal.clone()),
+            secrets: false,
+        };
         Self { bus, claim }
     }
 

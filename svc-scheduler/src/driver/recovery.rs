@@ -27,14 +27,25 @@ pub(super) struct Recovered {
     pub(super) workflows: Workflows,
 }
 
-/// When the newest entry of the log was decided.
+/// When the newest decision was made that the planner goes on from: its clock never shows less.
 pub(super) async fn newest_decision(records: &dyn Records) -> anyhow::Result<Timestamp> {
     let last = records.last_seq(SHARD).await?;
     let newest = records.log_after(SHARD, last.saturating_sub(1), 1).await?;
-    Ok(newest.first().map_or(Timestamp(0), |entry| match entry {
-        LogEntry::Transition(transition) => transition.at,
-        LogEntry::Rejection(rejection) => rejection.at,
-    }))
+    if let Some(entry) = newest.first() {
+        return Ok(match entry {
+            LogEntry::Transition(transition) => transition.at,
+            LogEntry::Rejection(rejection) => rejection.at,
+        });
+    }
+    // After a restore the log ends at a place that has no entry.
+    catch_up(records, SHARD, &mut Documents::default()).await?;
+    let mut newest = Timestamp(0);
+    for runs in records.open_runs(SHARD).await?.chunks(RUNS_AT_ONCE) {
+        let histories = records.histories(runs.to_vec()).await?;
+        let decided = histories.iter().filter_map(|history| Some(history.last()?.at));
+        newest = decided.fold(newest, Timestamp::max);
+    }
+    Ok(newest)
 }
 
 /// Builds the planner from the records. Errors: the records do not answer, or a history does not fold.

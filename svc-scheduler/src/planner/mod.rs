@@ -228,6 +228,10 @@ impl Planner {
         if attempt.number != *number || attempt.fence != claim.fence || attempt.executor != claim.executor {
             return Err(format!("the open attempt is number {} on {}", attempt.number, attempt.executor));
         }
+        // Or a command that comes again would start a second container beside what the first one did.
+        if claim.journal.as_ref().is_some_and(|journal| *journal != attempt.journal) {
+            return Err("the attempt was given to another data directory of this executor".to_owned());
+        }
         // One that has begun still has a log to store.
         if attempt.stopping.is_some() && attempt.state == AttemptState::Dispatched {
             return Err("the attempt is to be stopped".to_owned());

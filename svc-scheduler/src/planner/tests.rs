@@ -266,11 +266,14 @@ fn a_claim_is_granted_only_for_the_open_attempt_with_its_fence() {
     let mut paper = Paper::with_executor();
     let run = paper.submit(&workflow("  a: {}\n"));
     let (attempt, fence, executor) = paper.open_attempt(run, "a");
-    let claim = Claim { pool: "default".parse().unwrap(), executor, attempt, fence, secrets: false };
+    let pool = "default".parse().unwrap();
+    let claim = Claim { pool, executor, attempt, fence, journal: None, secrets: false };
     assert!(paper.planner.claim(&claim).is_ok());
     assert!(paper.planner.claim(&claim).is_ok(), "a repeated claim is granted as the first was");
     assert!(paper.planner.claim(&Claim { fence: fence + 1, ..claim.clone() }).is_err());
     assert!(paper.planner.claim(&Claim { executor: "two".parse().unwrap(), ..claim.clone() }).is_err());
+    let emptied = Claim { journal: Some("another".to_owned()), ..claim.clone() };
+    assert!(paper.planner.claim(&emptied).is_err(), "what it held went with its data directory");
     paper.take(Input::Command { run, command: RunCommand::Cancel { reason: None } });
     assert!(paper.planner.claim(&claim).is_err(), "an attempt that is to stop does not start");
     let run = paper.submit(&workflow("  a: {}\n"));

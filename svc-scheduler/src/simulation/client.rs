@@ -284,8 +284,14 @@ impl Stage {
             return;
         }
         let pool = "default".parse().expect("it is a name");
-        let claim =
-            Claim { pool, executor: executor.id.clone(), attempt: attempt.clone(), fence, secrets: false };
+        let claim = Claim {
+            pool,
+            executor: executor.id.clone(),
+            attempt: attempt.clone(),
+            fence,
+            journal: Some(executor.disk.journal.clone()),
+            secrets: false,
+        };
         let (Some(process), Some(shared)) = (self.a_listener(Stream::Reports), self.shared.clone()) else {
             return;
         };

@@ -187,7 +187,7 @@ fn calls() -> Vec<Channel> {
     let sample = Sample::new();
     let (pool, executor) = (sample.pool.clone(), sample.executor.clone());
     let (attempt, run) = (sample.attempt.clone(), sample.attempt.run);
-    let claim = Claim { pool, executor, attempt, fence: 0, secrets: false };
+    let claim = Claim { pool, executor, attempt, fence: 0, journal: None, secrets: false };
     vec![
         channel(
             "claim",

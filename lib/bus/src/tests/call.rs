@@ -16,6 +16,7 @@ fn claim(executor: &str) -> Claim {
         executor: ExecutorId::new(executor).unwrap(),
         attempt: format!("run-{}.train.1", "0".repeat(26)).parse().unwrap(),
         fence: 3,
+        journal: None,
         secrets: false,
     }
 }

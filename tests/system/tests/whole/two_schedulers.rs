@@ -1,7 +1,5 @@
 //! Two schedulers on the same records: one decides, the other one stands by and follows it.
 
-use std::time::Instant;
-
 use system_tests::{Cell, Service, Stack, eventually_ok, on_cells, one_task, pair};
 
 use crate::after::{all_is_there_once, nothing_was_repeated};
@@ -36,9 +34,7 @@ async fn goes_on(stack: &mut Stack, standby: &Service, harm: impl AsyncFnOnce(&m
     let before = client.submit("before", &pair(TASK_MS)).await;
     client.reaches(&before, "running").await;
     harm(stack).await;
-    let since = Instant::now();
     says(standby, "decides").await;
-    eprintln!("{:?}: the other scheduler decides after {:?}", stack.cell, since.elapsed());
     let after = client.submit("after", &one_task()).await;
     for (run, artifacts) in [(&before, 2), (&after, 1)] {
         client.reaches(run, "succeeded").await;
