@@ -57,8 +57,12 @@ static ATTEMPTS: LazyLock<IntCounterVec> = LazyLock::new(|| {
     .expect(REGISTERED)
 });
 pub(crate) static LEADS: LazyLock<IntGauge> = LazyLock::new(|| {
-    let help = "1 while this scheduler decides, 0 while it stands by.";
-    register_int_gauge_with_registry!("emboflow_scheduler_leads", help, registry()).expect(REGISTERED)
+    register_int_gauge_with_registry!(
+        "emboflow_scheduler_leads",
+        "1 while this scheduler decides, 0 while it stands by.",
+        registry()
+    )
+    .expect(REGISTERED)
 });
 pub(crate) static OPEN_RUNS: LazyLock<IntGauge> = LazyLock::new(|| {
     register_int_gauge_with_registry!("emboflow_runs_open", "Runs that have not ended.", registry())

@@ -285,6 +285,7 @@ pub(crate) fn fresh_key() -> String {
 
 /// Ends the application as a defect would, so that a test sees what people see then.
 #[wasm_bindgen::prelude::wasm_bindgen]
-pub(crate) fn panic_on_purpose() {
+#[expect(unreachable_pub, reason = "only what is public can be exported to the page")]
+pub fn panic_on_purpose() {
     panic!("asked for by a test");
 }

@@ -22,7 +22,7 @@ pub struct Resources {
     pub gpu: u64,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands the field over so")]
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands the field over so")]
 fn is_none(count: &u64) -> bool {
     *count == 0
 }

@@ -37,8 +37,9 @@ const ENDS: [&str; 14] = [
     "_entries",
 ];
 /// Names without such an end.
-const OTHERS: [&str; 4] = [
+const OTHERS: [&str; 5] = [
     "emboflow_service_answers",
+    "emboflow_scheduler_leads",
     "emboflow_triggers",
     "emboflow_backup_last_failed",
     "emboflow_backup_last_source_damages",
