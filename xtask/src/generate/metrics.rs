@@ -37,8 +37,10 @@ const ENDS: [&str; 14] = [
     "_entries",
 ];
 /// Names without such an end.
-const OTHERS: [&str; 5] = [
+const OTHERS: [&str; 7] = [
     "emboflow_service_answers",
+    "emboflow_queue_share",
+    "emboflow_queue_tasks",
     "emboflow_scheduler_leads",
     "emboflow_triggers",
     "emboflow_backup_last_failed",
