@@ -7,11 +7,10 @@
 
 use emboflow_model::state::{Cause, Outcome, Reason, TaskState};
 use emboflow_model::transition::{AttemptEnd, Change};
-use emboflow_model::{Attempt, AttemptId, RunId, Task, TaskKey, Timestamp};
+use emboflow_model::{Attempt, AttemptId, RunId, Task, TaskKey};
 
 use super::open_run::OpenRun;
 use super::step::Step;
-use super::timers::Timer;
 
 impl OpenRun {
     /// Whether the task is one of a gang.
@@ -131,20 +130,6 @@ impl Step<'_> {
         for (task, number) in running.collect::<Vec<_>>() {
             self.emit(id.run, Change::AttemptStopping { task, number, reason: Reason::GangFailed });
         }
-    }
-
-    fn wait_until(&mut self, id: &AttemptId, retry_at: Timestamp, end: &AttemptEnd) {
-        let waits = Change::Task {
-            task: id.task.clone(),
-            from: TaskState::Active,
-            to: TaskState::Waiting,
-            reason: end.reason,
-            message: end.message.clone(),
-            retry_at: Some(retry_at),
-        };
-        self.emit(id.run, waits);
-        self.let_follow(id.run, &id.task);
-        self.planner.timers.set(retry_at, Timer::Retry(id.run, id.task.clone()));
     }
 
     /// The tasks to queue when a back-off is over: the task, or its gang as soon as all of it waits no more.

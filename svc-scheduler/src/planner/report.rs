@@ -85,7 +85,7 @@ impl Step<'_> {
         } else if self.planner.runs.get(&id.run).is_some_and(|open| open.is_of_gang(&id.task)) {
             self.end_member(id, self.pause_before_retry(id, &end), &end);
         } else if let Some(pause_ms) = self.pause_before_retry(id, &end) {
-            self.retry_after(id, pause_ms, &end);
+            self.wait_until(id, self.now.plus_ms(pause_ms), &end);
         } else {
             self.finish_task(id.run, &id.task, TaskState::Failed, end.reason, end.message);
         }
@@ -99,8 +99,8 @@ impl Step<'_> {
         self.finish_task(id.run, &id.task, to, Some(stop_reason(ending)), end.message.clone());
     }
 
-    fn retry_after(&mut self, id: &AttemptId, pause_ms: u64, end: &AttemptEnd) {
-        let retry_at = self.now.plus_ms(pause_ms);
+    /// The task waits for its next attempt.
+    pub(super) fn wait_until(&mut self, id: &AttemptId, retry_at: Timestamp, end: &AttemptEnd) {
         let waits = Change::Task {
             task: id.task.clone(),
             from: TaskState::Active,
