@@ -44,18 +44,14 @@ pub(crate) async fn watch(hands: &Hands, trigger: &Trigger, spec: &ObjectCreated
     let mut heard = storage.heard();
     let shelf = Shelf::new(hands, trigger);
     let mut place = begin(hands, trigger, &filter, &shelf).await?;
+    // What runs made is remembered for one look only.
+    let look_from = |new_from| {
+        let makers = Makers::new(hands, storage, trigger);
+        Look { hands, storage, trigger, filter: &filter, shelf: &shelf, new_from, makers }
+    };
     loop {
         let began = now();
-        let makers = Makers::new(hands, storage, trigger);
-        let look = Look {
-            hands,
-            storage,
-            trigger,
-            filter: &filter,
-            shelf: &shelf,
-            new_from: place.new_from(),
-            makers,
-        };
+        let look = look_from(place.new_from());
         let started = Instant::now();
         let bounds = storage.in_turn(look.through_everything()).await?;
         measure::observe_sweep(started.elapsed());
@@ -67,16 +63,7 @@ pub(crate) async fn watch(hands: &Hands, trigger: &Trigger, spec: &ObjectCreated
         hands.journal.looked(trigger, &place).await?;
         let until = Instant::now() + rest;
         while let Some(scopes) = told(&mut heard, trigger, &filter, until).await {
-            let makers = Makers::new(hands, storage, trigger);
-            let look = Look {
-                hands,
-                storage,
-                trigger,
-                filter: &filter,
-                shelf: &shelf,
-                new_from: place.new_from(),
-                makers,
-            };
+            let look = look_from(place.new_from());
             for scope in scopes {
                 look.at(&bounds, &scope).await?;
             }
