@@ -1,6 +1,6 @@
 //! Starts that still count for a rate although their runs are over: read back at the start of the scheduler.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use anyhow::Context;
 use emboflow_model::workflow::turn::MAX_RATE_MS;
@@ -56,7 +56,7 @@ async fn of_project(
     for run in rows.into_iter().filter(counts) {
         by_digest.entry(run.digest).or_default().push(run.id);
     }
-    let mut rated = HashSet::new();
+    let mut rated = Vec::new();
     for runs in by_digest.into_values() {
         // One run of a file tells whether the others have to be read.
         let first = recovery::fold(records, &runs[..1], workflows).await?;
@@ -64,7 +64,6 @@ async fn of_project(
             rated.extend(runs);
         }
     }
-    let rated: Vec<RunId> = rated.into_iter().collect();
     for runs in rated.chunks(RUNS_AT_ONCE) {
         for ended in recovery::fold(records, runs, workflows).await? {
             planner.remember_ended(&ended);
