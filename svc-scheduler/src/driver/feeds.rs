@@ -132,6 +132,7 @@ async fn pump(
             return;
         }
         let room = tokio::select! {
+            biased;
             room = signals.reserve() => room,
             // What has come meanwhile would otherwise look lost.
             () = consumer.read_on() => return,
@@ -169,6 +170,7 @@ pub(super) async fn notice_emptied(
             }
         };
         tokio::select! {
+            biased;
             () = stop.cancelled() => {}
             Ok(()) = connection.changed() => {}
             Ok(()) = made.changed() => {}
@@ -184,6 +186,7 @@ async fn hear(bus: Bus, signals: mpsc::Sender<Signal<Delivery>>, stop: Cancellat
     };
     loop {
         let change = tokio::select! {
+            biased;
             () = stop.cancelled() => return,
             change = heartbeats.next() => change,
         };
@@ -205,6 +208,7 @@ async fn measure(signals: mpsc::Sender<Signal<Delivery>>, stop: CancellationToke
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
+            biased;
             () = stop.cancelled() => return,
             _ = ticks.tick() => {}
         }

@@ -46,6 +46,7 @@ pub(super) async fn follow<W: World>(
     let mut notices = world.notices(kind).await;
     loop {
         tokio::select! {
+            biased;
             () = stop.cancelled() => return,
             Some(_) = notices.next() => world.pause(TOGETHER).await,
             () = world.pause(LOOK_EACH) => {}

@@ -51,6 +51,7 @@ pub(super) async fn lead(surroundings: Arc<Surroundings<Machine>>, bus: Bus, sto
             pause = FIRST_PAUSE;
         }
         tokio::select! {
+            biased;
             () = stop.cancelled() => break,
             () = tokio::time::sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
         }

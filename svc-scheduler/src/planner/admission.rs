@@ -195,15 +195,15 @@ impl Planner {
     }
 
     /// Why a task waits where it has no place in a lane yet.
-    pub(super) fn wait_before_lane(&self, open: &OpenRun, task: &Task, now: Timestamp) -> Option<String> {
+    pub(super) fn wait_before_lane(&self, open: &OpenRun, task: &Task) -> Option<String> {
         if !matches!(task.state, TaskState::Waiting | TaskState::Queued) {
             return open.wait_reason(task);
         }
-        let of_run = self.gates.standing(&(open.id(), None)).map(|standing| describe(&standing, "run", now));
+        let of_run = self.gates.standing(&(open.id(), None)).map(|standing| describe(&standing, "run"));
         let own = || open.wait_reason(task);
         let of_task = || {
             let standing = self.gates.standing(&(open.id(), Some(task.key.clone())))?;
-            Some(describe(&standing, "task", now))
+            Some(describe(&standing, "task"))
         };
         of_run.or_else(own).or_else(of_task)
     }
@@ -226,7 +226,7 @@ impl OpenRun {
     }
 }
 
-fn describe(standing: &Standing<'_>, what: &str, _now: Timestamp) -> String {
+fn describe(standing: &Standing<'_>, what: &str) -> String {
     let Standing { key, limit, per_ms, holder, ahead } = standing;
     let before = match ahead {
         0 => String::new(),

@@ -254,7 +254,7 @@ impl Planner {
     }
 
     fn wait_reason(&self, open: &OpenRun, task: &Task, now: Timestamp) -> Option<String> {
-        if let Some(reason) = self.wait_before_lane(open, task, now) {
+        if let Some(reason) = self.wait_before_lane(open, task) {
             return Some(reason);
         }
         let lane = self.ready.lane_of(&(open.id(), open.stands_as(&task.key)))?;

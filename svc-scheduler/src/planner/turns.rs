@@ -165,7 +165,7 @@ impl Step<'_> {
             let waits =
                 |task: &emboflow_model::Task| matches!(task.state, TaskState::Queued | TaskState::Waiting);
             let Some(found) = open.run.tasks.get(&task).filter(|task| waits(task)) else { continue };
-            let wait_reason = self.planner.wait_before_lane(open, found, self.now).or_else(|| {
+            let wait_reason = self.planner.wait_before_lane(open, found).or_else(|| {
                 let lane = self.planner.ready.lane_of(&(run, open.stands_as(&task)))?;
                 let project = &open.run.summary.project;
                 Some(said.once(lane, project, || self.planner.explain_lane(lane, project, self.now).1))

@@ -55,6 +55,20 @@ fn no_file_is_longer_than_500_lines() {
     assert!(long.is_empty(), "{long:?}");
 }
 
+/// One that is not drawn lots for: a simulated seed goes the same way twice only then.
+#[test]
+fn every_choice_of_the_schedulers_driver_has_an_order() {
+    let driver = repository().join("svc-scheduler/src/driver");
+    let mut choices = 0;
+    for (path, text) in sources().iter().filter(|(path, _)| path.starts_with(&driver)) {
+        for choice in text.split("select! {").skip(1) {
+            choices += 1;
+            assert!(choice.trim_start().starts_with("biased;"), "{}: {choice:.80}", path.display());
+        }
+    }
+    assert!(choices > 5, "only {choices} choices were found");
+}
+
 #[test]
 fn a_main_file_only_starts_what_a_library_does() {
     for (path, text) in sources().iter().filter(|(path, _)| path.ends_with("src/main.rs")) {
