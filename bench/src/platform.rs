@@ -32,9 +32,10 @@ pub(crate) enum Runtime {
 pub(crate) struct Platform {
     process: Child,
     pid: u32,
+    runtime: Runtime,
     up: Up,
     http: reqwest::Client,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 #[derive(Deserialize)]
@@ -55,6 +56,12 @@ impl Platform {
 
     /// Starts one whose data directory is `data` in the folder.
     pub(crate) async fn start_on(place: &Place, runtime: Runtime, folder: TempDir) -> anyhow::Result<Self> {
+        let platform = Self::launch(place, runtime, folder).await?;
+        platform.warm_up(runtime).await?;
+        Ok(platform)
+    }
+
+    async fn launch(place: &Place, runtime: Runtime, folder: TempDir) -> anyhow::Result<Self> {
         let data = folder.path().join("data");
         let log =
             std::fs::File::create(folder.path().join("up.log")).context("making the log of emboflow up")?;
@@ -72,9 +79,20 @@ impl Platform {
             .pool_max_idle_per_host(256)
             .build()
             .context("making an HTTP client")?;
-        let platform = Self { pid: up.pid, process, up, http, _folder: folder };
-        platform.warm_up(runtime).await?;
-        Ok(platform)
+        Ok(Self { pid: up.pid, runtime, process, up, http, folder })
+    }
+
+    /// Stops it, and starts it again on what it has; done when it says that it is ready.
+    pub(crate) async fn restart(mut self, place: &Place) -> anyhow::Result<Self> {
+        self.end().await?;
+        let up = self.folder.path().join("data/up.json");
+        // What the process before it wrote is no sign of this one.
+        if let Err(error) = std::fs::remove_file(&up)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            return Err(error).context("removing what says where it was");
+        }
+        Self::launch(place, self.runtime, self.folder).await
     }
 
     /// Waits for a first run to end: afterwards the executor is known, and what is made once has been made.
@@ -106,6 +124,14 @@ impl Platform {
 
     pub(crate) fn get(&self, path: &str) -> reqwest::RequestBuilder {
         self.http.get(self.url(path)).header(AUTHORIZATION, format!("Bearer {}", self.up.token))
+    }
+
+    /// Writes a document over HTTP.
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> anyhow::Result<()> {
+        let request = self.http.put(self.url(path)).bearer_auth(&self.up.token).json(body);
+        let answer = request.send().await.with_context(|| format!("writing {path}"))?;
+        answer.error_for_status().with_context(|| format!("writing {path}"))?;
+        Ok(())
     }
 
     /// Submits a run over HTTP; gives its id.
@@ -159,6 +185,10 @@ impl Platform {
 
     /// Stops it as Ctrl-C does.
     pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
+        self.end().await
+    }
+
+    async fn end(&mut self) -> anyhow::Result<()> {
         if let Some(pid) = i32::try_from(self.pid).ok().and_then(Pid::from_raw) {
             kill_process(pid, Signal::TERM).context("stopping emboflow up")?;
         }

@@ -15,6 +15,11 @@ pub(crate) fn simulated(name: &str, words: &str) -> String {
     single(name, words, "[\"true\"]")
 }
 
+/// One task in the simulated runtime that waits in a queue of its own.
+pub(crate) fn in_queue(queue: &str, words: &str) -> String {
+    format!("{}defaults: {{ queue: {queue} }}\n", simulated("queued", words))
+}
+
 /// One task that runs a command in a container.
 pub(crate) fn command(name: &str, command: &str) -> String {
     single(name, "", command)

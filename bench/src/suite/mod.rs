@@ -1,6 +1,7 @@
 //! Every benchmark there is.
 
 mod chain;
+mod depth;
 mod docker;
 mod fan;
 mod fanout;
@@ -22,6 +23,7 @@ pub(crate) const ALL: &[&Benchmark] = &[
     &noop::SINGLES,
     &chain::BENCHMARK,
     &fan::BENCHMARK,
+    &depth::BENCHMARK,
     &docker::BENCHMARK,
     &logs::WRITE,
     &logs::DOWNLOAD,
