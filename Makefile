@@ -75,6 +75,7 @@ verify: ## Check format, lints, docs and generated files; writes no file of the 
 	cargo fmt --all --check
 	cargo clippy --quiet --workspace --exclude emboflow-web --all-targets -- -D warnings
 	cargo clippy --quiet --package emboflow-web --package emboflow-web-reader --package emboflow-model --package emboflow-protocol $(WASM) -- -D warnings
+	cargo clippy --quiet --package emboflow-web --package emboflow-web-reader --tests -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --quiet --workspace --exclude emboflow-web --no-deps
 	cargo test --quiet --package system-tests --test architecture
 	cargo run --quiet --bin xtask --features xtask/generate -- generate --check

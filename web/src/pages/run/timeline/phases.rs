@@ -180,6 +180,7 @@ mod tests {
             image_digest: None,
         });
         Attempt {
+            devices: Vec::new(),
             number: 1,
             state: if end.is_some() { AttemptState::Closed } else { AttemptState::Running },
             fence: 1,
