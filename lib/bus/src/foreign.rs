@@ -162,9 +162,10 @@ impl ForeignConsumer {
                     Some(Ok(message)) => messages.extend(ForeignMessage::new(message)),
                     Some(Err(_)) | None => break true,
                 }
-                match self.pull.next().now_or_never() {
-                    Some(next) if messages.len() < max => item = next,
-                    _ => break false,
+                // What is taken out here is in the batch, or comes again only when the server has waited in vain.
+                match (messages.len() < max).then(|| self.pull.next().now_or_never()).flatten() {
+                    Some(next) => item = next,
+                    None => break false,
                 }
             };
             // What was taken belongs to the life of the stream that goes on now, or to none that is known.

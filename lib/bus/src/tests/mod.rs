@@ -2,6 +2,7 @@
 
 mod call;
 mod consume;
+mod foreign;
 mod gather;
 mod heartbeat;
 mod outage;
