@@ -6,7 +6,7 @@ use emboflow_service::{Keys, telemetry};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::foreign::Foreign;
+use crate::foreign::{self, Foreign};
 use crate::notify;
 use crate::objects;
 
@@ -27,8 +27,8 @@ pub struct Config {
     #[serde(default)]
     pub notify: notify::Config,
     /// Which projects' triggers may take which subjects and streams of other systems. Left out: every project all that
-    /// this service may; an empty list: none.
-    #[serde(default)]
+    /// this service may; an empty list, or `none` in a variable: nobody takes anything of other systems.
+    #[serde(default, deserialize_with = "foreign::read")]
     pub foreign: Option<Vec<Foreign>>,
     /// Where the storage gateway is. Without it no trigger on objects starts runs.
     #[serde(default)]

@@ -55,25 +55,46 @@ impl FromStr for Foreign {
     }
 }
 
-impl<'de> Deserialize<'de> for Foreign {
+/// What says that nothing is for anybody: in a variable an empty list cannot be told from nothing said.
+const NONE: &str = "none";
+
+/// One of the setting's items.
+struct Item(Option<Foreign>);
+
+/// Reads the setting: left out, all may take all; an empty list or `none`, nobody takes anything.
+pub(crate) fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Foreign>>, D::Error> {
+    let Some(items) = Option::<Vec<Item>>::deserialize(deserializer)? else { return Ok(None) };
+    let said = items.len();
+    let given: Vec<_> = items.into_iter().filter_map(|Item(given)| given).collect();
+    if given.len() < said && said > 1 {
+        return Err(de::Error::custom(format!("`{NONE}` stands alone: beside it nothing is given")));
+    }
+    Ok(Some(given))
+}
+
+impl<'de> Deserialize<'de> for Item {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct TextOrTable;
         impl<'de> Visitor<'de> for TextOrTable {
-            type Value = Foreign;
+            type Value = Item;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(
-                    "a table with `project`, `subjects` and `streams`, or `<project>:stream:<stream>`",
+                    "a table with `project`, `subjects` and `streams`, `<project>:stream:<stream>`, or `none`",
                 )
             }
 
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Foreign, E> {
-                text.parse().map_err(E::custom)
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Item, E> {
+                match text {
+                    NONE => Ok(Item(None)),
+                    text => text.parse().map(|given| Item(Some(given))).map_err(E::custom),
+                }
             }
 
-            fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<Foreign, M::Error> {
-                let table = Table::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(Foreign { project: table.project, subjects: table.subjects, streams: table.streams })
+            fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<Item, M::Error> {
+                let Table { project, subjects, streams } =
+                    Table::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(Item(Some(Foreign { project, subjects, streams })))
             }
         }
         deserializer.deserialize_any(TextOrTable)
@@ -126,19 +147,46 @@ fn covers(filter: &str, wanted: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Foreign, covers};
+    use emboflow_service::config;
+    use serde_json::{Value, json};
+
+    use super::{Foreign, check, covers, read};
+    use crate::config::Config;
 
     #[test]
     fn whose_something_is_can_be_said_in_a_variable_as_well_as_in_a_file() {
-        let of =
-            |value: serde_json::Value| serde_json::from_value::<Foreign>(value).map_err(|e| e.to_string());
+        let of = |value: Value| {
+            let mut all = read(json!([value])).map_err(|error| error.to_string())?.unwrap();
+            Ok::<Foreign, String>(all.remove(0))
+        };
         let said = of("lab:stream:ORDERS".into()).unwrap();
-        assert_eq!(said, of(serde_json::json!({ "project": "lab", "streams": ["ORDERS"] })).unwrap());
+        assert_eq!(said, of(json!({ "project": "lab", "streams": ["ORDERS"] })).unwrap());
         assert_eq!(of("lab:subject:plant.lab.>".into()).unwrap().subjects, ["plant.lab.>"]);
-        for wrong in ["", "lab", "lab:ORDERS", "lab:queue:ORDERS", "*:stream:ORDERS"] {
+        for wrong in ["", "lab", "lab:ORDERS", "lab:queue:ORDERS", "*:stream:ORDERS", "None"] {
             assert!(of(wrong.into()).is_err(), "{wrong}");
         }
-        assert!(of(serde_json::json!({ "project": "lab", "stream": "ORDERS" })).is_err(), "an unknown field");
+        assert!(of(json!({ "project": "lab", "stream": "ORDERS" })).is_err(), "an unknown field");
+    }
+
+    #[test]
+    fn nothing_for_anybody_can_be_said_and_is_not_what_saying_nothing_is() {
+        let variable = |text: &str| {
+            let environment = [("EMBOFLOW__FOREIGN".to_owned(), text.to_owned())];
+            config::load::<Config>(None, environment, []).map(|config| config.foreign)
+        };
+        // As a Compose file passes on what is not in its `.env`.
+        assert_eq!(variable("").unwrap(), None);
+        assert_eq!(variable("none").unwrap(), Some(Vec::new()));
+        assert_eq!(variable("lab:stream:A,lab:stream:B").unwrap().map(|given| given.len()), Some(2));
+        let refused = variable("lab:stream:A, none").unwrap_err().to_string();
+        assert!(refused.contains("foreign") && refused.contains("stands alone"), "{refused}");
+        assert_eq!(read(json!([])).unwrap(), Some(Vec::new()));
+
+        let project = "lab".parse().unwrap();
+        let spec = serde_json::from_value(json!({ "subject": "plant.lab.door" })).unwrap();
+        assert_eq!(check(None, &project, &spec), Ok(()));
+        let refused = check(Some(&[]), &project, &spec).unwrap_err();
+        assert!(refused.contains("not for project 'lab'"), "{refused}");
     }
 
     #[test]
