@@ -118,6 +118,10 @@ impl Notifier {
 }
 
 impl Listener for Notifier {
+    fn name(&self) -> &'static str {
+        "notifications"
+    }
+
     fn is_listening(&self) -> bool {
         !self.known.is_empty()
     }

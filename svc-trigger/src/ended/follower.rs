@@ -1,39 +1,65 @@
-//! The place in the decision log up to which ended runs have been told.
+//! The places in the decision log up to which ended runs have been told.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use emboflow_bus::Bus;
 use emboflow_model::transition::Change;
 use emboflow_model::trigger::TRIGGER_STATES;
-use emboflow_model::{LogEntry, RunId, RunState};
+use emboflow_model::{LogEntry, RunId, RunState, RunSummary};
 use emboflow_protocol::event::Event;
-use emboflow_records::{SharedRecords, fresh_run};
+use emboflow_records::{RecordsError, SharedRecords, fresh_run};
+use futures::future::join_all;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
 use super::Listener;
 use crate::backoff::Backoff;
+use crate::measure;
 
 const SHARD: u32 = 0;
-/// The name of the kept document with the place; its scope is the installation.
+/// The name of the kept document with the places; its scope is the installation.
 const PLACE: &str = "ended-runs";
 /// Entries read at a time.
 const BATCH: u32 = 500;
+/// Times that a place is written while others are.
+const TRIES: usize = 20;
 /// How often the log is looked at when no event wakes.
 const LOOK_EACH: Duration = Duration::from_secs(10);
 
-/// Follows the log.
+/// Follows the log for each listener by itself: what one cannot take now holds up no other.
 pub(crate) struct Follower {
     records: SharedRecords,
-    listeners: Arc<[Arc<dyn Listener>]>,
-    woken: Arc<Notify>,
+    ways: Arc<[Way]>,
 }
 
-/// The kept place.
-#[derive(Serialize, Deserialize)]
-struct Place {
+/// A listener, and what wakes it.
+struct Way {
+    listener: Arc<dyn Listener>,
+    woken: Notify,
+}
+
+/// How far runs have been told.
+#[derive(Clone, Default, Serialize, Deserialize)]
+struct Places {
+    /// Up to here to all: an earlier version goes on there, and whoever has no place of its own.
     seq: u64,
+    /// By the names of listeners.
+    #[serde(default)]
+    of: BTreeMap<String, u64>,
+}
+
+impl Places {
+    fn of(&self, name: &str) -> u64 {
+        self.of.get(name).copied().unwrap_or(self.seq)
+    }
+
+    /// Moves a listener forward; `all` are those whose places count.
+    fn advance(&mut self, name: &str, to: u64, all: &[&'static str]) {
+        self.of.insert(name.to_owned(), self.of(name).max(to));
+        self.seq = all.iter().map(|name| self.of(name)).min().unwrap_or(self.seq);
+    }
 }
 
 /// All of an event that it takes to wake.
@@ -60,25 +86,20 @@ impl Told {
 
 impl Follower {
     pub(crate) fn new(records: SharedRecords, listeners: Vec<Arc<dyn Listener>>) -> Self {
-        Self { records, listeners: listeners.into(), woken: Arc::new(Notify::new()) }
+        let way = |listener| Way { listener, woken: Notify::new() };
+        Self { records, ways: listeners.into_iter().map(way).collect() }
     }
 
-    /// Wakes the follower when an event says that a run has ended and somebody wants to know it, for ever.
+    /// Wakes whoever wants to know it when an event says that a run has ended, for ever.
     pub(crate) fn wake_on_events(&self, bus: Bus) -> impl Future<Output = ()> + use<> {
-        let (woken, listeners) = (self.woken.clone(), self.listeners.clone());
+        let ways = self.ways.clone();
         async move {
             let mut backoff = Backoff::new();
             loop {
                 match bus.subscribe(Event::filter(None)).await {
                     Ok(mut frames) => {
                         while let Some(frame) = frames.next().await {
-                            // In a burst of runs this is the only work for each, mostly none.
-                            if listeners.iter().any(|listener| listener.is_listening())
-                                && serde_json::from_slice::<Told>(&frame.payload)
-                                    .is_ok_and(|told| told.is_end())
-                            {
-                                woken.notify_one();
-                            }
+                            wake(&ways, &frame.payload);
                         }
                     }
                     Err(error) => {
@@ -91,18 +112,23 @@ impl Follower {
     }
 
     /// Tells every run that ends, for ever.
-    pub(crate) async fn follow(mut self) {
+    pub(crate) async fn follow(self) {
+        join_all(self.ways.iter().map(|way| self.follow_for(way))).await;
+    }
+
+    async fn follow_for(&self, way: &Way) {
         let mut backoff = Backoff::new();
         loop {
-            match self.look().await {
+            match self.look(&*way.listener).await {
                 Ok(true) => backoff.reset(),
                 Ok(false) => {
                     backoff.reset();
-                    let _ = tokio::time::timeout(LOOK_EACH, self.woken.notified()).await;
+                    let _ = tokio::time::timeout(LOOK_EACH, way.woken.notified()).await;
                 }
                 Err(error) => {
                     tracing::warn!(
                         error = format!("{error:#}"),
+                        listener = way.listener.name(),
                         "ended runs cannot be told now; trying again"
                     );
                     backoff.wait().await;
@@ -111,47 +137,72 @@ impl Follower {
         }
     }
 
-    /// Tells some. Gives whether there may be more.
-    async fn look(&mut self) -> anyhow::Result<bool> {
-        let kept = self.records.kept(TRIGGER_STATES, "", PLACE).await?;
-        let version = kept.as_ref().map(|kept| kept.version);
-        let place = kept.and_then(|kept| serde_json::from_str::<Place>(&kept.body).ok());
-        let after = place.map_or(0, |place| place.seq);
+    /// Tells a listener some. Gives whether there may be more.
+    async fn look(&self, listener: &dyn Listener) -> anyhow::Result<bool> {
+        let after = self.places().await?.1.of(listener.name());
         let newest = self.records.last_seq(SHARD).await?;
         if newest <= after {
             return Ok(false);
         }
         // What ended up to here ended before this look at what is to be told.
-        for listener in self.listeners.iter() {
-            listener.look().await?;
-        }
-        if !self.is_anybody_listening() {
-            self.keep(version, newest).await?;
+        listener.look().await?;
+        if !listener.is_listening() {
+            self.keep(listener, newest).await?;
             return Ok(false);
         }
         let mut entries = self.records.log_after(SHARD, after, BATCH).await?;
         entries.retain(|entry| entry.seq() <= newest);
         let through = entries.last().map_or(newest, LogEntry::seq);
         for run in entries.iter().filter_map(ended) {
-            // A run that has been removed since has been gone for long.
-            let Some(run) = fresh_run(self.records.as_ref(), run).await? else { continue };
-            for listener in self.listeners.iter() {
+            if let Some(run) = self.run(run).await? {
                 listener.ended(&run).await?;
             }
         }
-        self.keep(version, through).await?;
+        self.keep(listener, through).await?;
         Ok(through < newest)
     }
 
-    fn is_anybody_listening(&self) -> bool {
-        self.listeners.iter().any(|listener| listener.is_listening())
+    /// A run that ended; none when nobody can be told of it.
+    async fn run(&self, run: RunId) -> anyhow::Result<Option<RunSummary>> {
+        match fresh_run(self.records.as_ref(), run).await {
+            // What has been removed since has been gone for long.
+            Ok(found) => Ok(found),
+            // It will not become readable, and all that ended after it waits.
+            Err(error @ RecordsError::Corrupt { .. }) => {
+                measure::count_failure("unreadable");
+                tracing::error!(%run, %error, "a run has ended that cannot be read; nobody is told of it");
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
-    /// Keeps the place, unless another process has been quicker.
-    async fn keep(&self, version: Option<u64>, seq: u64) -> anyhow::Result<()> {
-        let body = serde_json::to_string(&Place { seq })?;
-        self.records.keep(TRIGGER_STATES, "", PLACE, version, body).await?;
-        Ok(())
+    async fn places(&self) -> anyhow::Result<(Option<u64>, Places)> {
+        let kept = self.records.kept(TRIGGER_STATES, "", PLACE).await?;
+        let places = kept.as_ref().and_then(|kept| serde_json::from_str(&kept.body).ok());
+        Ok((kept.map(|kept| kept.version), places.unwrap_or_default()))
+    }
+
+    /// Keeps how far a listener has been told. Others write the same document.
+    async fn keep(&self, listener: &dyn Listener, through: u64) -> anyhow::Result<()> {
+        let all: Vec<_> = self.ways.iter().map(|way| way.listener.name()).collect();
+        for _ in 0..TRIES {
+            let (version, mut places) = self.places().await?;
+            places.advance(listener.name(), through, &all);
+            let body = serde_json::to_string(&places)?;
+            if self.records.keep(TRIGGER_STATES, "", PLACE, version, body).await?.is_some() {
+                return Ok(());
+            }
+        }
+        anyhow::bail!("others change the place all the time")
+    }
+}
+
+/// In a burst of runs this is the only work for each, mostly none.
+fn wake(ways: &[Way], event: &[u8]) {
+    let mut listening = ways.iter().filter(|way| way.listener.is_listening()).peekable();
+    if listening.peek().is_some() && serde_json::from_slice::<Told>(event).is_ok_and(|told| told.is_end()) {
+        listening.for_each(|way| way.woken.notify_one());
     }
 }
 
@@ -161,3 +212,7 @@ fn ended(entry: &LogEntry) -> Option<RunId> {
     let is_end = |change: &Change| matches!(change, Change::Run { to, .. } if RunState::is_terminal(*to));
     transition.changes.iter().any(is_end).then_some(transition.run)
 }
+
+#[cfg(test)]
+#[path = "follower_tests.rs"]
+mod tests;

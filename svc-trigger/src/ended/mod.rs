@@ -13,6 +13,9 @@ pub(crate) use starts::RunFinished;
 /// Somebody who wants to know of runs that ended. Told at least once of each, also of those that ended while this
 /// process was down.
 pub(crate) trait Listener: Send + Sync {
+    /// What its place in the log is kept under: never to be changed, and no other's.
+    fn name(&self) -> &'static str;
+
     /// Whether anything is to be told at all, as far as this process knows.
     fn is_listening(&self) -> bool;
 

@@ -54,6 +54,10 @@ impl RunFinished {
 }
 
 impl Listener for RunFinished {
+    fn name(&self) -> &'static str {
+        "triggers"
+    }
+
     fn is_listening(&self) -> bool {
         self.waiting().next().is_some()
     }

@@ -164,6 +164,10 @@ pub(crate) struct Ended {
 const RUNS: &str = "runs/";
 
 impl Listener for Ended {
+    fn name(&self) -> &'static str {
+        "objects"
+    }
+
     fn is_listening(&self) -> bool {
         self.triggers.active().iter().any(|trigger| match &trigger.document.spec.on {
             TriggerKind::ObjectCreated(spec) => {
