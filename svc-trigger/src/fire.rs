@@ -2,7 +2,7 @@
 //! requests are safely taken.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use emboflow_model::trigger::{Chain, Event, Reason, Schedule, TriggerKind, idempotency_key};
 use emboflow_model::{ProjectName, Timestamp};
@@ -31,23 +31,64 @@ pub(crate) struct Firing {
 
 /// Keys of requests to webhooks that are not in the records yet.
 #[derive(Clone, Default)]
-pub(crate) struct Recent(Arc<Mutex<VecDeque<(ProjectName, String)>>>);
+pub(crate) struct Recent(Arc<Mutex<VecDeque<Known>>>);
+
+struct Known {
+    project: ProjectName,
+    key: String,
+    is_taken: bool,
+}
+
+/// How far a request is that has come before.
+#[derive(Debug, PartialEq, Eq)]
+enum Before {
+    /// Nobody knows yet whether it will be taken.
+    UnderWay,
+    Taken,
+}
+
+/// A request that is under way; dropped before it is taken, it has never come.
+struct UnderWay<'r> {
+    recent: &'r Recent,
+    project: &'r ProjectName,
+    key: &'r str,
+}
 
 impl Recent {
-    /// Remembers a key; whether it is new.
-    fn insert(&self, project: &ProjectName, key: &str) -> bool {
-        let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if keys.iter().any(|(known, other)| known == project && other == key) {
-            return false;
+    /// Remembers a request from now on. Errors: it has come before.
+    fn begin<'r>(&'r self, project: &'r ProjectName, key: &'r str) -> Result<UnderWay<'r>, Before> {
+        let mut all = self.all();
+        if let Some(before) = all.iter().find(|known| known.is(project, key)) {
+            return Err(if before.is_taken { Before::Taken } else { Before::UnderWay });
         }
-        keys.push_front((project.clone(), key.to_owned()));
-        keys.truncate(MAX_RECENT);
-        true
+        all.push_front(Known { project: project.clone(), key: key.to_owned(), is_taken: false });
+        all.truncate(MAX_RECENT);
+        Ok(UnderWay { recent: self, project, key })
     }
 
-    fn forget(&self, project: &ProjectName, key: &str) {
-        let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        keys.retain(|(known, other)| known != project || other != key);
+    fn all(&self) -> MutexGuard<'_, VecDeque<Known>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    fn is(&self, project: &ProjectName, key: &str) -> bool {
+        self.project == *project && self.key == key
+    }
+}
+
+impl UnderWay<'_> {
+    fn taken(self) {
+        if let Some(known) = self.recent.all().iter_mut().find(|known| known.is(self.project, self.key)) {
+            known.is_taken = true;
+        }
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    /// The sender may send it again.
+    fn drop(&mut self) {
+        self.recent.all().retain(|known| known.is_taken || !known.is(self.project, self.key));
     }
 }
 
@@ -90,21 +131,25 @@ impl Firing {
         }
         let reason = Reason::Named(id);
         let key = idempotency_key(&trigger.document.id, &reason);
-        if !self.recent.insert(&trigger.project, &key) {
-            return Ok(FireAnswer::Replayed { key });
-        }
+        let under_way = match self.recent.begin(&trigger.project, &key) {
+            Ok(under_way) => under_way,
+            Err(Before::Taken) => return Ok(FireAnswer::Replayed { key: key.clone() }),
+            // Its sender must not take it for done: the first one may still fail.
+            Err(Before::UnderWay) => {
+                return Err("the same request is being taken at this moment".to_owned());
+            }
+        };
         let known = fresh_request(self.records.as_ref(), SHARD, &trigger.project, &key).await;
         let answer = match known {
-            Ok(Some(_)) => return Ok(FireAnswer::Replayed { key }),
+            Ok(Some(_)) => Ok(FireAnswer::Replayed { key: key.clone() }),
             Ok(None) => {
                 let cause = format!("webhook request {}", id.chars().take(80).collect::<String>());
                 self.take(trigger, For { reason, cause, event, chain: Chain::default() }).await
             }
             Err(error) => Err(error.to_string()),
         };
-        if !matches!(answer, Ok(FireAnswer::Taken { .. })) {
-            // Nothing was taken: the sender may send it again.
-            self.recent.forget(&trigger.project, &key);
+        if matches!(answer, Ok(FireAnswer::Taken { .. })) {
+            under_way.taken();
         }
         answer
     }
@@ -161,4 +206,23 @@ impl Firing {
 
 fn refused(code: ErrorCode, message: String) -> FireAnswer {
     FireAnswer::Refused { errors: vec![FieldError::new(code, message)] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_that_comes_again_is_known_only_when_the_first_one_was_taken() {
+        let (recent, lab) = (Recent::default(), "lab".parse::<ProjectName>().unwrap());
+        let first = recent.begin(&lab, "key").ok().unwrap();
+        assert_eq!(recent.begin(&lab, "key").err(), Some(Before::UnderWay));
+        // It was not taken, or whoever dealt with it was broken off.
+        drop(first);
+        let again = recent.begin(&lab, "key").ok().unwrap();
+        again.taken();
+        assert_eq!(recent.begin(&lab, "key").err(), Some(Before::Taken));
+        let other = "other".parse::<ProjectName>().unwrap();
+        assert!(recent.begin(&other, "key").is_ok() && recent.begin(&lab, "another").is_ok());
+    }
 }
