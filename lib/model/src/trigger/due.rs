@@ -10,6 +10,8 @@ use crate::workflow::triggers::Missed;
 pub const ON_TIME_MS: u64 = 60_000;
 /// Times looked at in one decision; the next decision goes on from there.
 const MAX_TIMES: usize = 1_000;
+/// Times before the window counted in one decision.
+const MAX_DROPPED: u32 = 10_000;
 
 /// What a schedule has to do at a moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,18 +37,26 @@ pub struct MissedTimes {
     pub last: Timestamp,
 }
 
+impl MissedTimes {
+    /// Those, and one after them.
+    fn with(before: Option<Self>, last: Timestamp) -> Self {
+        let (count, first) = before.map_or((0, last), |before| (before.count, before.first));
+        Self { count: count.saturating_add(1), first, last }
+    }
+}
+
 impl Schedule {
     /// Decides what to do at `now`, when everything up to `watermark` has been dealt with. Times before the window of
-    /// `catch_up` are dropped silently. `trigger` is what the jitter depends on.
+    /// `catch_up` are missed, whatever `missed` says. `trigger` is what the jitter depends on.
     pub fn due(&self, trigger: &str, watermark: Timestamp, now: Timestamp) -> Due {
         // A time comes only with its share of the jitter: the window is about when it comes.
         let window = Timestamp(now.0.saturating_sub_unsigned(self.catch_up_ms));
-        let earliest = Timestamp(window.0.saturating_sub_unsigned(self.jitter_ms));
-        let mut times = Vec::new();
-        let mut next = self.after(watermark.max(earliest));
-        while let Some(time) = next.filter(|time| self.due_at(trigger, *time) <= window) {
-            next = self.after(time);
+        let (dropped, mut next) = self.dropped(trigger, watermark, window);
+        if let Some(dropped) = dropped.filter(|dropped| dropped.count >= MAX_DROPPED) {
+            let (start, watermark) = (Vec::new(), dropped.last);
+            return Due { start, missed: Some(dropped), watermark, wake_at: Some(now) };
         }
+        let mut times = Vec::new();
         while let Some(time) = next
             && self.due_at(trigger, time) <= now
             && times.len() < MAX_TIMES
@@ -65,14 +75,29 @@ impl Schedule {
             Missed::Last => late,
         };
         let start = times.split_off(kept_from);
-        let missed = times.first().zip(times.last()).map(|(first, last)| MissedTimes {
-            count: u32::try_from(times.len()).unwrap_or(u32::MAX),
-            first: *first,
-            last: *last,
-        });
-        let newest = start.last().or(times.last()).copied().unwrap_or(watermark);
+        let missed = times.iter().fold(dropped, |missed, time| Some(MissedTimes::with(missed, *time)));
+        let newest = start.last().copied().or(missed.map(|missed| missed.last)).unwrap_or(watermark);
         let wake_at = if is_more { Some(now) } else { next.map(|time| self.due_at(trigger, time)) };
         Due { start, missed, watermark: newest.max(watermark), wake_at }
+    }
+
+    /// The times after `watermark` that came before the window, at most [`MAX_DROPPED`], and the one after them.
+    fn dropped(
+        &self,
+        trigger: &str,
+        watermark: Timestamp,
+        window: Timestamp,
+    ) -> (Option<MissedTimes>, Option<Timestamp>) {
+        let (mut dropped, mut next) = (None, self.after(watermark));
+        while let Some(time) = next.filter(|time| self.due_at(trigger, *time) <= window) {
+            let missed = MissedTimes::with(dropped, time);
+            dropped = Some(missed);
+            next = self.after(time);
+            if missed.count == MAX_DROPPED {
+                break;
+            }
+        }
+        (dropped, next)
     }
 
     /// The times in a range, both ends included, at most `limit` of them.

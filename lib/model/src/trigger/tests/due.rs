@@ -51,12 +51,27 @@ fn the_newest_missed_time_gives_way_to_one_that_is_due_now() {
 }
 
 #[test]
-fn times_before_the_window_are_dropped() {
+fn times_before_the_window_are_missed_and_counted_however_many_they_are() {
     let mut table = hourly(Missed::All);
     table.catch_up_ms = 3 * 60 * MINUTE_MS;
-    let due = table.due("t", at("2020-01-01T00:00:00Z"), at("2026-11-21T05:30:00Z"));
-    assert_eq!(due.start.first(), Some(&at("2026-11-21T03:00:00Z")));
-    assert_eq!(due.start.len(), 3);
+    let (from, now) = (at("2020-01-01T00:00:00Z"), at("2026-11-21T05:30:00Z"));
+    let (mut watermark, mut missed) = (from, Vec::new());
+    let started = loop {
+        let due = table.due("t", watermark, now);
+        assert!(due.watermark > watermark, "each piece goes on");
+        watermark = due.watermark;
+        missed.extend(due.missed);
+        if due.wake_at != Some(now) {
+            break due.start;
+        }
+        assert_eq!(due.start, [], "what is old comes first");
+    };
+    assert_eq!((started.first(), started.len()), (Some(&at("2026-11-21T03:00:00Z")), 3));
+    let counted: u32 = missed.iter().map(|missed| missed.count).sum();
+    let last = at("2026-11-21T02:00:00Z");
+    assert_eq!(counted as usize, table.between(Timestamp(from.0 + 1), last, 100_000).len());
+    assert_eq!((missed[0].first, missed.last().unwrap().last), (at("2020-01-01T01:00:00Z"), last));
+    assert!(missed.windows(2).all(|pair| pair[0].last < pair[1].first));
 }
 
 #[test]
@@ -113,7 +128,8 @@ fn a_time_that_comes_late_by_its_jitter_is_not_taken_for_one_of_long_ago() {
     let watermark = at("2026-11-20T18:00:00Z");
     assert_eq!(table.due(&trigger, watermark, comes).start, [noon]);
     let too_late = table.due(&trigger, watermark, comes.plus_ms(61_000));
-    assert_eq!((too_late.start.len(), too_late.missed), (0, None));
+    let missed = MissedTimes { count: 1, first: noon, last: noon };
+    assert_eq!((too_late.start.len(), too_late.missed, too_late.watermark), (0, Some(missed), noon));
 }
 
 #[test]
