@@ -10,7 +10,7 @@ use crate::name::WorkflowName;
 use crate::state::RunState;
 use crate::timestamp::Timestamp;
 
-/// Tries of a delivery at most; with the pauses between them about five hours.
+/// Tries of a delivery at most; with the pauses between them about four hours.
 pub const MAX_TRIES: u32 = 16;
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30 * 60);
