@@ -11,7 +11,7 @@ export PATH := $(EMBOFLOW_TOOLS)/bin:$(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PA
 RUNNING := rust wasm engine bases nats client
 WASM := --target wasm32-unknown-unknown
 
-.PHONY: help setup build web images demo env up down logs ps validate test test-stack verify fix bench simulate clean
+.PHONY: help setup build web images demo env up down logs ps validate test test-stack verify fix bench simulate nemesis clean
 .NOTPARALLEL:
 
 help: ## List the chores
@@ -88,6 +88,15 @@ fix: ## Format, apply what the lints suggest, generate files anew
 	cargo clippy --quiet --workspace --exclude emboflow-web --all-targets --fix --allow-dirty --allow-staged
 	cargo run --quiet --bin xtask --features xtask/generate -- generate
 	cargo run --quiet --bin emboflow -- config reference > target/configuration.md && mv target/configuration.md docs/configuration.md
+
+# A quarter of an hour and another order each time; with NEMESIS_MINUTES=0 every harm comes once, as in `make test`.
+NEMESIS_MINUTES ?= 15
+NEMESIS_SEED ?= $(shell date +%s)
+nemesis: ## Harm real processes for NEMESIS_MINUTES=15 in the order of NEMESIS_SEED, and judge what came of it
+	@ops/setup/setup
+	@ops/images/build hello
+	@NEMESIS_MINUTES=$(NEMESIS_MINUTES) NEMESIS_SEED=$(NEMESIS_SEED) cargo test --package system-tests --test whole \
+	  nemesis -- --nocapture --test-threads 1
 
 # Without these, `make simulate` takes as many seeds as a change must pass.
 SEEDS ?= 2000

@@ -55,6 +55,19 @@ impl Containers {
         self.list(&["--filter", &filter])
     }
 
+    /// [`Containers::running`], or none while the engine does not answer.
+    pub fn try_running(&self, run: &str) -> Option<Vec<String>> {
+        if !self.docker {
+            return Some(Vec::new());
+        }
+        let mut command = Command::new("docker");
+        command.args(self.host.iter().flat_map(|host| ["--host", host.as_str()]));
+        let filter = format!("label=io.emboflow.run={run}");
+        let said = command.args(["ps", "--filter", &filter, "--format", "{{.Names}}"]).output().ok()?;
+        let names = || String::from_utf8_lossy(&said.stdout).lines().map(str::to_owned).collect();
+        said.status.success().then(names)
+    }
+
     /// How often a container was started for each attempt of a run (`task number`), as far as the engine has told.
     pub fn starts(&self, run: &str) -> BTreeMap<String, usize> {
         let mut starts = BTreeMap::new();

@@ -19,6 +19,7 @@ mod killed_scheduler;
 mod lost_executor;
 mod maintenance;
 mod nats_users;
+mod nemesis;
 mod observed;
 mod outsider;
 mod placement;
