@@ -5,49 +5,49 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use emboflow_bus::{Bus, BusError};
-use emboflow_model::trigger::{TRIGGER_STATES, TRIGGERS, TriggerKind};
+use emboflow_bus::BusError;
+use emboflow_model::trigger::{TRIGGERS, TriggerKind};
 use emboflow_model::{ProjectName, TriggerName};
 use emboflow_protocol::notice::Notice;
-use emboflow_records::{RecordsError, SharedRecords};
+use emboflow_records::RecordsError;
 use futures::FutureExt;
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::backoff::Backoff;
-use crate::foreign::{self, Foreign};
-use crate::journal::{Journal, Subject};
-use crate::kept::{self, Trigger, Triggers, Unreadable};
-use crate::objects::Storage;
-use crate::requester::{Requester, failed};
+use crate::foreign;
+use crate::hands::Hands;
+use crate::journal::Subject;
+use crate::kept::{self, Trigger, Unreadable};
+use crate::requester::failed;
 use crate::schedule::Keeping;
 use crate::{measure, objects, stream, subject};
 
 /// How often the triggers are read when nobody says that one has changed.
 const READ_EACH: Duration = Duration::from_secs(30);
-
-/// What every trigger's task has at hand. Clones share it.
-#[derive(Clone)]
-pub(crate) struct Hands {
-    pub(crate) bus: Bus,
-    pub(crate) records: SharedRecords,
-    pub(crate) requester: Requester,
-    pub(crate) journal: Journal,
-    /// What is for which project of other systems; none = all for all.
-    pub(crate) foreign: Option<Arc<[Foreign]>>,
-    /// All triggers, as they were read last.
-    pub(crate) triggers: Triggers,
-    /// The storage; none = no trigger on objects can be followed.
-    pub(crate) storage: Option<Storage>,
-}
+/// How often the records are asked what became of requests.
+const SETTLE_EACH: Duration = Duration::from_secs(30);
+/// How long a message in hand is still tried when its trigger rests or has changed: nobody else has it.
+const IN_HAND: Duration = Duration::from_secs(5);
 
 type Key = (ProjectName, TriggerName);
+
+/// The task of a trigger.
+struct Task {
+    trigger: Arc<Trigger>,
+    stop: CancellationToken,
+    work: JoinHandle<()>,
+}
 
 /// Keeps all triggers.
 pub(crate) struct Keeper {
     hands: Hands,
-    tasks: BTreeMap<Key, (Arc<Trigger>, CancellationToken)>,
+    tasks: BTreeMap<Key, Task>,
+    /// What triggers that are gone leave is being removed.
+    leaving: BTreeMap<Key, JoinHandle<()>>,
     /// Versions of documents that cannot be read and have been told.
     unreadable: BTreeMap<Key, u64>,
     tracker: TaskTracker,
@@ -57,8 +57,8 @@ pub(crate) struct Keeper {
 impl Keeper {
     pub(crate) fn new(hands: Hands) -> Self {
         let changed = Arc::new(Notify::new());
-        let (tasks, unreadable) = (BTreeMap::new(), BTreeMap::new());
-        Self { hands, tasks, unreadable, tracker: TaskTracker::new(), changed }
+        let (tasks, leaving, unreadable) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { hands, tasks, leaving, unreadable, tracker: TaskTracker::new(), changed }
     }
 
     /// Hears of changed triggers, for ever.
@@ -85,17 +85,21 @@ impl Keeper {
     /// Keeps them until `stop`.
     pub(crate) async fn keep(mut self, stop: CancellationToken) {
         let mut backoff = Backoff::new();
+        let mut settle = tokio::time::interval(SETTLE_EACH);
+        settle.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !stop.is_cancelled() {
             match kept::read_all(self.hands.records.as_ref()).await {
                 Ok(all) => {
                     backoff.reset();
                     self.hands.triggers.replace(all.triggers);
                     self.stop_unreadable(all.unreadable);
-                    self.update(&stop).await;
+                    self.update(&stop);
                     tokio::select! {
                         () = stop.cancelled() => {}
+                        // Its time comes, however often triggers change.
+                        _ = settle.tick() => self.settle().await,
                         () = self.changed.notified() => {}
-                        () = tokio::time::sleep(READ_EACH) => self.settle().await,
+                        () = tokio::time::sleep(READ_EACH) => {}
                     }
                 }
                 Err(error) => {
@@ -118,8 +122,8 @@ impl Keeper {
         let mut now = BTreeMap::new();
         for one in all {
             let key = (one.project.clone(), one.name.clone());
-            if let Some((_, task)) = self.tasks.get(&key) {
-                task.cancel();
+            if let Some(task) = self.tasks.get(&key) {
+                task.stop.cancel();
             }
             if self.unreadable.get(&key) != Some(&one.version) {
                 measure::count_failure("unreadable");
@@ -134,76 +138,62 @@ impl Keeper {
         self.unreadable = now;
     }
 
-    /// Starts what is new or changed, and ends what is gone.
-    async fn update(&mut self, stop: &CancellationToken) {
+    /// Starts what is new or changed, and ends what is gone. Waits for nothing: what has to come in turn is done by the
+    /// task of the trigger, after the one before.
+    fn update(&mut self, stop: &CancellationToken) {
         let all = self.hands.triggers.all();
         measure::show_triggers(all.iter().map(|one| (&one.document.spec.on, one.document.paused.is_some())));
         let now: BTreeMap<_, _> =
             all.into_iter().map(|one| ((one.project.clone(), one.name.clone()), one)).collect();
+        self.leaving.retain(|_, work| !work.is_finished());
         let is_gone = |key: &&Key| !now.contains_key(*key) && !self.unreadable.contains_key(*key);
         let gone: Vec<_> = self.tasks.keys().filter(is_gone).cloned().collect();
         for key in gone {
-            if let Some((trigger, task)) = self.tasks.remove(&key) {
-                task.cancel();
-                self.forget(&trigger).await;
+            if let Some(before) = self.tasks.remove(&key) {
+                self.leaving.insert(key, self.leave(before));
             }
         }
         for (key, trigger) in now {
-            let known = self.tasks.get(&key);
-            if known.is_some_and(|(known, task)| known.version == trigger.version && !task.is_cancelled()) {
-                continue;
+            let is_same =
+                |known: &Task| known.trigger.version == trigger.version && !known.stop.is_cancelled();
+            if !self.tasks.get(&key).is_some_and(is_same) {
+                let task = self.begin(&key, trigger, stop.child_token());
+                self.tasks.insert(key, task);
             }
-            let before = known.map(|(before, task)| {
-                task.cancel();
-                before.clone()
-            });
-            if let Some(before) = before {
-                self.note_place(&before).await;
-                self.leave_stream(&before, Some(&trigger)).await;
-            }
-            let task = stop.child_token();
-            if trigger.document.paused.is_none() {
-                self.tracker.spawn(live(self.hands.clone(), trigger.clone(), task.clone()));
-            }
-            self.tasks.insert(key, (trigger, task));
         }
     }
 
     /// Removes what is left of a trigger that is gone.
-    async fn forget(&self, trigger: &Trigger) {
-        self.leave_stream(trigger, None).await;
-        objects::forget(&self.hands.records, trigger).await;
-        let (scope, name) = (trigger.project.as_str(), trigger.name.as_str());
-        let records = &self.hands.records;
-        if let Ok(Some(state)) = records.kept(TRIGGER_STATES, scope, name).await {
-            // Another process may have done it, or a new trigger of that name begun.
-            let _done_or_changed = records.drop_kept(TRIGGER_STATES, scope, name, state.version).await;
-        }
+    fn leave(&self, before: Task) -> JoinHandle<()> {
+        before.stop.cancel();
+        let hands = self.hands.clone();
+        self.tracker.spawn(async move {
+            let _ended_or_panicked = before.work.await;
+            hands.forget(&before.trigger).await;
+        })
     }
 
-    /// Writes down how far a trigger's stream is settled, before it rests or follows another one.
-    async fn note_place(&self, trigger: &Trigger) {
-        let Some((stream, durable)) = stream_of(trigger) else { return };
-        let noted = async {
-            if let Some(place) = self.hands.bus.foreign_place(&stream, &durable).await? {
-                self.hands.journal.settle_stream(trigger, place).await?;
+    /// Starts a trigger where the one of its name before it has ended.
+    fn begin(&mut self, key: &Key, trigger: Arc<Trigger>, stop: CancellationToken) -> Task {
+        let (before, left) = (self.tasks.remove(key), self.leaving.remove(key));
+        if let Some(before) = &before {
+            before.stop.cancel();
+        }
+        let (hands, own, stopped) = (self.hands.clone(), trigger.clone(), stop.clone());
+        let work = self.tracker.spawn(async move {
+            if let Some(left) = left {
+                let _removed = left.await;
             }
-            anyhow::Ok(())
-        };
-        if let Err(error) = noted.await {
-            tracing::info!(%error, stream, durable, "the place in a stream is as it was noted last");
-        }
-    }
-
-    /// Removes the consumer that a trigger had and has no more. One that cannot be removed goes by itself in time.
-    async fn leave_stream(&self, before: &Trigger, after: Option<&Trigger>) {
-        let Some((stream, durable)) = stream_of(before) else { return };
-        if after.and_then(stream_of).as_ref() == Some(&(stream.clone(), durable.clone())) {
-            return;
-        }
-        if let Err(error) = self.hands.bus.drop_foreign(&stream, &durable).await {
-            tracing::info!(%error, stream, durable, "a consumer that is no longer needed cannot be removed now");
-        }
+            if let Some(Task { trigger: before, work, .. }) = before {
+                let _ended_or_panicked = work.await;
+                hands.note_place(&before).await;
+                hands.leave_stream(&before, Some(&own)).await;
+            }
+            if own.document.paused.is_none() {
+                live(hands, own, stopped).await;
+            }
+        });
+        Task { trigger, stop, work }
     }
 
     async fn settle(&self) {
@@ -216,20 +206,14 @@ impl Keeper {
     }
 }
 
-/// The stream that a trigger follows, and its consumer.
-fn stream_of(trigger: &Trigger) -> Option<(String, String)> {
-    let TriggerKind::Nats(spec) = &trigger.document.spec.on else { return None };
-    spec.stream.clone().map(|stream| (stream, stream::durable(trigger)))
-}
-
 /// The life of one trigger: whatever goes wrong in it is tried again, with growing waits.
 async fn live(hands: Hands, trigger: Arc<Trigger>, stop: CancellationToken) {
     let mut backoff = Backoff::new();
     let mut told = String::new();
     loop {
-        let work = AssertUnwindSafe(work(&hands, &trigger)).catch_unwind();
+        let work = AssertUnwindSafe(work(&hands, &trigger, &stop)).catch_unwind();
         let ended = tokio::select! {
-            () = stop.cancelled() => return,
+            () = is_over(&trigger, &stop) => return,
             ended = work => ended,
         };
         let (why, shown) = match ended {
@@ -255,6 +239,14 @@ async fn live(hands: Hands, trigger: Arc<Trigger>, stop: CancellationToken) {
     }
 }
 
+/// Waits until a trigger is to do nothing more. One that listens to a subject ends by itself, with the message in hand.
+async fn is_over(trigger: &Trigger, stop: &CancellationToken) {
+    stop.cancelled().await;
+    if matches!(&trigger.document.spec.on, TriggerKind::Nats(spec) if spec.stream.is_none()) {
+        tokio::time::sleep(IN_HAND).await;
+    }
+}
+
 /// What a trigger's history says of an error: every viewer of the project reads it, and where NATS and the records are is
 /// nobody's business there.
 fn shown(error: &anyhow::Error) -> String {
@@ -266,7 +258,7 @@ fn shown(error: &anyhow::Error) -> String {
 }
 
 /// Ends when there is nothing more to do. Webhooks and ended runs come from elsewhere.
-async fn work(hands: &Hands, trigger: &Trigger) -> anyhow::Result<()> {
+async fn work(hands: &Hands, trigger: &Trigger, stop: &CancellationToken) -> anyhow::Result<()> {
     let Hands { bus, records, requester, journal, foreign, .. } = hands;
     match &trigger.document.spec.on {
         TriggerKind::Schedule(spec) => Keeping { requester, journal, records, trigger }.keep(spec).await,
@@ -277,7 +269,7 @@ async fn work(hands: &Hands, trigger: &Trigger) -> anyhow::Result<()> {
                 (Some(name), filter) => {
                     stream::follow(bus, requester, journal, trigger, name, filter.as_deref()).await
                 }
-                (None, Some(name)) => subject::follow(bus, requester, journal, trigger, name).await,
+                (None, Some(name)) => subject::follow(bus, requester, journal, trigger, name, stop).await,
                 (None, None) => Ok(()),
             }
         }

@@ -10,6 +10,7 @@ mod config;
 mod ended;
 mod fire;
 mod foreign;
+mod hands;
 mod journal;
 mod keeper;
 mod kept;

@@ -4,29 +4,33 @@
 use emboflow_bus::{Bus, BusError, Frame};
 use emboflow_model::trigger::{Chain, Reason};
 
+use tokio_util::sync::CancellationToken;
+
 use crate::backoff::Backoff;
 use crate::journal::Journal;
 use crate::kept::{Trigger, now};
 use crate::messages;
 use crate::requester::{For, Requester, failed};
 
-/// Starts a run for each message, for ever. Errors: the subject cannot be listened to now.
+/// Starts a run for each message until `stop`. Errors: the subject cannot be listened to now.
 pub(crate) async fn follow(
     bus: &Bus,
     requester: &Requester,
     journal: &Journal,
     trigger: &Trigger,
     subject: &str,
+    stop: &CancellationToken,
 ) -> anyhow::Result<()> {
     let group = format!("emboflow-trigger-{}", trigger.document.id);
     let mut frames = bus.listen(subject, &group).await?;
-    while let Some(frame) = frames.next().await {
+    while let Some(heard) = stop.run_until_cancelled(frames.next()).await {
+        let frame = heard.ok_or_else(|| anyhow::anyhow!("the subscription on {subject} ended"))?;
         take(requester, journal, trigger, frame).await;
     }
-    anyhow::bail!("the subscription on {subject} ended")
+    Ok(())
 }
 
-/// Nobody else has the message: it is tried until it is taken, or can never be.
+/// Nobody else has the message: it is tried until it is taken, can never be, or its trigger has been over for a while.
 async fn take(requester: &Requester, journal: &Journal, trigger: &Trigger, frame: Frame) {
     let made_up = uuid::Uuid::new_v4().to_string();
     let mut backoff = Backoff::new();

@@ -11,8 +11,8 @@ use super::makers::Makers;
 use super::pieces::Pieces;
 use super::shelf::{Range, Shelf};
 use super::storage::Storage;
+use crate::hands::Hands;
 use crate::journal::Subject;
-use crate::keeper::Hands;
 use crate::kept::Trigger;
 use crate::measure;
 

@@ -12,7 +12,7 @@ use emboflow_records::fresh_run;
 use tokio::sync::Mutex;
 
 use super::storage::Storage;
-use crate::keeper::Hands;
+use crate::hands::Hands;
 use crate::kept::Trigger;
 
 /// What the key of the list of an artifact's files goes on with.

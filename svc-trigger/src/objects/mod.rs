@@ -20,7 +20,7 @@ pub(crate) use shelf::{clean, forget};
 pub use storage::Config;
 pub(crate) use storage::{Ended, Storage};
 
-use crate::keeper::Hands;
+use crate::hands::Hands;
 use crate::kept::{Trigger, now};
 use crate::measure;
 use look::Look;

@@ -8,7 +8,7 @@ use emboflow_model::ProjectName;
 use emboflow_model::trigger::{KNOWN_OBJECTS, KnownObjects, MAX_KNOWN};
 use emboflow_records::{Kept, SharedRecords};
 
-use crate::keeper::Hands;
+use crate::hands::Hands;
 use crate::kept::{self, Trigger};
 
 /// How often what is left of triggers that are gone is looked for.
