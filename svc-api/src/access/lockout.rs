@@ -9,6 +9,8 @@ use std::sync::{Mutex, PoisonError};
 
 use emboflow_model::Timestamp;
 
+use crate::limits::network_of;
+
 /// Wrong guesses of an account without a delay.
 const FREE_FOR_ACCOUNT: u32 = 5;
 /// Wrong guesses of an address without a delay: a whole team may be behind one.
@@ -51,8 +53,8 @@ impl Lockout {
         let guesses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // Or whoever guesses from ever other networks would keep the account's owner out for ever.
         let of_account = guesses.accounts.get(account).map(|wrong| wrong.until);
-        let of_account = of_account.filter(|_| !guesses.is_home(account, network(address), now));
-        let of_address = guesses.addresses.get(&network(address)).map(|wrong| wrong.until);
+        let of_account = of_account.filter(|_| !guesses.is_home(account, network_of(address), now));
+        let of_address = guesses.addresses.get(&network_of(address)).map(|wrong| wrong.until);
         of_account.max(of_address).filter(|until| *until > now)
     }
 
@@ -67,14 +69,14 @@ impl Lockout {
         let mut guesses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let account = account.to_owned();
         count(&mut guesses.accounts, account, FREE_FOR_ACCOUNT, ACCOUNT_WAITS_MS, now);
-        count(&mut guesses.addresses, network(address), FREE_FOR_ADDRESS, ADDRESS_WAITS_MS, now);
+        count(&mut guesses.addresses, network_of(address), FREE_FOR_ADDRESS, ADDRESS_WAITS_MS, now);
     }
 
     /// The guess was not checked: it does not count.
     pub(crate) fn unchecked(&self, account: &str, address: IpAddr) {
         let mut guesses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Guesses { accounts, addresses, .. } = &mut *guesses;
-        for wrong in accounts.get_mut(account).into_iter().chain(addresses.get_mut(&network(address))) {
+        for wrong in accounts.get_mut(account).into_iter().chain(addresses.get_mut(&network_of(address))) {
             wrong.give_back();
         }
     }
@@ -84,8 +86,8 @@ impl Lockout {
     pub(crate) fn right(&self, account: &str, address: IpAddr, now: Timestamp) {
         let mut guesses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         guesses.accounts.remove(account);
-        guesses.come_home(account, network(address), now);
-        if let Some(wrong) = guesses.addresses.get_mut(&network(address)) {
+        guesses.come_home(account, network_of(address), now);
+        if let Some(wrong) = guesses.addresses.get_mut(&network_of(address)) {
             wrong.give_back();
         }
     }
@@ -135,17 +137,6 @@ fn count<K: Eq + Hash + Clone>(all: &mut HashMap<K, Wrong>, key: K, free: u32, m
         over => most_ms.min(1_000_u64.saturating_mul(1 << (over - 1).min(20))),
     };
     all.insert(key, Wrong { times, last: now, until: now.plus_ms(wait_ms) });
-}
-
-/// Who has an IPv6 address has the 2^64 beside it as well.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let bits = address.to_bits() & !u128::from(u64::MAX);
-            IpAddr::V6(bits.into())
-        }
-        address => address,
-    }
 }
 
 #[cfg(test)]

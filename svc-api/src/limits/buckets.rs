@@ -129,7 +129,7 @@ impl Buckets {
 }
 
 /// A host with IPv6 has a whole network of addresses.
-pub(super) fn network_of(address: IpAddr) -> IpAddr {
+pub(crate) fn network_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => {
             let [a, b, c, d, ..] = v6.segments();

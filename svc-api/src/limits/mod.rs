@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::app::App;
 
 pub(crate) use asker::Asker;
-pub(crate) use buckets::Buckets;
+pub(crate) use buckets::{Buckets, network_of};
 pub(crate) use layers::{by_address, by_caller};
 pub(crate) use shares::{Share, Shares};
 pub(crate) use streams::OpenStream;

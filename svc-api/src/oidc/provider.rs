@@ -1,6 +1,7 @@
 //! The identity provider: where people are sent, and what their token says when they come back.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
@@ -151,8 +152,8 @@ impl Provider {
         &self.config
     }
 
-    /// Begins a sign-in.
-    pub(crate) async fn depart(&self) -> Outcome<Departure> {
+    /// Begins a sign-in of a browser at this address.
+    pub(crate) async fn depart(&self, address: IpAddr) -> Outcome<Departure> {
         let client = self.client().await?;
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let (url, state, nonce) = client
@@ -165,7 +166,8 @@ impl Provider {
             .set_pkce_challenge(challenge)
             .url();
         let browser = token::random();
-        let begun = Begun::new(nonce.secret().clone(), verifier.into_secret(), token::fingerprint(&browser));
+        let (nonce, mark) = (nonce.secret().clone(), token::fingerprint(&browser));
+        let begun = Begun::new(nonce, verifier.into_secret(), mark, address);
         self.waiting.add(state.into_secret(), begun);
         Ok(Departure { url: url.to_string(), browser, lasts: PATIENCE })
     }

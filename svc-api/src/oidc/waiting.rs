@@ -1,14 +1,18 @@
 //! Sign-ins that have begun: each can be finished once, soon, and only by the browser that began it.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::limits::network_of;
+
 /// How long somebody may take at the provider.
 pub(super) const PATIENCE: Duration = Duration::from_secs(600);
-/// Sign-ins that wait at most; beyond it the oldest is forgotten.
+/// Sign-ins that wait at most; beyond it the network with the most of them loses its oldest.
 const MOST: usize = 10_000;
 
 /// What is needed to finish a sign-in.
@@ -17,12 +21,14 @@ pub(super) struct Begun {
     pub(super) pkce_verifier: String,
     /// Fingerprint of the cookie that the browser got.
     pub(super) browser: String,
+    network: IpAddr,
     until: Instant,
 }
 
 impl Begun {
-    pub(super) fn new(nonce: String, pkce_verifier: String, browser: String) -> Self {
-        Self { nonce, pkce_verifier, browser, until: Instant::now() + PATIENCE }
+    pub(super) fn new(nonce: String, pkce_verifier: String, browser: String, address: IpAddr) -> Self {
+        let until = Instant::now() + PATIENCE;
+        Self { nonce, pkce_verifier, browser, network: network_of(address), until }
     }
 }
 
@@ -38,10 +44,9 @@ impl Waiting {
             all.retain(|_, begun| begun.until > now);
         }
         if all.len() >= MOST
-            && let Some(oldest) =
-                all.iter().min_by_key(|(_, begun)| begun.until).map(|(state, _)| state.clone())
+            && let Some(least_missed) = oldest_of_the_busiest(&all)
         {
-            all.remove(&oldest);
+            all.remove(&least_missed);
         }
         all.insert(state, begun);
     }
@@ -53,12 +58,26 @@ impl Waiting {
     }
 }
 
+/// Whoever begins many pushes out its own.
+fn oldest_of_the_busiest(all: &HashMap<String, Begun>) -> Option<String> {
+    let mut counts: HashMap<IpAddr, usize> = HashMap::new();
+    for begun in all.values() {
+        *counts.entry(begun.network).or_default() += 1;
+    }
+    let rank = |begun: &Begun| (counts.get(&begun.network).copied(), Reverse(begun.until));
+    all.iter().max_by_key(|(_, begun)| rank(begun)).map(|(state, _)| state.clone())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn from(address: &str) -> Begun {
+        Begun::new("n".into(), "v".into(), "b".into(), address.parse().unwrap())
+    }
+
     fn begun() -> Begun {
-        Begun::new("n".into(), "v".into(), "b".into())
+        from("192.0.2.1")
     }
 
     #[tokio::test(start_paused = true)]
@@ -79,5 +98,18 @@ mod tests {
         }
         assert_eq!(waiting.0.lock().unwrap().len(), MOST);
         assert!(waiting.take(&format!("s{}", MOST + 9)).is_some());
+    }
+
+    #[test]
+    fn a_stranger_who_begins_many_pushes_out_nobodys_but_its_own() {
+        let waiting = Waiting::default();
+        waiting.add("anna".into(), from("192.0.2.7"));
+        for index in 0..MOST + 10 {
+            // A host with IPv6 has a whole network of addresses.
+            waiting.add(format!("s{index}"), from(&format!("2001:db8:0:1::{index:x}")));
+        }
+        assert_eq!(waiting.0.lock().unwrap().len(), MOST);
+        assert!(waiting.take("anna").is_some());
+        assert!(waiting.take("s0").is_none(), "its oldest goes first");
     }
 }

@@ -38,7 +38,7 @@ pub(crate) struct BackQuery {
 /// Sends the browser to the provider.
 pub(crate) async fn depart(State(app): State<App>, client: Client) -> Outcome<Response> {
     let provider = provider(&app)?;
-    match provider.depart().await {
+    match provider.depart(client.address).await {
         Ok(departure) => {
             let lasts = departure.lasts.as_secs();
             let cookie = cookie(&app, &client, &departure.browser, lasts)?;
