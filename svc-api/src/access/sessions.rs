@@ -24,6 +24,8 @@ const LIFETIME_MS: u64 = 7 * 24 * HOUR_MS;
 const LOCAL_LIFETIME_MS: u64 = 30 * 24 * HOUR_MS;
 /// How precisely it is known when a session was last used.
 const SEEN_EVERY_MS: u64 = 5 * 60 * 1_000;
+/// Sessions of one user at most; beyond it those end that were used least recently.
+const MOST_OF_USER: usize = 100;
 const TIDY_EVERY: Duration = Duration::from_secs(60 * 60);
 /// In place of the name in what belongs to the person at the machine itself; no user is called so.
 const LOCAL: &str = "*";
@@ -81,8 +83,21 @@ impl Sessions {
         let owner = user.map_or(LOCAL, UserName::as_str);
         let name = format!("{owner}/{}", token::fingerprint(&token));
         self.shelf.make(&name, &session).await?;
+        self.end_surplus(owner, &name).await?;
         let cookie = self.cookie(&format!("{token}.{owner}"), lifetime_ms / 1_000, client.secure)?;
         Ok((Current { user: session.user, id: public_id(&name), by_link, name }, cookie))
+    }
+
+    /// Whoever signs in again and again, as a script may, keeps no heap of sessions that all have to be read.
+    async fn end_surplus(&self, owner: &str, newest: &str) -> Outcome<()> {
+        let mut others = self.shelf.beginning_with(&format!("{owner}/")).await?;
+        others.retain(|found| found.name != newest);
+        others.sort_by_key(|found| found.body.last_seen_at);
+        let surplus = (others.len() + 1).saturating_sub(MOST_OF_USER);
+        for found in &others[..surplus] {
+            self.shelf.drop_name(&found.name).await?;
+        }
+        Ok(())
     }
 
     /// The `Set-Cookie` that makes the browser forget its session.

@@ -103,6 +103,29 @@ async fn signing_in_makes_a_new_session_and_ends_the_one_that_was_there_before()
 }
 
 #[tokio::test]
+async fn who_signs_in_again_and_again_keeps_a_hundred_sessions_those_that_were_used_last() {
+    let world = World::start().await;
+    let anna = Person::of_lab(&world, "anna", "viewer").await;
+    let all = async || world.records.kept_page("session", Some(""), None, 500).await.unwrap();
+    let mut session: Session = serde_json::from_str(&all().await[0].body).unwrap();
+    let used_at = session.last_seen_at;
+    let name = |number: i64| format!("anna/{number:064x}");
+    for number in 0..110 {
+        session.last_seen_at = Timestamp(used_at.0 - 1_000 + number);
+        let body = serde_json::to_string(&session).unwrap();
+        world.records.keep("session", "", &name(number), None, body).await.unwrap().unwrap();
+    }
+    let newest = sign_in(&world, "anna").await;
+    let names: Vec<_> = all().await.into_iter().map(|kept| kept.name).collect();
+    assert_eq!(names.len(), 100);
+    assert!((0..12).all(|number| !names.contains(&name(number))) && names.contains(&name(12)));
+    for cookie in [&anna.cookie, &newest] {
+        assert_eq!(status(&world, cookie).await, StatusCode::OK);
+    }
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_session_that_was_ended_is_good_for_nothing_any_more() {
     let world = World::start().await;
     let anna = Person::of_lab(&world, "anna", "viewer").await;
