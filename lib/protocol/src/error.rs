@@ -154,9 +154,6 @@ catalogue! {
     /// There is no room for more versions.
     UploadTooMany = "upload.too_many", 409, "The project has as many versions of uploads as there may be",
         "Remove uploads or old versions that no run needs any more.";
-    /// The project's uploads have as many bytes as they may.
-    QuotaUploadBytes = "quota.upload_bytes", 409, "The project's uploads would take more room than they may",
-        "Remove uploads or old versions. An administrator sets the quota.";
     /// The project has as many open runs as it may.
     QuotaOpenRuns = "quota.open_runs", 429, "The project has as many open runs as it may",
         "Wait until some have ended, or cancel some; then send it with a new key. An administrator sets the quota.";

@@ -44,14 +44,13 @@ impl Uploads {
         Self { records, bus, objects }
     }
 
-    /// A token for the bytes of a new version, if there is room for them: `quota` is in bytes for all uploads of the
-    /// project, `stored_quota` for everything that it stores: the gateway holds that one.
+    /// A token for the bytes of a new version. `quota` is in bytes, for everything that the project stores: the gateway
+    /// holds it when the bytes come.
     pub(crate) async fn ask(
         &self,
         project: &ProjectName,
         asked: NewUpload,
         quota: Option<u64>,
-        stored_quota: Option<u64>,
         by: &str,
         now: Timestamp,
     ) -> Outcome<UploadTicket> {
@@ -66,7 +65,6 @@ impl Uploads {
             let detail = format!("project '{project}' has {} versions of uploads", stored.len());
             return Err(Failure::new(ErrorCode::UploadTooMany, detail));
         }
-        check_room(project, quota, store::bytes(&stored).saturating_add(size_bytes))?;
         let version = UploadVersion::from_bits(uuid::Uuid::now_v7().as_u128());
         let prefix = object_key::upload_version_prefix(project, &name, version);
         let expires_at = now.plus_ms(TOKEN_MS);
@@ -76,7 +74,7 @@ impl Uploads {
             key: object_key::upload_file(&prefix, &name),
             size_bytes,
             sha256,
-            quota: stored_quota.map(|bytes| StoredQuota { project: project.clone(), bytes }),
+            quota: quota.map(|bytes| StoredQuota { project: project.clone(), bytes }),
         };
         let token = self.objects.upload_token(&claims)?;
         Ok(UploadTicket { name, version, url: UPLOAD_PATH.to_owned(), token, expires_at })
@@ -89,7 +87,6 @@ impl Uploads {
         project: &ProjectName,
         place: (&UploadName, UploadVersion),
         done: UploadDone,
-        quota: Option<u64>,
         by: String,
         now: Timestamp,
     ) -> Outcome<UploadView> {
@@ -98,12 +95,6 @@ impl Uploads {
         check_content_type(done.content_type.as_deref())?;
         let prefix = object_key::upload_version_prefix(project, name, version);
         let size_bytes = self.look_at(&prefix, name, &done.sha256).await?;
-        // Tokens that were given side by side may add up to more than there is room for.
-        let stored = self.stored(project).await?;
-        if let Err(failure) = check_room(project, quota, store::bytes(&stored)) {
-            self.objects.remove_all_below(&prefix).await?;
-            return Err(failure);
-        }
         let manifest = json(&upload::manifest(name, size_bytes, &done.sha256))?;
         let pinned = PinnedUpload {
             version,
@@ -298,16 +289,6 @@ impl Uploads {
     async fn tell(&self, project: &ProjectName, name: &UploadName) {
         let notice = Notice::new(KIND, project.as_str(), name.as_str());
         let _readers_look_by_themselves = self.bus.publish_live(&notice).await;
-    }
-}
-
-fn check_room(project: &ProjectName, quota: Option<u64>, wanted: u64) -> Outcome<()> {
-    match quota.filter(|quota| wanted > *quota) {
-        None => Ok(()),
-        Some(quota) => {
-            let detail = format!("with this, the uploads of '{project}' have {wanted} bytes of {quota}");
-            Err(Failure::new(ErrorCode::QuotaUploadBytes, detail))
-        }
     }
 }
 

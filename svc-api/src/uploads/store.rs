@@ -63,11 +63,6 @@ pub(super) fn read(project: &ProjectName, entries: &[ObjectEntry]) -> Vec<Stored
     found.into_values().collect()
 }
 
-/// What all of them take.
-pub(super) fn bytes(stored: &[Stored]) -> u64 {
-    stored.iter().map(|stored| stored.size_bytes).fold(0, u64::saturating_add)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,7 +91,6 @@ mod tests {
             .map(|stored| (stored.size_bytes, stored.is_complete(), stored.stored_at.0))
             .collect();
         assert_eq!(seen, [(100, true, 6), (7, false, 9)]);
-        assert_eq!(bytes(&stored), 107);
         assert!(stored[1].is_older_than(10, Timestamp(20)) && !stored[1].is_older_than(10, Timestamp(19)));
     }
 }

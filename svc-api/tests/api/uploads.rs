@@ -159,24 +159,24 @@ async fn the_token_of_an_upload_is_good_for_its_bytes_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn the_quota_counts_all_versions_also_those_that_came_side_by_side() {
+async fn all_versions_count_in_what_the_project_may_store_also_those_that_come_side_by_side() {
     let world = World::start().await;
-    let quota = json!({ "quotas": { "upload_bytes": 10 } });
+    upload(&world, "a", b"four").await;
+    let (_, usage) = world.get("/api/v1/projects/lab/usage").await;
+    let quota = json!({ "quotas": { "stored_bytes": usage["stored_bytes"].as_u64().unwrap() + 10 } });
     let set = answer(world.request(Method::PATCH, "/api/v1/projects/lab").json(&quota)).await;
     assert_eq!(set.0, StatusCode::OK, "{}", set.1);
-    upload(&world, "a", b"four").await;
-    let refuse = (409, "quota.upload_bytes".to_owned());
-    assert_eq!(refused(ask(&world, json!({ "name": "a", "size_bytes": 7 })).await), refuse);
-    let (_, one) = ask(&world, json!({ "name": "b", "size_bytes": 6 })).await;
-    let (_, two) = ask(&world, json!({ "name": "c", "size_bytes": 6 })).await;
+    let (_, one) = ask(&world, json!({ "name": "a", "size_bytes": 6 })).await;
+    let (_, two) = ask(&world, json!({ "name": "b", "size_bytes": 6 })).await;
     assert_eq!(put(&world, &one, b"sixsix").await.0, StatusCode::CREATED);
-    assert_eq!(put(&world, &two, b"sixsix").await.0, StatusCode::CREATED);
-    assert_eq!(refused(finish(&world, &one, &sum(b"sixsix")).await), refuse);
-    assert_eq!(
-        finish(&world, &two, &sum(b"sixsix")).await.0,
-        StatusCode::OK,
-        "the room of the first is free"
-    );
+    let refuse = (413, "quota.stored_bytes".to_owned());
+    assert_eq!(refused(put(&world, &two, b"sixsix").await), refuse);
+    assert_eq!(refused(finish(&world, &two, &sum(b"sixsix")).await), (409, "upload.incomplete".into()));
+    assert_eq!(finish(&world, &one, &sum(b"sixsix")).await.0, StatusCode::OK);
+    let unbounded = json!({ "quotas": {} });
+    let set = answer(world.request(Method::PATCH, "/api/v1/projects/lab").json(&unbounded)).await;
+    assert_eq!(set.0, StatusCode::OK, "{}", set.1);
+    upload(&world, "b", b"sixsix").await;
     world.end().await;
 }
 

@@ -32,8 +32,8 @@ struct What {
     /// What it is for; empty takes it away
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,
-    /// What it may use: open_runs, queued_runs, runs_per_minute, cpu_millis, memory_bytes, gpu, upload_bytes,
-    /// stored_bytes; `none` does not limit it
+    /// What it may use: open_runs, queued_runs, runs_per_minute, cpu_millis, memory_bytes, gpu, stored_bytes;
+    /// `none` does not limit it
     #[arg(long = "quota", value_name = "NAME=NUMBER", value_parser = quota)]
     quotas: Vec<(String, Option<u64>)>,
 }

@@ -28,7 +28,6 @@ struct AskedQuotas {
     cpu_millis: Option<u64>,
     memory_bytes: Option<u64>,
     gpu: Option<u64>,
-    upload_bytes: Option<u64>,
     stored_bytes: Option<u64>,
 }
 
@@ -48,19 +47,9 @@ impl From<AskedQuotas> for Quotas {
             cpu_millis,
             memory_bytes,
             gpu,
-            upload_bytes,
             stored_bytes,
         } = asked;
-        Self {
-            open_runs,
-            queued_runs,
-            runs_per_minute,
-            cpu_millis,
-            memory_bytes,
-            gpu,
-            upload_bytes,
-            stored_bytes,
-        }
+        Self { open_runs, queued_runs, runs_per_minute, cpu_millis, memory_bytes, gpu, stored_bytes }
     }
 }
 
@@ -109,9 +98,12 @@ mod tests {
         let kept: Powers = serde_json::from_value(newer.clone()).unwrap();
         assert_eq!(kept.bindings[0].role, Standing::Viewer);
         assert!(powers(newer).is_err());
-        let newer = json!({"open_runs": 3, "bytes": 7});
-        assert_eq!(serde_json::from_value::<Quotas>(newer.clone()).unwrap().open_runs, Some(3));
-        assert!(quotas(newer.clone()).is_err() && maybe_quotas(newer).is_err());
+        // The first versions bounded uploads apart from the rest of what is stored.
+        for other in [json!({"open_runs": 3, "bytes": 7}), json!({"open_runs": 3, "upload_bytes": 7})] {
+            let kept: Quotas = serde_json::from_value(other.clone()).unwrap();
+            assert_eq!(kept, Quotas { open_runs: Some(3), ..Quotas::default() });
+            assert!(quotas(other.clone()).is_err() && maybe_quotas(other).is_err());
+        }
         assert!(maybe_powers(json!({"platfrom_admin": true})).is_err());
 
         let known = json!({"platform_admin": true, "bindings": [{"project": "*", "role": "denied"}]});

@@ -182,9 +182,6 @@ pub struct Quotas {
     /// Graphics processors that its open attempts hold together; tasks above it wait.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gpu: Option<u64>,
-    /// Bytes of all versions of all uploads.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub upload_bytes: Option<u64>,
     /// Bytes of everything that is stored: artifacts, logs and uploads. Above it no output and no upload is taken.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stored_bytes: Option<u64>,

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use emboflow_protocol::ErrorCode;
 use emboflow_protocol::http::upload::{NewUpload, UploadTicket};
 
-use super::{quota, stored_quota};
+use super::quota;
 use crate::access::By;
 use crate::app::{App, now};
 use crate::extract::{Body, Params};
@@ -24,8 +24,7 @@ pub(crate) async fn ask(
 ) -> Outcome<(StatusCode, Json<UploadTicket>)> {
     app.maintenance.refuse()?;
     let (quota, by) = (quota(&app, &project), caller.who.to_string());
-    let stored = stored_quota(&app, &project);
-    let ticket = app.uploads.ask(&project, value, quota, stored, &by, now()).await?;
+    let ticket = app.uploads.ask(&project, value, quota, &by, now()).await?;
     Ok((StatusCode::CREATED, Json(ticket)))
 }
 
@@ -35,12 +34,7 @@ pub(crate) fn document(operation: TransformOperation<'_>) -> TransformOperation<
         id: "askForUpload",
         tag: "uploads",
         summary: "Ask for the upload of a file: its bytes are then put to `url` with `token`",
-        errors: &[
-            ErrorCode::QuotaUploadBytes,
-            ErrorCode::UploadTooMany,
-            ErrorCode::StorageUnavailable,
-            ErrorCode::SystemMaintenance,
-        ],
+        errors: &[ErrorCode::UploadTooMany, ErrorCode::StorageUnavailable, ErrorCode::SystemMaintenance],
     };
     let operation = operation.response_with::<201, Json<UploadTicket>, _>(|answer| {
         answer.description("Where the bytes go, and the token for them; good for ten minutes.")

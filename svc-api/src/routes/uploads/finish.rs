@@ -6,7 +6,6 @@ use axum::extract::State;
 use emboflow_protocol::ErrorCode;
 use emboflow_protocol::http::upload::{UploadDone, UploadView};
 
-use super::quota;
 use crate::access::By;
 use crate::app::{App, now};
 use crate::extract::{Body, Params};
@@ -21,8 +20,8 @@ pub(crate) async fn finish(
     By(caller): By,
     Body { value, .. }: Body<UploadDone>,
 ) -> Outcome<Json<UploadView>> {
-    let (quota, by) = (quota(&app, &project), caller.who.to_string());
-    app.uploads.finish(&project, (&upload, version), value, quota, by, now()).await.map(Json)
+    let by = caller.who.to_string();
+    app.uploads.finish(&project, (&upload, version), value, by, now()).await.map(Json)
 }
 
 /// Its documentation.
@@ -35,7 +34,6 @@ pub(crate) fn document(operation: TransformOperation<'_>) -> TransformOperation<
             ErrorCode::UploadNotFound,
             ErrorCode::UploadIncomplete,
             ErrorCode::StorageChecksum,
-            ErrorCode::QuotaUploadBytes,
             ErrorCode::StorageUnavailable,
             ErrorCode::RequestPrecondition,
         ],

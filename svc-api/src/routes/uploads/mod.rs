@@ -47,11 +47,6 @@ pub(crate) fn elsewhere() -> Router {
 }
 
 /// Bytes that a project may store in all.
-fn stored_quota(app: &App, project: &ProjectName) -> Option<u64> {
-    app.access.projects.all().get(project).and_then(|project| project.quotas.stored_bytes)
-}
-
-/// Bytes that the uploads of a project may have.
 fn quota(app: &App, project: &ProjectName) -> Option<u64> {
-    app.access.projects.all().get(project).and_then(|project| project.quotas.upload_bytes)
+    app.access.projects.all().get(project).and_then(|project| project.quotas.stored_bytes)
 }

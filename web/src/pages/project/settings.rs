@@ -13,14 +13,13 @@ use crate::parts::toast;
 /// The words for a quota, and which it is.
 type Quota = (&'static str, &'static str, fn(&mut Quotas) -> &mut Option<u64>);
 
-const QUOTAS: [Quota; 8] = [
+const QUOTAS: [Quota; 7] = [
     ("open-runs", "Runs that have not ended", |quotas| &mut quotas.open_runs),
     ("queued-runs", "Runs that wait for their start", |quotas| &mut quotas.queued_runs),
     ("runs-per-minute", "New runs a minute", |quotas| &mut quotas.runs_per_minute),
     ("cpu-millis", "Thousandths of a core held at once", |quotas| &mut quotas.cpu_millis),
     ("memory-bytes", "Bytes of memory held at once", |quotas| &mut quotas.memory_bytes),
     ("gpu", "Graphics processors held at once", |quotas| &mut quotas.gpu),
-    ("upload-bytes", "Bytes of uploads", |quotas| &mut quotas.upload_bytes),
     ("stored-bytes", "Bytes of everything stored", |quotas| &mut quotas.stored_bytes),
 ];
 
