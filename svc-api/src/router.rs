@@ -158,6 +158,7 @@ fn of_runs() -> ApiRouter<App> {
     ApiRouter::new()
         .api_route(RUN, get_with(runs::show::show, runs::show::document))
         .api_route(&path("/source"), get_with(runs::source::source, runs::source::document))
+        .api_route(&path("/explanation"), get_with(runs::explain::explain, runs::explain::document))
         .api_route(&path("/history"), get_with(runs::history::history, runs::history::document))
         .api_route(&path("/cancel"), post_with(runs::cancel::cancel, runs::cancel::document))
         .api_route(&path("/retry"), post_with(runs::retry::retry, runs::retry::document))

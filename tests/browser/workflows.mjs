@@ -79,3 +79,13 @@ tasks:
     resources: { cpu: 4096 }
     run: echo never
 `;
+
+/** Waits for an executor of a pool that has none. */
+export const stranded = `version: 1
+name: browser-stranded
+tasks:
+  train:
+    pool: nowhere
+    image: ${IMAGE}
+    run: echo never
+`;

@@ -8,6 +8,7 @@ mod completion;
 mod config;
 mod context;
 mod executor;
+mod explain;
 mod grants;
 mod install;
 mod key;
@@ -138,6 +139,8 @@ enum Command {
     /// Submit a run, or look after runs
     #[command(visible_alias = "runs")]
     Run(run::Run),
+    /// Say why tasks of a run wait, and what would help
+    Explain(explain::Explain),
     /// Check workflow files, and keep them on the server
     #[command(subcommand)]
     Workflow(workflow::Workflow),
@@ -264,6 +267,7 @@ fn execute(command: Command, shared: &Shared, output: &mut Output) -> Result<(),
 async fn ask(command: Command, shared: &Shared, output: &mut Output) -> Result<(), Failure> {
     match command {
         Command::Run(run) => run.carry_out(shared, output).await,
+        Command::Explain(explain) => explain.carry_out(shared, output).await,
         Command::Workflow(workflow) => workflow.carry_out(shared, output).await,
         Command::Trigger(trigger) => trigger.carry_out(shared, output).await,
         Command::Artifact(artifact) => artifact.carry_out(shared, output).await,

@@ -162,6 +162,36 @@ async fn a_kept_workflow_runs_by_its_name_with_typed_inputs() {
 }
 
 #[tokio::test]
+async fn a_run_that_waits_says_why_where_it_stands_and_what_would_help() {
+    let platform = Platform::start().await;
+    let elsewhere = "version: 1\nname: elsewhere\ntasks:\n  train: { image: i, pool: edge }\n  report: { image: i, needs: [train] }\n";
+    let file = platform.file("w.yaml", elsewhere);
+    let run = platform.emboflow(&["run", &file, "-o", "name"]).await.out.trim().to_owned();
+    let explained = platform.emboflow(&["explain", &run]).await;
+    assert_eq!(explained.code, 0, "{}", explained.err);
+    for said in [
+        "train waits: no executor is online in pool edge",
+        "it is the next in queue default",
+        "start an executor in this pool",
+        "it is in pool default, not in edge",
+        "waiting for train",
+    ] {
+        assert!(explained.out.contains(said), "{said}: {}", explained.out);
+    }
+    let json = platform.emboflow(&["explain", "latest", "--task", "report", "-o", "json"]).await;
+    let json: Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!((&json["run"], &json["task"]["task"]), (&Value::from(run.as_str()), &Value::from("report")));
+    assert_eq!(json["task"]["wait_reason"], "waiting for train");
+    let unknown = platform.emboflow(&["explain", &run, "--task", "nobody"]).await;
+    assert_eq!((unknown.code, unknown.err.contains("task.not_found")), (1, true), "{}", unknown.err);
+    assert_eq!(platform.emboflow(&["explain", "no-run"]).await.code, 2);
+    let cancelled = platform.emboflow(&["run", "cancel", &run, "--wait"]).await;
+    assert_eq!(cancelled.code, 0, "{}", cancelled.err);
+    let over = platform.emboflow(&["explain", &run]).await;
+    assert!(over.out.contains("nothing of it waits"), "{}", over.out);
+}
+
+#[tokio::test]
 async fn the_words_of_others_neither_tear_a_table_nor_act_on_the_terminal() {
     let platform = Platform::start().await;
     let hostile = "name: hostile\ndescription: \"two\\nlines \\e]0;title\\a\"";

@@ -5,11 +5,14 @@ use std::collections::BTreeMap;
 
 use emboflow_model::queue::Amount;
 use emboflow_model::runtime_spec::SecretForm;
-use emboflow_model::{AttemptId, Cause, ExecutorId, PoolName, QueueName, Reason, RunId, TaskKey, Timestamp};
+use emboflow_model::{
+    AttemptId, Cause, ExecutorId, PoolName, QueueName, Reason, RunId, TaskKey, TaskState, Timestamp,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::message::{Message, Subject};
+use crate::position::Position;
 use crate::secret_value::SecretValue;
 use crate::verdict::Verdict;
 
@@ -99,7 +102,7 @@ pub struct GivenSecret {
 pub struct Explain {
     /// The run.
     pub run: RunId,
-    /// A task of it that a verdict for each executor is wanted of.
+    /// A task of it that is to be looked at closely: a verdict for each executor, its place, and what would help.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<TaskKey>,
 }
@@ -125,6 +128,12 @@ pub struct Explanation {
     /// What stands between the task that was named and each executor, those of its pool first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub verdicts: Vec<Verdict>,
+    /// Where the task that was named stands; none when it stands in no line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<Position>,
+    /// What would help the task that was named, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub advice: Option<String>,
 }
 
 /// Why a task waits.
@@ -132,6 +141,9 @@ pub struct Explanation {
 pub struct TaskWait {
     /// The task.
     pub task: TaskKey,
+    /// Its state; none from a scheduler of an earlier version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<TaskState>,
     /// In words.
     pub wait_reason: String,
 }

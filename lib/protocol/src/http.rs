@@ -4,6 +4,7 @@
 pub mod access;
 pub mod audit;
 pub mod cordon;
+pub mod explanation;
 pub mod maintenance;
 pub mod notification;
 pub mod queue;

@@ -15,6 +15,7 @@ pub mod message;
 pub mod notice;
 pub mod object;
 pub mod object_created;
+pub mod position;
 pub mod progress;
 pub mod report;
 pub mod request;

@@ -101,6 +101,7 @@ async fn a_queued_task_says_why_it_waits_when_the_scheduler_can_be_asked() {
         let explain = |_: Explain| async {
             let waits = vec![TaskWait {
                 task: "train".parse().unwrap(),
+                state: None,
                 wait_reason: "no executor has 4 cpu".into(),
             }];
             Ok(Explanation { waits, ..Explanation::default() })
@@ -110,6 +111,81 @@ async fn a_queued_task_says_why_it_waits_when_the_scheduler_can_be_asked() {
     let reason =
         until("a reason", async || world.get(&task).await.1["wait_reason"].as_str().map(str::to_owned));
     assert_eq!(reason.await, "no executor has 4 cpu");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn an_explanation_looks_closely_at_the_first_ready_task_or_the_one_that_is_named() {
+    let world = World::start().await;
+    let mut history = History::new();
+    let accepted = history.accept("default", "k", b"{}", &[("first", None), ("train", None)]);
+    world.decide(vec![LogEntry::Transition(accepted.clone())]).await;
+    let path = format!("/api/v1/projects/default/runs/{}/explanation", accepted.run);
+    let (status, problem) = world.get(&path).await;
+    assert_eq!(
+        (status, &problem["code"]),
+        (StatusCode::SERVICE_UNAVAILABLE, &json!("scheduler.unavailable"))
+    );
+
+    let (bus, stop) = (world.bus.clone(), world.shutdown.token());
+    world.shutdown.spawn("explaining", async move {
+        let explain = |question: Explain| async move {
+            let wait = |task: &str, state, why: &str| TaskWait {
+                task: task.parse().unwrap(),
+                state: Some(state),
+                wait_reason: why.to_owned(),
+            };
+            let waits = vec![
+                wait("first", emboflow_model::TaskState::Waiting, "waiting for others"),
+                wait("train", emboflow_model::TaskState::Queued, "all executors are busy"),
+            ];
+            let advice = question.task.map(|task| format!("more executors for {task}"));
+            Ok(Explanation { waits, advice, ..Explanation::default() })
+        };
+        bus.serve(Explain::filter(), stop, explain).await.unwrap();
+    });
+    let explained = until("an answer", async || {
+        let (status, explained) = world.get(&path).await;
+        (status == StatusCode::OK).then_some(explained)
+    });
+    let explained = explained.await;
+    assert_eq!(explained["waits"].as_array().unwrap().len(), 2);
+    assert_eq!(explained["task"]["task"], "train", "the first that is ready");
+    assert_eq!(explained["task"]["wait_reason"], "all executors are busy");
+    assert_eq!(explained["task"]["advice"], "more executors for train");
+    let (_, named) = world.get(&format!("{path}?task=first")).await;
+    assert_eq!(named["task"]["advice"], "more executors for first");
+
+    for (query, status, code) in [
+        ("?task=nobody", StatusCode::NOT_FOUND, "task.not_found"),
+        ("?task=a[x]%20b", StatusCode::BAD_REQUEST, "request.invalid"),
+        ("?tusk=first", StatusCode::BAD_REQUEST, "request.invalid"),
+    ] {
+        let (found, problem) = world.get(&format!("{path}{query}")).await;
+        assert_eq!((found, &problem["code"]), (status, &json!(code)), "{query}");
+    }
+    let unknown = emboflow_model::RunId::from_bits(1);
+    let (status, problem) = world.get(&format!("/api/v1/projects/default/runs/{unknown}/explanation")).await;
+    assert_eq!((status, &problem["code"]), (StatusCode::NOT_FOUND, &json!("run.not_found")));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn of_a_run_that_is_over_nothing_waits_and_nobody_is_asked() {
+    let world = World::start().await;
+    let mut history = History::new();
+    let accepted = history.accept("default", "k", b"{}", &[("train", None)]);
+    let change = |from, to| emboflow_model::Change::Run { from, to, reason: None };
+    let (queued, cancelling) = (emboflow_model::RunState::Queued, emboflow_model::RunState::Cancelling);
+    let ended = history.next(
+        &accepted,
+        vec![change(queued, cancelling), change(cancelling, emboflow_model::RunState::Cancelled)],
+    );
+    world.decide(vec![LogEntry::Transition(accepted.clone()), LogEntry::Transition(ended)]).await;
+    let path = format!("/api/v1/projects/default/runs/{}/explanation?task=train", accepted.run);
+    let (status, explained) = world.get(&path).await;
+    assert_eq!((status, &explained["state"]), (StatusCode::OK, &json!("cancelled")));
+    assert_eq!((&explained["waits"], &explained["task"]["wait_reason"]), (&json!([]), &Value::Null));
     world.end().await;
 }
 

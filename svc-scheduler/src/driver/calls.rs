@@ -73,10 +73,21 @@ fn readable(prefixes: Vec<String>) -> Vec<String> {
     prefixes.into_iter().map(of_run).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// Says why the tasks of a run wait.
+/// Says why the tasks of a run wait; of a task that is named also where it stands, and what each executor lacks.
 pub(super) fn explain(planner: &Planner, question: &Explain, now: emboflow_model::Timestamp) -> Explanation {
-    let verdicts = question.task.as_ref().map(|task| planner.verdicts(question.run, task, now));
-    Explanation { waits: planner.explain(question.run, now), verdicts: verdicts.unwrap_or_default() }
+    let run = question.run;
+    let mut waits = planner.explain(run, now);
+    let Some(task) = &question.task else { return Explanation { waits, ..Explanation::default() } };
+    if !waits.iter().any(|wait| wait.task == *task) {
+        // It comes after those that an answer has room for, or does not wait.
+        waits.extend(planner.wait_of(run, task, now));
+    }
+    Explanation {
+        waits,
+        verdicts: planner.verdicts(run, task, now),
+        position: planner.position(run, task, now),
+        advice: planner.advice(run, task, now).map(str::to_owned),
+    }
 }
 
 #[cfg(test)]

@@ -75,6 +75,16 @@ pub(super) struct Standing<'g> {
     pub(super) ahead: usize,
 }
 
+/// Entrants before another one that are counted at most, so that an explanation costs the same however long the line is.
+const COUNTED: usize = 100;
+
+impl Standing<'_> {
+    /// More come before it than are counted.
+    pub(super) fn is_cut(&self) -> bool {
+        self.ahead >= COUNTED
+    }
+}
+
 /// All gates that somebody stands at or is counted by.
 #[derive(Default)]
 pub(super) struct Gates {
@@ -238,8 +248,7 @@ impl Gates {
             limit: asked.limit,
             per_ms: (asked.gate.counts == Counts::Starts).then_some(asked.per_ms),
             holder: holder.map(|(entrant, _)| entrant),
-            // Only told up to a hundred, so that an explanation costs the same however long the line is.
-            ahead: line.waiting.iter().take(100).take_while(|other| **other != own).count(),
+            ahead: line.waiting.iter().take(COUNTED).take_while(|other| **other != own).count(),
         })
     }
 

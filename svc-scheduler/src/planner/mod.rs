@@ -25,6 +25,7 @@ mod input;
 mod open_run;
 mod order;
 mod policy;
+mod position;
 mod preempt;
 mod queues;
 mod quota;
@@ -56,6 +57,8 @@ mod odd_tests;
 #[cfg(test)]
 mod placement_tests;
 #[cfg(test)]
+mod position_tests;
+#[cfg(test)]
 mod preempt_tests;
 #[cfg(test)]
 mod property_tests;
@@ -71,7 +74,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use emboflow_model::queue::Amount;
 use emboflow_model::runtime_spec::SecretUse;
 use emboflow_model::state::AttemptState;
-use emboflow_model::{AttemptId, ExecutorId, PoolName, ProjectName, RunId, Task, Timestamp};
+use emboflow_model::{AttemptId, ExecutorId, PoolName, ProjectName, RunId, Task, TaskKey, Timestamp};
 use emboflow_protocol::call::{Claim, TaskWait};
 
 pub(crate) use cordon::Cordons;
@@ -89,7 +92,7 @@ pub(crate) use step::Decisions;
 use allocation::Allocations;
 use executors::KnownExecutor;
 use gates::Gates;
-use queues::QueueBook;
+use queues::{QueueBook, Said};
 use quota::{Census, QuotaBook};
 use ready::ReadyQueue;
 use reservation::Reservations;
@@ -246,19 +249,30 @@ impl Planner {
     /// Why the waiting tasks of a run wait, now; 1,000 entries at most.
     pub(crate) fn explain(&self, run: RunId, now: Timestamp) -> Vec<TaskWait> {
         let Some(open) = self.runs.get(&run) else { return Vec::new() };
-        let waits = open.run.tasks.values().filter_map(|task| {
-            let wait_reason = self.wait_reason(open, task, now)?;
-            Some(TaskWait { task: task.key.clone(), wait_reason })
-        });
+        let mut said = Said::default();
+        let waits = open.run.tasks.values().filter_map(|task| self.wait(open, task, &mut said, now));
         waits.take(1_000).collect()
     }
 
-    fn wait_reason(&self, open: &OpenRun, task: &Task, now: Timestamp) -> Option<String> {
+    /// Why one task waits; none when it does not.
+    pub(crate) fn wait_of(&self, run: RunId, task: &TaskKey, now: Timestamp) -> Option<TaskWait> {
+        let open = self.runs.get(&run)?;
+        self.wait(open, open.run.tasks.get(task)?, &mut Said::default(), now)
+    }
+
+    fn wait(&self, open: &OpenRun, task: &Task, said: &mut Said, now: Timestamp) -> Option<TaskWait> {
+        let wait_reason = self.wait_reason(open, task, said, now)?;
+        Some(TaskWait { task: task.key.clone(), state: Some(task.state), wait_reason })
+    }
+
+    /// Tasks that wait for the same thing in a lane share the reason.
+    fn wait_reason(&self, open: &OpenRun, task: &Task, said: &mut Said, now: Timestamp) -> Option<String> {
         if let Some(reason) = self.wait_before_lane(open, task) {
             return Some(reason);
         }
         let lane = self.ready.lane_of(&(open.id(), open.stands_as(&task.key)))?;
-        Some(self.explain_lane(lane, &open.run.summary.project, now).1)
+        let project = &open.run.summary.project;
+        Some(said.once(lane, project, || self.explain_lane(lane, project, now).1))
     }
 
     /// How many ready tasks wait for what.

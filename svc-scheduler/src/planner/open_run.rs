@@ -246,6 +246,12 @@ impl OpenRun {
         Some(follower)
     }
 
+    /// How many ready tasks follow before this one when tasks of its spec end; none when it may stand in a lane.
+    pub(super) fn held_before(&self, task: &TaskKey) -> Option<usize> {
+        let spec = self.specs.get(self.spec_index(task)?)?;
+        spec.is_held.contains(&task.index).then(|| spec.held.iter().take_while(|held| *held != task).count())
+    }
+
     /// Keeps a task that came to its turn while the run is paused.
     pub(super) fn hold_back(&mut self, task: TaskKey) {
         self.paused.push(task);

@@ -43,6 +43,11 @@ impl<K: Clone + Ord + Hash> Order<K> {
         }
     }
 
+    /// What a member holds, and its arrival.
+    pub(super) fn place(&self, member: &K) -> Option<&(u64, Arrival)> {
+        self.listed.get(member)
+    }
+
     /// The members in order, each with its share and its arrival.
     pub(super) fn iter(&self) -> impl Iterator<Item = &(u64, Arrival, K)> {
         self.sorted.iter()

@@ -4,6 +4,8 @@
 //! In a lane a project waits behind those that hold less, and so does a fairness key inside of its project; only then
 //! counts who came first.
 
+mod ahead;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -15,6 +17,7 @@ use super::aging::Aging;
 use super::allocation::{Account, Allocations, Party};
 use super::order::{Arrival, Order};
 pub(super) use super::shape::Shape;
+pub(super) use ahead::COUNTED;
 
 /// What tasks of a lane have in common.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

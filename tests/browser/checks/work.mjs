@@ -1,6 +1,7 @@
 // What people do: write a file, start a run, look at a failure, run again.
+import { ensureForAll } from '../axe.mjs';
 import { api, ensure, reaches, submit } from '../browser.mjs';
-import { bad, good } from '../workflows.mjs';
+import { bad, good, stranded } from '../workflows.mjs';
 
 export async function a_file_is_checked_while_it_is_typed_and_then_run(session) {
   const tab = await session.tab();
@@ -70,5 +71,22 @@ export async function filters_are_in_the_address_and_asked_of_the_server(session
   ensure(tab.requests.some((request) => request.includes('state=failed') && request.includes('search=browser-bad')), 'the server was not asked');
   await tab.page.getByRole('searchbox', { name: /Search by run id/ }).fill('no such run anywhere');
   await tab.page.getByText('No run fits these filters').waitFor();
+  tab.ensureQuiet();
+}
+
+export async function a_waiting_task_says_where_it_stands_what_would_help_and_what_each_executor_lacks(session) {
+  const tab = await session.tab();
+  const run = await submit(stranded);
+  await tab.visit(`runs/${run.id}?task=train`);
+  const panel = tab.page.locator('#task-panel');
+  await panel.getByText('no executor is online in pool nowhere').waitFor();
+  await panel.getByText('in queue default').waitFor();
+  await panel.getByText('start an executor in this pool').waitFor();
+  await panel.getByText('not in nowhere').first().waitFor();
+  await ensureForAll(tab, 'the panel of a waiting task');
+  await tab.picture('waiting-task');
+  await api(`projects/default/runs/${run.id}/cancel`, { method: 'POST', body: {} });
+  await reaches(run.id, 'cancelled');
+  await panel.getByText('in queue default').waitFor({ state: 'detached' });
   tab.ensureQuiet();
 }

@@ -14,6 +14,7 @@ mod merge;
 mod panel;
 mod pulling;
 mod timeline;
+mod waits;
 
 use dioxus::prelude::*;
 use emboflow_model::{RunSummary, Task, TaskKey};

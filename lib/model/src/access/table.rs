@@ -186,6 +186,7 @@ pub const ROUTES: &[Line] = &[
     get("/api/v1/projects/{project}/requests/{key}", InProject(Viewer)),
     get("/api/v1/projects/{project}/runs/{run}", InProject(Viewer)),
     get("/api/v1/projects/{project}/runs/{run}/source", InProject(Viewer)),
+    get("/api/v1/projects/{project}/runs/{run}/explanation", InProject(Viewer)),
     get("/api/v1/projects/{project}/runs/{run}/history", InProject(Viewer)),
     post("/api/v1/projects/{project}/runs/{run}/cancel", InProject(Developer)),
     post("/api/v1/projects/{project}/runs/{run}/retry", InProject(Developer)),

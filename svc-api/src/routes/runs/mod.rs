@@ -4,6 +4,7 @@ mod answer;
 pub(crate) mod batch;
 pub(crate) mod cancel;
 pub(crate) mod counts;
+pub(crate) mod explain;
 pub(crate) mod history;
 pub(crate) mod list;
 pub(crate) mod pause;

@@ -7,6 +7,7 @@ use emboflow_model::{Attempt, LogSeal, Task};
 use super::failure::in_words;
 use super::file::RunFile;
 use super::pulling::Pulling;
+use super::waits::Waits;
 use crate::browser;
 use crate::format;
 use crate::icon::{Drawn, Icon};
@@ -101,12 +102,7 @@ fn Why(task: Task) -> Element {
         if let Some(message) = &task.message {
             p { class: "soft", "{message}" }
         }
-        if let Some(wait) = &task.wait_reason {
-            div { class: "banner warn",
-                Drawn { icon: Icon::Clock }
-                p { "Waits: {wait}" }
-            }
-        }
+        Waits { task: task.clone() }
         if let Some(at) = task.retry_at {
             p { class: "soft", "Next attempt " Ago { at } }
         }
