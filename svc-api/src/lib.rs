@@ -9,6 +9,7 @@ mod config;
 mod cordons;
 mod error_page;
 mod extract;
+mod foresight;
 mod host;
 mod idempotency;
 mod intake;

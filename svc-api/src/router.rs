@@ -25,7 +25,7 @@ use crate::problem::Failure;
 use crate::routes::place::{InProject, OfWorkflow};
 use crate::routes::{
     artifacts, events, executors, hooks, logs, maintenance, notifications, queues, requests, runs, secrets,
-    system, tasks, triggers, uploads, workflows,
+    system, tasks, triggers, uploads, what_if, workflows,
 };
 use crate::{
     admission, conditional, error_page, host, known_query, limits, measure, openapi, page, paged, trace,
@@ -49,7 +49,8 @@ pub(crate) fn documented() -> (Router<App>, OpenApi) {
         .merge(maintenance::routes())
         .merge(queues::routes())
         .merge(secrets::routes())
-        .merge(uploads::routes());
+        .merge(uploads::routes())
+        .merge(what_if::routes());
     let guarded = guarded.finish_api_with(&mut document, openapi::frame);
     openapi::prepare();
     let open = access::of_session().merge(hooks::routes()).finish_api(&mut document);
@@ -159,6 +160,7 @@ fn of_runs() -> ApiRouter<App> {
         .api_route(RUN, get_with(runs::show::show, runs::show::document))
         .api_route(&path("/source"), get_with(runs::source::source, runs::source::document))
         .api_route(&path("/explanation"), get_with(runs::explain::explain, runs::explain::document))
+        .api_route(&path("/forecast"), get_with(runs::forecast::forecast, runs::forecast::document))
         .api_route(&path("/history"), get_with(runs::history::history, runs::history::document))
         .api_route(&path("/cancel"), post_with(runs::cancel::cancel, runs::cancel::document))
         .api_route(&path("/retry"), post_with(runs::retry::retry, runs::retry::document))

@@ -2,6 +2,7 @@
 
 mod config;
 mod driver;
+mod forecast;
 mod measure;
 mod planner;
 mod service;

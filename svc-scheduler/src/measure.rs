@@ -92,6 +92,15 @@ pub(crate) static COMMIT: LazyLock<Histogram> = LazyLock::new(|| {
         "Time that the records take for the decisions of one tick.",
     )
 });
+pub(crate) static SNAPSHOT: LazyLock<Histogram> = LazyLock::new(|| {
+    histogram(
+        "emboflow_forecast_snapshot_seconds",
+        "Time in which the plan is copied for a forecast; no decision is made meanwhile.",
+    )
+});
+pub(crate) static FORECAST: LazyLock<Histogram> = LazyLock::new(|| {
+    histogram("emboflow_forecast_seconds", "Time that a look ahead takes, beside the decisions.")
+});
 pub(crate) static COMMIT_ENTRIES: LazyLock<Histogram> = LazyLock::new(|| {
     let buckets = prometheus::exponential_buckets(1.0, 2.0, 12).expect("the buckets grow");
     register_histogram_with_registry!(
@@ -159,7 +168,7 @@ pub(crate) fn announce() {
     for kind in WaitKind::ALL {
         WAITING.with_label_values(&[kind.word()]).set(0);
     }
-    for collector in [&*QUEUE_WAIT, &*DISPATCH, &*DECISION, &*COMMIT] {
+    for collector in [&*QUEUE_WAIT, &*DISPATCH, &*DECISION, &*COMMIT, &*SNAPSHOT, &*FORECAST] {
         collector.local().flush();
     }
     LazyLock::force(&OPEN_RUNS);

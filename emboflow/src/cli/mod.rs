@@ -28,6 +28,7 @@ mod system;
 mod trigger;
 mod upload;
 mod user;
+mod what_if;
 mod workflow;
 
 use std::path::{Path, PathBuf};
@@ -141,6 +142,7 @@ enum Command {
     Run(run::Run),
     /// Say why tasks of a run wait, and what would help
     Explain(explain::Explain),
+    WhatIf(what_if::WhatIf),
     /// Check workflow files, and keep them on the server
     #[command(subcommand)]
     Workflow(workflow::Workflow),
@@ -268,6 +270,7 @@ async fn ask(command: Command, shared: &Shared, output: &mut Output) -> Result<(
     match command {
         Command::Run(run) => run.carry_out(shared, output).await,
         Command::Explain(explain) => explain.carry_out(shared, output).await,
+        Command::WhatIf(what_if) => what_if.carry_out(shared, output).await,
         Command::Workflow(workflow) => workflow.carry_out(shared, output).await,
         Command::Trigger(trigger) => trigger.carry_out(shared, output).await,
         Command::Artifact(artifact) => artifact.carry_out(shared, output).await,

@@ -178,10 +178,14 @@ async fn a_run_that_waits_says_why_where_it_stands_and_what_would_help() {
     ] {
         assert!(explained.out.contains(said), "{said}: {}", explained.out);
     }
+    assert!(explained.out.contains("starts    not as things are"), "{}", explained.out);
     let json = platform.emboflow(&["explain", "latest", "--task", "report", "-o", "json"]).await;
     let json: Value = serde_json::from_str(&json.out).unwrap();
     assert_eq!((&json["run"], &json["task"]["task"]), (&Value::from(run.as_str()), &Value::from("report")));
     assert_eq!(json["task"]["wait_reason"], "waiting for train");
+    assert_eq!(json["forecast"]["tasks"][0]["start"]["missing"], "never");
+    let quick = platform.emboflow(&["explain", &run, "--quick", "-o", "json"]).await;
+    assert!(!quick.out.contains("forecast"), "{}", quick.out);
     let unknown = platform.emboflow(&["explain", &run, "--task", "nobody"]).await;
     assert_eq!((unknown.code, unknown.err.contains("task.not_found")), (1, true), "{}", unknown.err);
     assert_eq!(platform.emboflow(&["explain", "no-run"]).await.code, 2);
@@ -189,6 +193,39 @@ async fn a_run_that_waits_says_why_where_it_stands_and_what_would_help() {
     assert_eq!(cancelled.code, 0, "{}", cancelled.err);
     let over = platform.emboflow(&["explain", &run]).await;
     assert!(over.out.contains("nothing of it waits"), "{}", over.out);
+}
+
+#[tokio::test]
+async fn what_another_executor_would_change_is_told_and_not_done() {
+    let platform = Platform::start().await;
+    let elsewhere = "version: 1\nname: elsewhere\ntasks:\n  train: { image: i, pool: edge }\n";
+    let file = platform.file("w.yaml", elsewhere);
+    let run = platform.emboflow(&["run", &file, "-o", "name"]).await.out.trim().to_owned();
+    let edge = ["what-if", "--add-executor", "cpu:4,memory:8Gi", "--pool", "edge"];
+    let told = platform.emboflow(&edge).await;
+    assert_eq!(told.code, 0, "{}", told.err);
+    for said in ["1 task would start at once", &format!("train of {run}"), "train of elsewhere", "at once"] {
+        assert!(told.out.contains(said), "{said}: {}", told.out);
+    }
+    let elsewhere = platform.emboflow(&["what-if", "--add-executor", "count:2", "-o", "json"]).await;
+    let elsewhere: Value = serde_json::from_str(&elsewhere.out).unwrap();
+    assert_eq!(
+        (&elsewhere["starts_at_once"], &elsewhere["waiting_runs"]),
+        (&Value::from(0), &Value::from(1))
+    );
+    let list = platform.emboflow(&["executor", "list", "-o", "name"]).await;
+    assert_eq!(list.out.lines().count(), 1, "nothing is changed: {}", list.out);
+
+    for (arguments, code, why) in [
+        (vec!["what-if"], 2, "--add-executor"),
+        (vec!["what-if", "--add-executor", "gpus:2"], 2, "there are cpu"),
+        (vec!["what-if", "--add-executor", "gpu:2", "--pool", "edge"], 1, "what_if.invalid"),
+        (vec!["what-if", "--add-executor", "cpu:1,memory:1Gi,count:4000000000"], 1, "what_if.invalid"),
+        (vec!["what-if", "--remove-executor", "nobody"], 1, "executor.not_found"),
+    ] {
+        let refused = platform.emboflow(&arguments).await;
+        assert_eq!((refused.code, refused.err.contains(why)), (code, true), "{arguments:?}: {}", refused.err);
+    }
 }
 
 #[tokio::test]

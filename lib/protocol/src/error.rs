@@ -229,6 +229,9 @@ catalogue! {
         "Artifacts are there when their task has succeeded.";
     /// No such executor.
     ExecutorNotFound = "executor.not_found", 404, "There is no such executor";
+    /// What is asked about cannot be looked at.
+    WhatIfInvalid = "what_if.invalid", 422, "The question what would be cannot be answered",
+        "Correct the fields that `errors` names; `docs/answers.md` explains them.";
     /// The executor is there and cannot be forgotten.
     ExecutorOnline = "executor.online", 409, "The executor is online",
         "Stop the executor first; then it can be forgotten.";

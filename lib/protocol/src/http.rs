@@ -12,6 +12,7 @@ pub mod secret;
 pub mod service;
 pub mod trigger;
 pub mod upload;
+pub mod what_if;
 
 use std::collections::BTreeMap;
 

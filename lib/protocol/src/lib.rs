@@ -7,6 +7,7 @@ pub mod command;
 pub mod dead_letter;
 pub mod error;
 pub mod event;
+pub mod forecast;
 pub mod header;
 pub mod health;
 pub mod http;

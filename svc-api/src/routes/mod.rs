@@ -27,4 +27,5 @@ pub(crate) mod tasks;
 pub(crate) mod triggers;
 pub(crate) mod uploads;
 pub(crate) mod users;
+pub(crate) mod what_if;
 pub(crate) mod workflows;

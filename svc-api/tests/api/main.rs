@@ -7,6 +7,7 @@ mod artifacts;
 mod cordons;
 mod errors;
 mod events;
+mod foresight;
 mod limits;
 mod lists;
 mod logs;

@@ -16,8 +16,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
+use super::foresight::Foresight;
 use super::machine::Machine;
 use super::world::Feeds;
+use crate::forecast::{Learned, Snapshot};
 use crate::planner::Input;
 
 /// Messages taken from a stream at once at most.
@@ -38,6 +40,10 @@ pub(crate) enum Signal<L> {
     Explain(Explain, oneshot::Sender<Explanation>),
     Queues(oneshot::Sender<QueueFigures>),
     Cordons(oneshot::Sender<CordonFigures>),
+    /// A copy of the plan, and how long it took to make.
+    Snapshot(oneshot::Sender<(Snapshot, Duration)>),
+    /// What was learned of durations before this life began.
+    Learned(Vec<Learned>),
     Forget(ForgetExecutor, oneshot::Sender<ForgetAnswer>),
     /// Nothing may be made of these runs from now on; the answer is the place up to which something may have been.
     Removing(Vec<RunId>, oneshot::Sender<u64>),
@@ -78,6 +84,7 @@ pub(super) async fn open(bus: &Bus, feeds: Feeds<Machine>) -> anyhow::Result<()>
     tasks.spawn(serve_forgetting(bus.clone(), signals.clone(), stop.clone()));
     tasks.spawn(serve_queues(bus.clone(), signals.clone(), stop.clone()));
     tasks.spawn(serve_cordons(bus.clone(), signals.clone(), stop.clone()));
+    tasks.spawn(Foresight::new(signals.clone(), stop.clone()).serve(bus.clone()));
     tasks.spawn(serve_explanations(bus.clone(), signals, stop));
     Ok(())
 }
@@ -278,7 +285,8 @@ async fn serve_forgetting(bus: Bus, signals: mpsc::Sender<Signal<Delivery>>, sto
     }
 }
 
-async fn ask<A>(
+/// Asks the driver. Errors: it does not answer any more.
+pub(super) async fn ask<A>(
     signals: &mpsc::Sender<Signal<Delivery>>,
     signal: impl FnOnce(oneshot::Sender<A>) -> Signal<Delivery>,
 ) -> Result<A, String> {

@@ -23,9 +23,10 @@ use super::recovery::Recovered;
 use super::tick::{Batch, Driver};
 use super::world::{Feeds, World};
 use super::{
-    SHARD, Surroundings, WAITING_SIGNALS, cordons, kept, maintenance, project, queues, quotas, recovery,
-    retention,
+    SHARD, Surroundings, WAITING_SIGNALS, cordons, kept, learning, maintenance, project, queues, quotas,
+    recovery, retention,
 };
+use crate::forecast::Durations;
 use crate::planner::Input;
 
 /// The effects cursor is written at most this often; after a crash effects are only repeated.
@@ -72,6 +73,8 @@ pub(super) async fn live<W: World>(
         tasks: tasks.clone(),
     };
     world.open_feeds(feeds).await?;
+    let learns = learning::read_back(surroundings.clone(), signals.clone(), clock.now(), stop.clone());
+    beside(&world, &tasks, learns);
     follow_documents(&surroundings, signals, written.clone(), &stop, &tasks);
     let Recovered { planner, through_seq, effects, workflows } = recovered;
     let mut driver = Driver {
@@ -81,6 +84,7 @@ pub(super) async fn live<W: World>(
         known: KnownRequests::default(),
         projects: KnownProjects::default(),
         workflows,
+        durations: Durations::default(),
         backlog: VecDeque::new(),
         maintenance: shut,
         parcels,

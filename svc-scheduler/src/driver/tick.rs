@@ -29,7 +29,8 @@ use super::project::Changed;
 use super::requests::{Reader, Reply, Settled};
 use super::workflows::Workflows;
 use super::world::{Letter, World};
-use super::{SHARD, Surroundings, calls, commit, trace, vault};
+use super::{SHARD, Surroundings, calls, commit, learning, trace, vault};
+use crate::forecast::{Durations, Snapshot};
 use crate::measure;
 use crate::planner::{Decisions, Effect, Input, Planner};
 
@@ -48,6 +49,8 @@ pub(super) struct Driver<W: World> {
     pub(super) known: KnownRequests,
     pub(super) projects: KnownProjects,
     pub(super) workflows: Workflows,
+    /// How long tasks have taken.
+    pub(super) durations: Durations,
     /// Messages of the intake that the ticks so far had no room for.
     pub(super) backlog: VecDeque<W::Letter>,
     /// Requests stay in their stream.
@@ -156,6 +159,8 @@ impl<W: World> Driver<W> {
             Signal::Cordons(answer) => {
                 let _ = answer.send(super::cordons::figures(&self.planner));
             }
+            Signal::Snapshot(answer) => drop(answer.send(self.snapshot())),
+            Signal::Learned(learned) => self.durations.learn_earlier(learned),
             Signal::Measure => {
                 let now = self.clock.now();
                 measure::waiting(self.planner.waiting(now));
@@ -163,6 +168,15 @@ impl<W: World> Driver<W> {
             }
         }
         Ok(())
+    }
+
+    /// A copy of the plan for whoever looks ahead, and how long it took.
+    fn snapshot(&self) -> (Snapshot, Duration) {
+        let began = self.surroundings.world.monotonic();
+        let (planner, durations) = (self.planner.clone(), self.durations.clone());
+        let took = self.surroundings.world.monotonic().saturating_sub(began);
+        measure::SNAPSHOT.observe(took.as_secs_f64());
+        (Snapshot { planner, durations, at: self.clock.now() }, took)
     }
 
     /// An attempt that this planner does not know may be another scheduler's, and one that it knows may have been taken
@@ -315,6 +329,7 @@ impl<W: World> Driver<W> {
         {
             tracing::warn!(why, "whether another scheduler has taken over cannot be seen yet");
         }
+        learning::learn(&mut self.durations, &decisions);
         measure::observe(&decisions.runs, &decisions.tasks, now);
         measure::observe_begun(&decisions.entries, &decisions.tasks, now);
         trace::tell(&self.surroundings.tracer, &decisions.runs, &decisions.tasks, now);

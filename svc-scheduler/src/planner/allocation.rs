@@ -24,7 +24,7 @@ pub(super) struct Account {
 }
 
 /// The open attempts, and the sums of what they hold.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Allocations {
     open: HashMap<AttemptId, (Account, Amount)>,
     queues: HashMap<QueueName, Amount>,

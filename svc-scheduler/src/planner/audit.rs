@@ -47,7 +47,8 @@ impl Planner {
     }
 
     fn audit_runs<'j>(&self, logged: impl Fn(RunId) -> Option<&'j Run>) -> Result<(), String> {
-        for (id, open) in &self.runs {
+        for open in self.runs.values() {
+            let id = &open.id();
             let Some(logged) = logged(*id) else { return Err(format!("{id} is open and not in the log")) };
             if open.run != *logged {
                 return Err(format!("{id} is not what the log says"));

@@ -23,7 +23,7 @@ use super::timers::Timer;
 const LATE_MS: u64 = 2_000;
 
 /// An executor that has sent a heartbeat or holds an attempt.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct KnownExecutor {
     /// None until the first one since this scheduler started.
     pub(super) heartbeat: Option<Heartbeat>,

@@ -38,6 +38,7 @@ struct Asked {
 }
 
 /// How far an entrant has come.
+#[derive(Clone)]
 struct Passing {
     asked: Vec<Asked>,
     /// So many gates have let it in; it stands at the next one.
@@ -53,7 +54,7 @@ pub(super) struct RatedStart {
 }
 
 /// Who is inside, and who waits, first come first.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Line {
     inside: BTreeMap<Entrant, Timestamp>,
     waiting: BTreeSet<(Timestamp, Entrant)>,
@@ -86,7 +87,7 @@ impl Standing<'_> {
 }
 
 /// All gates that somebody stands at or is counted by.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Gates {
     lines: BTreeMap<GateId, Line>,
     passing: HashMap<Entrant, Passing>,

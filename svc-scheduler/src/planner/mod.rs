@@ -11,6 +11,7 @@ mod allocation;
 mod audit;
 mod backoff;
 mod cancel;
+mod copy;
 mod cordon;
 mod dispatch;
 mod effect;
@@ -33,6 +34,7 @@ mod ready;
 mod recover;
 mod report;
 mod reservation;
+mod runs;
 mod score;
 mod shape;
 mod step;
@@ -46,6 +48,8 @@ mod uploads;
 mod cordon_tests;
 #[cfg(test)]
 mod fairness_tests;
+#[cfg(test)]
+mod forecast_tests;
 #[cfg(test)]
 mod gang_tests;
 #[cfg(test)]
@@ -69,7 +73,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use emboflow_model::queue::Amount;
 use emboflow_model::runtime_spec::SecretUse;
@@ -96,16 +100,19 @@ use queues::{QueueBook, Said};
 use quota::{Census, QuotaBook};
 use ready::ReadyQueue;
 use reservation::Reservations;
+use runs::Runs;
 use step::Step;
 use timers::Timers;
 
-/// Everything that one shard has open. All of it is derived from the decision log and from heartbeats.
+/// Everything that one shard has open. All of it is derived from the decision log and from heartbeats. A copy goes its own
+/// way from then on.
+#[derive(Clone)]
 pub(crate) struct Planner {
     policy: Policy,
     shard: u32,
     /// Place of the last entry in the decision log.
     seq: u64,
-    runs: HashMap<RunId, OpenRun>,
+    runs: Runs,
     executors: BTreeMap<ExecutorId, KnownExecutor>,
     /// Those that have been heard of, by pool.
     pools: BTreeMap<PoolName, BTreeSet<ExecutorId>>,
@@ -148,7 +155,7 @@ impl Planner {
             policy,
             shard,
             seq,
-            runs: HashMap::new(),
+            runs: Runs::default(),
             executors: BTreeMap::new(),
             pools: BTreeMap::new(),
             reservations: Reservations::default(),

@@ -17,14 +17,15 @@ use super::shape::{FanOut, Shape};
 use super::{dispatch, uploads};
 
 /// A run that is not over.
+#[derive(Clone)]
 pub(crate) struct OpenRun {
     pub(crate) run: Run,
     pub(crate) workflow: Arc<Workflow>,
     /// One entry a TaskSpec, in the order of the run's graph.
     pub(super) specs: Vec<SpecProgress>,
     /// The place of each TaskSpec in the graph.
-    places: HashMap<TaskName, usize>,
-    planned: IndexMap<TaskKey, PlannedTask>,
+    places: Arc<HashMap<TaskName, usize>>,
+    planned: Arc<IndexMap<TaskKey, PlannedTask>>,
     /// What expressions see of every run of these inputs, whatever has ended.
     context: Context,
     /// Tasks that reached an executor's turn while the run was paused.
@@ -42,7 +43,7 @@ pub(super) struct Line {
 }
 
 /// How far a TaskSpec has come.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct SpecProgress {
     /// Tasks that have not ended.
     pub(super) unfinished: u32,
@@ -100,6 +101,7 @@ impl OpenRun {
         let inputs = Map::clone(&summary.inputs);
         let context = Context::new(&summary.id.to_string(), summary.project.as_str(), inputs);
         let gates = workflow.gates(&context).map_err(|problem| vec![problem])?;
+        let (places, planned) = (Arc::new(places), Arc::new(planned));
         Ok(Self { run, workflow, specs, places, planned, context, paused: Vec::new(), gates })
     }
 

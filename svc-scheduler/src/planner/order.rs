@@ -14,6 +14,7 @@ pub(super) struct Arrival {
 }
 
 /// The members; each once.
+#[derive(Clone)]
 pub(super) struct Order<K> {
     listed: HashMap<K, (u64, Arrival)>,
     sorted: BTreeSet<(u64, Arrival, K)>,

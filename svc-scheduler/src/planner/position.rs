@@ -99,7 +99,7 @@ const fn of_kind(kind: WaitKind) -> &'static str {
         }
         WaitKind::TooLarge => "ask for less in `resources`, or add an executor that is large enough",
         WaitKind::Busy => {
-            "it starts when something ends; another executor that matches would let it start now"
+            "it starts when something ends; `emboflow what-if --add-executor` tells what another executor would change"
         }
         WaitKind::Reserved => {
             "it starts after the one that waits for more; with a `timeout` that ends before that it could go first"

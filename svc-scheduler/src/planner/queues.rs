@@ -16,6 +16,7 @@ use super::ready::{LaneKey, Shares};
 pub(crate) type QueueRules = BTreeMap<QueueName, Queue>;
 
 /// The rules of all queues. `default` always has some.
+#[derive(Clone)]
 pub(super) struct QueueBook {
     rules: QueueRules,
     /// Of a queue that is gone: what waits in it goes on with a weight of 1.

@@ -17,7 +17,7 @@ const MINUTE_MS: u64 = 60_000;
 pub(crate) type ProjectQuotas = HashMap<ProjectName, Quotas>;
 
 /// The quotas of the projects that have any, and when their newest runs were accepted.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct QuotaBook {
     quotas: ProjectQuotas,
     /// Within the last minute, oldest first; only of projects whose rate is limited.
@@ -33,10 +33,10 @@ struct Use {
 }
 
 /// The open runs of each project: sets, so that a count costs the same whatever their number and cannot go wrong.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Census(HashMap<ProjectName, OpenRuns>);
 
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct OpenRuns {
     all: HashSet<RunId>,
     /// Of them those of which nothing has started.

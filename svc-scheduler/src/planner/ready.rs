@@ -54,14 +54,14 @@ pub(super) struct Shares<'a> {
 }
 
 /// The waiting tasks of one project in a lane, by fairness key.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct ProjectLine {
     keys: HashMap<Arc<str>, BTreeSet<Arrival>>,
     order: Order<Arc<str>>,
 }
 
 /// The waiting tasks of a lane.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Lane {
     projects: HashMap<ProjectName, ProjectLine>,
     order: Order<ProjectName>,
@@ -71,6 +71,7 @@ struct Lane {
 }
 
 /// Where a task stands.
+#[derive(Clone)]
 struct Place {
     lane: Arc<LaneKey>,
     party: Party,
@@ -78,7 +79,7 @@ struct Place {
 }
 
 /// The lanes.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct ReadyQueue {
     lanes: BTreeMap<Arc<LaneKey>, Lane>,
     places: HashMap<Ready, Place>,

@@ -33,7 +33,7 @@ pub(super) struct Reservation {
 }
 
 /// The reservations, one a pool.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Reservations(BTreeMap<PoolName, Reservation>);
 
 impl Reservations {

@@ -43,6 +43,11 @@ impl Paper {
         }
     }
 
+    /// Runs to come have other ids.
+    pub(super) fn skip_runs(&mut self, count: u128) {
+        self.next_run += count;
+    }
+
     /// With one executor of four cores.
     pub(super) fn with_executor() -> Self {
         let mut paper = Self::new();

@@ -25,7 +25,7 @@ pub(super) enum Timer {
 }
 
 /// The timers by moment.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Timers(BTreeSet<(Timestamp, Timer)>);
 
 impl Timers {
@@ -35,6 +35,11 @@ impl Timers {
 
     pub(super) fn cancel(&mut self, at: Timestamp, timer: Timer) {
         self.0.remove(&(at, timer));
+    }
+
+    /// Nobody's silence is looked at any more.
+    pub(super) fn forget_silence(&mut self) {
+        self.0.retain(|(_, timer)| !matches!(timer, Timer::ExecutorSilent(_)));
     }
 
     pub(super) fn next(&self) -> Option<Timestamp> {

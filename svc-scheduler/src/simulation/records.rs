@@ -193,7 +193,10 @@ impl Records for SimulatedRecords {
 
     fn runs(&self, filter: RunFilter) -> Answer<'_, RunPage> {
         self.read(move |stage| {
-            let own = stage.store.lazy.runs.values().filter(|run| run.project == filter.project);
+            let own = stage.store.lazy.runs.values().filter(|run| {
+                run.project == filter.project
+                    && (filter.states.is_empty() || filter.states.contains(&run.state))
+            });
             let mut rows: Vec<_> = own.cloned().collect();
             rows.sort_by_key(|run| std::cmp::Reverse((run.created_at, run.id)));
             rows.truncate(filter.limit as usize);
@@ -205,8 +208,14 @@ impl Records for SimulatedRecords {
         not_simulated()
     }
 
-    fn tasks(&self, _run: RunId, _filter: TaskFilter) -> Answer<'_, Vec<Task>> {
-        not_simulated()
+    fn tasks(&self, run: RunId, filter: TaskFilter) -> Answer<'_, Vec<Task>> {
+        self.read(move |stage| {
+            let own = stage.store.lazy.tasks.values().filter(|task| task.run == run);
+            let mut tasks: Vec<_> = own.cloned().collect();
+            tasks.sort_by_key(|task| task.position);
+            tasks.truncate(filter.limit as usize);
+            tasks
+        })
     }
 
     fn task<'a>(&'a self, run: RunId, key: &'a TaskKey) -> Answer<'a, Option<Task>> {

@@ -83,10 +83,33 @@ export async function a_waiting_task_says_where_it_stands_what_would_help_and_wh
   await panel.getByText('in queue default').waitFor();
   await panel.getByText('start an executor in this pool').waitFor();
   await panel.getByText('not in nowhere').first().waitFor();
+  await panel.getByText('not as things are').waitFor();
   await ensureForAll(tab, 'the panel of a waiting task');
   await tab.picture('waiting-task');
   await api(`projects/default/runs/${run.id}/cancel`, { method: 'POST', body: {} });
   await reaches(run.id, 'cancelled');
   await panel.getByText('in queue default').waitFor({ state: 'detached' });
   tab.ensureQuiet();
+}
+
+export async function the_page_tells_what_another_executor_would_change(session) {
+  const tab = await session.tab();
+  const run = await submit(stranded);
+  await tab.visit('executors');
+  await tab.page.getByRole('button', { name: 'What if…' }).click();
+  const dialog = tab.page.getByRole('dialog');
+  await dialog.getByLabel('In the pool').fill('nowhere');
+  await dialog.getByLabel('Cores of each').fill('2');
+  await dialog.getByRole('button', { name: 'Look ahead' }).click();
+  await dialog.getByText('say memory_bytes too').waitFor();
+  await dialog.getByLabel('Memory of each').fill('4');
+  await dialog.getByRole('button', { name: 'Look ahead' }).click();
+  await dialog.getByText('would start at once').waitFor();
+  await dialog.getByText('browser-stranded').first().waitFor();
+  await ensureForAll(tab, 'the answer what would be');
+  await tab.picture('what-if');
+  await tab.page.keyboard.press('Escape');
+  await dialog.waitFor({ state: 'detached' });
+  await api(`projects/default/runs/${run.id}/cancel`, { method: 'POST', body: {} });
+  await reaches(run.id, 'cancelled');
 }

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 mod cordon;
+mod what_if;
 
 use cordon::Cordoned;
 use dioxus::prelude::*;
 use emboflow_model::Timestamp;
+use emboflow_model::access::Role;
 use emboflow_model::executor::ExecutorState;
 use emboflow_protocol::http::{ExecutorView, Page};
 
@@ -15,11 +17,13 @@ use crate::browser;
 use crate::format;
 use crate::icon::{Drawn, Icon};
 use crate::live::{self, Arrival, RESYNC, use_arrivals};
+use crate::me;
 use crate::parts::banner::{Empty, Loading, Problem};
 use crate::parts::meter::{Meter, usage_shares};
 use crate::parts::text::Ago;
 use crate::place::Link;
 use crate::route::{Place, Route, Tab};
+use what_if::AskWhatIf;
 
 /// What operators keep away from executors is read again at most this often while these speak (milliseconds).
 const READ_EACH_MS: i64 = 5_000;
@@ -63,6 +67,7 @@ pub(crate) fn Executors() -> Element {
     let online = rows.read().iter().filter(|row| row.view.online).count();
     let total = rows.read().len();
     let shown = answer.read().clone();
+    let mut asks = use_signal(|| false);
     rsx! {
         div { class: "page-head",
             div {
@@ -74,6 +79,15 @@ pub(crate) fn Executors() -> Element {
                         "They carry out the attempts."
                     }
                 }
+            }
+            if me::may_in_project(Role::Operator) {
+                button { class: "button", r#type: "button", onclick: move |_| asks.set(true), "What if…" }
+            }
+        }
+        if asks() {
+            AskWhatIf {
+                executors: rows.read().iter().map(|row| row.view.heartbeat.executor.to_string()).collect::<Vec<_>>(),
+                onclose: move |()| asks.set(false),
             }
         }
         if let Some(Err(error)) = &shown {

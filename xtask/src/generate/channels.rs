@@ -6,6 +6,7 @@ use emboflow_protocol::call::{
 use emboflow_protocol::command::Commands;
 use emboflow_protocol::dead_letter::dead_subject;
 use emboflow_protocol::event::Event;
+use emboflow_protocol::forecast::{AskForecast, AskWhatIf};
 use emboflow_protocol::header;
 use emboflow_protocol::log::live_subject;
 use emboflow_protocol::message::Message;
@@ -204,6 +205,22 @@ fn calls() -> Vec<Channel> {
             &["Explain"],
             ["API", "scheduler"],
             Some("Explanation"),
+        ),
+        channel(
+            "forecast",
+            sample.address(AskForecast::filter()),
+            "When tasks start and a run ends, if nothing new comes",
+            &["AskForecast"],
+            ["API", "scheduler"],
+            Some("RunForecast"),
+        ),
+        channel(
+            "whatIf",
+            sample.address(AskWhatIf::filter()),
+            "The same with more or fewer executors; changes nothing",
+            &["AskWhatIf"],
+            ["API", "scheduler"],
+            Some("WhatIf"),
         ),
         channel(
             "queues",

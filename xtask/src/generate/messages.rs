@@ -8,6 +8,7 @@ use emboflow_protocol::call::{
 };
 use emboflow_protocol::command::Commands;
 use emboflow_protocol::event::Event;
+use emboflow_protocol::forecast::{AskForecast, AskWhatIf, RunForecast, WhatIf};
 use emboflow_protocol::progress::Progress;
 use emboflow_protocol::report::Reports;
 use emboflow_protocol::request::{Answer, RunBody, SubmitBody};
@@ -62,6 +63,13 @@ pub(super) const MESSAGES: &[JsonMessage] = &[
     JsonMessage::of::<ClaimAnswer>("ClaimAnswer", "Granted with credentials, or refused."),
     JsonMessage::of::<Explain>("Explain", "Why do the tasks of a run wait?"),
     JsonMessage::of::<Explanation>("Explanation", "The reasons of the waiting tasks."),
+    JsonMessage::of::<AskForecast>("AskForecast", "When do the tasks of a run start, and when does it end?"),
+    JsonMessage::of::<RunForecast>(
+        "RunForecast",
+        "When tasks of a run should start, and when it should end.",
+    ),
+    JsonMessage::of::<AskWhatIf>("AskWhatIf", "What would be with more or fewer executors?"),
+    JsonMessage::of::<WhatIf>("WhatIf", "What would be, beside what is to be expected as things are."),
     JsonMessage::of::<AskLeader>("AskLeader", "Is there a scheduler that decides?"),
     JsonMessage::of::<Leader>("Leader", "The scheduler that decides."),
     JsonMessage::of::<AskCordons>("AskCordons", "What do cordoned executors still have to do?"),

@@ -6,6 +6,7 @@ use super::{Rights, USUAL_INBOX, jetstream};
 use crate::call::{AskCordons, AskLeader, AskQueues, Claim, Explain, ForgetExecutor, RemoveObjects};
 use crate::command::Commands;
 use crate::event::Event;
+use crate::forecast::{AskForecast, AskWhatIf};
 use crate::health::AskHealth;
 use crate::message::Subject;
 use crate::notice::Notice;
@@ -35,6 +36,8 @@ pub(super) fn api() -> Rights {
         text(&Explain::filter()),
         text(&AskQueues::filter()),
         text(&AskCordons::filter()),
+        text(&AskForecast::filter()),
+        text(&AskWhatIf::filter()),
         text(&ForgetExecutor::filter()),
         text(&AskHealth::filter()),
         text(&Fire::filter()),
@@ -83,6 +86,8 @@ pub(super) fn scheduler() -> Rights {
         text(&Explain::filter()),
         text(&AskQueues::filter()),
         text(&AskCordons::filter()),
+        text(&AskForecast::filter()),
+        text(&AskWhatIf::filter()),
         text(&AskLeader::filter()),
         text(&ForgetExecutor::filter()),
         heartbeat_subject("*"),

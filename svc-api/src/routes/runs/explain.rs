@@ -5,14 +5,14 @@ use std::time::Duration;
 use aide::transform::TransformOperation;
 use axum::Json;
 use axum::extract::State;
-use emboflow_bus::BusError;
-use emboflow_model::{ProjectName, RunId, TaskKey, TaskState};
+use emboflow_model::{TaskKey, TaskState};
 use emboflow_protocol::ErrorCode;
 use emboflow_protocol::call::{Explain, Explanation, TaskWait};
 use emboflow_protocol::http::explanation::{ExplanationQuery, RunExplanation, TaskExplanation};
 
 use crate::app::App;
 use crate::extract::{Params, Search};
+use crate::foresight;
 use crate::openapi::{self, Doc, IN_PROJECT};
 use crate::problem::{Failure, Outcome};
 use crate::routes::place::OfRun;
@@ -36,10 +36,11 @@ pub(crate) async fn explain(
         let task = named.zip(state).map(|(task, state)| not_waiting(task, state));
         return Ok(Json(RunExplanation { run, state: summary.state, waits: Vec::new(), task }));
     }
-    let mut answer = ask(&app, &project, run, named.clone()).await?;
+    let ask = |task| foresight::ask(&app, Explain { run, task }, WAIT);
+    let mut answer: Explanation = ask(named.clone()).await?;
     let wanted = named.clone().or_else(|| first(&answer.waits));
     if named.is_none() && wanted.is_some() {
-        answer = ask(&app, &project, run, wanted.clone()).await?;
+        answer = ask(wanted.clone()).await?;
     }
     let task = wanted.map(|task| closely(task, state, &mut answer));
     Ok(Json(RunExplanation { run, state: summary.state, waits: answer.waits, task }))
@@ -56,17 +57,6 @@ fn read(text: &str) -> Outcome<TaskKey> {
 fn first(waits: &[TaskWait]) -> Option<TaskKey> {
     let ready = waits.iter().find(|wait| wait.state == Some(TaskState::Queued));
     ready.or(waits.first()).map(|wait| wait.task.clone())
-}
-
-async fn ask(app: &App, project: &ProjectName, run: RunId, task: Option<TaskKey>) -> Outcome<Explanation> {
-    match app.bus.call::<_, Explanation>(&Explain { run, task }, WAIT).await {
-        Ok(answer) => Ok(answer),
-        Err(error @ (BusError::NoResponder { .. } | BusError::Timeout { .. } | BusError::Refused { .. })) => {
-            tracing::debug!(%project, %run, %error, "the scheduler did not explain");
-            Err(Failure::behind(ErrorCode::SchedulerUnavailable, error))
-        }
-        Err(error) => Err(error.into()),
-    }
 }
 
 /// What the answer says of the task that was named in the question. `state`: as the records know it.

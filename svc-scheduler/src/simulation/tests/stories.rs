@@ -1,6 +1,8 @@
 //! What users of other systems have suffered, as scripts: each story of the reference's list that concerns the
 //! scheduler. The judge watches all of them; a story adds what must come out of it.
 
+mod foretold;
+
 use bytes::Bytes;
 use emboflow_model::state::{Cause, Outcome, RunState, TaskState};
 use emboflow_model::{Run, RunId, Task};

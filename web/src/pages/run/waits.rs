@@ -3,10 +3,12 @@
 use dioxus::prelude::*;
 use emboflow_model::Task;
 use emboflow_model::state::TaskState;
+use emboflow_protocol::forecast::RunForecast;
 use emboflow_protocol::http::explanation::{ExplanationQuery, RunExplanation, TaskExplanation};
 use emboflow_protocol::verdict::Verdict;
 
 use crate::api;
+use crate::format;
 use crate::icon::{Drawn, Icon};
 use crate::live::RESYNC;
 
@@ -24,9 +26,18 @@ pub(super) fn Waits(task: Task) -> Element {
         let answer = api::get::<RunExplanation>(&api::of_run(&run, &format!("explanation{query}"))).await;
         answer.ok()?.task
     }));
+    let foretold = use_resource(use_reactive!(|(run, version, waits)| async move {
+        let (_, _) = (RESYNC.read(), version);
+        if !waits {
+            return None;
+        }
+        // Of what nobody can look ahead the rest is worth showing.
+        api::get::<RunForecast>(&api::of_run(&run, "forecast")).await.ok()
+    }));
     if !waits {
         return rsx! {};
     }
+    let start = foretold.read().as_ref().and_then(|forecast| start_of(forecast.as_ref()?, &task));
     let explained = asked.read().clone().flatten().filter(|explained| explained.task == task.key);
     let told =
         explained.as_ref().and_then(|explained| explained.wait_reason.clone()).or(task.wait_reason.clone());
@@ -38,19 +49,29 @@ pub(super) fn Waits(task: Task) -> Element {
             }
         }
         if let Some(explained) = explained {
-            Closely { explained }
+            Closely { explained, start }
         }
     }
 }
 
+/// When a task starts, in words.
+fn start_of(forecast: &RunForecast, task: &Task) -> Option<String> {
+    let found = forecast.tasks.iter().find(|one| one.task == task.key)?;
+    Some(found.start.in_words(forecast.at, format::duration))
+}
+
 #[component]
-fn Closely(explained: TaskExplanation) -> Element {
+fn Closely(explained: TaskExplanation, start: Option<String>) -> Element {
     let TaskExplanation { advice, position, verdicts, .. } = explained;
     rsx! {
         dl { class: "facts",
             if let Some(position) = position {
                 dt { "Position" }
                 dd { "{position}" }
+            }
+            if let Some(start) = start {
+                dt { "Starts" }
+                dd { "{start}" }
             }
             if let Some(advice) = advice {
                 dt { "Help" }
