@@ -117,6 +117,7 @@ impl Foresight {
 /// Lets a forecast go when it is too old: as long as it is kept, each run that changes is copied.
 async fn forget(newest: Arc<Mutex<Option<Arc<Foreseen>>>>, old: Arc<Foreseen>, stop: CancellationToken) {
     tokio::select! {
+        biased;
         () = stop.cancelled() => {}
         () = tokio::time::sleep(old.good_for) => {}
     }

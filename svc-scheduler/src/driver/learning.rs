@@ -65,6 +65,7 @@ pub(super) async fn read_back<W: World>(
     stop: CancellationToken,
 ) {
     let learned = tokio::select! {
+        biased;
         () = stop.cancelled() => return,
         learned = read(&*surroundings.records, began) => learned,
     };
