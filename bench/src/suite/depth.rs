@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use serde_json::json;
 
@@ -31,6 +31,8 @@ const BATCH: usize = 500;
 const IN_FLIGHT: usize = 4;
 /// Where they wait.
 const QUEUE: &str = "deep";
+/// How long it may take until the scheduler knows the queue.
+const KNOWN_WITHIN: Duration = Duration::from_secs(10);
 /// Longer than anything here takes.
 const HOUR_MS: u64 = 3_600_000;
 
@@ -39,7 +41,12 @@ async fn ours(place: &Place) -> anyhow::Result<Vec<Figure>> {
     platform.put(&format!("queues/{QUEUE}"), &json!({ "maximum": { "slots": 1 } })).await?;
     // It holds the only slot of the queue from now on.
     let holder = workflow::in_queue(QUEUE, &format!("ms={HOUR_MS}"));
-    platform.submit(&holder).await?;
+    let until = Instant::now() + KNOWN_WITHIN;
+    // The scheduler hears of a new queue a moment later.
+    while let Err(error) = platform.submit(&holder).await {
+        ensure!(Instant::now() < until, "the queue is not known: {error:#}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     let memory_before = process::memory_bytes(platform.pid())?;
     let mut figures = Vec::new();
     let mut waiting = 0;
