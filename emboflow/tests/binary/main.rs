@@ -8,6 +8,7 @@ mod contexts;
 mod each;
 mod lost_answers;
 mod nats;
+mod operators;
 mod streams;
 mod support;
 mod tidy;
