@@ -100,6 +100,15 @@ impl Service {
         Ok((status, answer.json().await.map_err(|error| error.to_string())?))
     }
 
+    /// What its figure at `/metrics` is, all its labels together. Errors: it says nothing.
+    pub async fn figure(&self, name: &str) -> Result<u64, String> {
+        let answer =
+            reqwest::get(format!("{}/metrics", self.url())).await.map_err(|error| error.to_string())?;
+        let text = answer.text().await.map_err(|error| error.to_string())?;
+        let of_it = |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']));
+        Ok(text.lines().filter(of_it).filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum())
+    }
+
     /// Waits until `/ready` says no, with these words about this dependency.
     pub async fn complains(&self, dependency: &str, words: &str) {
         eventually_ok(&format!("the {} complains of {dependency}", self.program), || async {

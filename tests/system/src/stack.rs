@@ -201,6 +201,10 @@ impl Stack {
         }
         trigger.set("nats.url", self.nats.url());
         trigger.set("nats.nkey_file", self.users.key_file(FOLLOWER).display());
+        trigger.set("storage.url", self.gateway.url());
+        trigger.set("storage.signing_key", STORAGE_KEY);
+        // Nobody waits half a minute for what only a look finds.
+        trigger.set("storage.look_ms", 200);
         trigger
     }
 
@@ -253,11 +257,7 @@ impl Stack {
 
     /// How many attempts have ended on the executor since its start, by its own count.
     pub async fn attempts_ended(&self) -> u64 {
-        let answer =
-            reqwest::get(format!("{}/metrics", self.executor.url())).await.expect("the executor answers");
-        let text = answer.text().await.expect("metrics are text");
-        let counts = text.lines().filter(|line| line.starts_with("emboflow_executor_attempts_total"));
-        counts.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
+        self.executor.figure("emboflow_executor_attempts_total").await.expect("the executor answers")
     }
 
     /// The place of its backups, beside it.

@@ -20,6 +20,7 @@ mod lost_executor;
 mod maintenance;
 mod nats_users;
 mod nemesis;
+mod new_objects;
 mod observed;
 mod outsider;
 mod placement;
