@@ -109,10 +109,10 @@ async fn a_question_what_would_be_is_checked_and_asked_for_its_project() {
     }
     for (body, status, code) in [
         (json!({ "remove": ["nobody"] }), StatusCode::NOT_FOUND, "executor.not_found"),
-        (json!({ "remove": ["no body"] }), StatusCode::BAD_REQUEST, "request.invalid"),
-        (json!({ "add": [{ "cpus": 3 }] }), StatusCode::BAD_REQUEST, "request.invalid"),
-        (json!({ "add": [{ "cpu_millis": -1 }] }), StatusCode::BAD_REQUEST, "request.invalid"),
-        (json!({ "add": [{ "cpu_millis": 1e300 }] }), StatusCode::BAD_REQUEST, "request.invalid"),
+        (json!({ "remove": ["no body"] }), StatusCode::BAD_REQUEST, "request.malformed"),
+        (json!({ "add": [{ "cpus": 3 }] }), StatusCode::BAD_REQUEST, "request.malformed"),
+        (json!({ "add": [{ "cpu_millis": -1 }] }), StatusCode::BAD_REQUEST, "request.malformed"),
+        (json!({ "add": [{ "cpu_millis": 1e300 }] }), StatusCode::BAD_REQUEST, "request.malformed"),
     ] {
         let (found, problem) = ask(body.clone()).await;
         assert_eq!((found, &problem["code"]), (status, &json!(code)), "{body}: {problem}");

@@ -50,6 +50,7 @@ pub(super) fn channels() -> Vec<Channel> {
     channels.extend(public());
     channels.extend(of_executors());
     channels.extend(calls());
+    channels.extend(foreseen(&Sample::new()));
     channels
 }
 
@@ -183,6 +184,28 @@ fn of_executors() -> Vec<Channel> {
     ]
 }
 
+/// What the scheduler looks ahead for.
+fn foreseen(sample: &Sample) -> Vec<Channel> {
+    vec![
+        channel(
+            "forecast",
+            sample.address(AskForecast::filter()),
+            "When tasks start and a run ends, if nothing new comes",
+            &["AskForecast"],
+            ["API", "scheduler"],
+            Some("RunForecast"),
+        ),
+        channel(
+            "whatIf",
+            sample.address(AskWhatIf::filter()),
+            "The same with more or fewer executors; changes nothing",
+            &["AskWhatIf"],
+            ["API", "scheduler"],
+            Some("WhatIf"),
+        ),
+    ]
+}
+
 /// Asked and answered at once, stored nowhere.
 fn calls() -> Vec<Channel> {
     let sample = Sample::new();
@@ -205,22 +228,6 @@ fn calls() -> Vec<Channel> {
             &["Explain"],
             ["API", "scheduler"],
             Some("Explanation"),
-        ),
-        channel(
-            "forecast",
-            sample.address(AskForecast::filter()),
-            "When tasks start and a run ends, if nothing new comes",
-            &["AskForecast"],
-            ["API", "scheduler"],
-            Some("RunForecast"),
-        ),
-        channel(
-            "whatIf",
-            sample.address(AskWhatIf::filter()),
-            "The same with more or fewer executors; changes nothing",
-            &["AskWhatIf"],
-            ["API", "scheduler"],
-            Some("WhatIf"),
         ),
         channel(
             "queues",

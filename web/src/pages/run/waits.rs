@@ -26,18 +26,10 @@ pub(super) fn Waits(task: Task) -> Element {
         let answer = api::get::<RunExplanation>(&api::of_run(&run, &format!("explanation{query}"))).await;
         answer.ok()?.task
     }));
-    let foretold = use_resource(use_reactive!(|(run, version, waits)| async move {
-        let (_, _) = (RESYNC.read(), version);
-        if !waits {
-            return None;
-        }
-        // Of what nobody can look ahead the rest is worth showing.
-        api::get::<RunForecast>(&api::of_run(&run, "forecast")).await.ok()
-    }));
+    let start = use_start(&task, waits);
     if !waits {
         return rsx! {};
     }
-    let start = foretold.read().as_ref().and_then(|forecast| start_of(forecast.as_ref()?, &task));
     let explained = asked.read().clone().flatten().filter(|explained| explained.task == task.key);
     let told =
         explained.as_ref().and_then(|explained| explained.wait_reason.clone()).or(task.wait_reason.clone());
@@ -54,8 +46,19 @@ pub(super) fn Waits(task: Task) -> Element {
     }
 }
 
-/// When a task starts, in words.
-fn start_of(forecast: &RunForecast, task: &Task) -> Option<String> {
+/// When a task that waits starts, in words, once somebody has looked ahead.
+fn use_start(task: &Task, waits: bool) -> Option<String> {
+    let (run, version) = (task.run.to_string(), task.version);
+    let foretold = use_resource(use_reactive!(|(run, version, waits)| async move {
+        let (_, _) = (RESYNC.read(), version);
+        if !waits {
+            return None;
+        }
+        // Of what nobody can look ahead the rest is worth showing.
+        api::get::<RunForecast>(&api::of_run(&run, "forecast")).await.ok()
+    }));
+    let told = foretold.read();
+    let forecast = told.as_ref()?.as_ref()?;
     let found = forecast.tasks.iter().find(|one| one.task == task.key)?;
     Some(found.start.in_words(forecast.at, format::duration))
 }
