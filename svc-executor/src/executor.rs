@@ -160,6 +160,7 @@ impl Executor {
             log: None,
             artifacts: Vec::new(),
             image_digest: None,
+            unseen: false,
         };
         self.outbox.send(Report { attempt, fence, phase: Phase::Ended { end: Box::new(end) } });
     }

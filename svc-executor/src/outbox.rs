@@ -237,6 +237,7 @@ mod tests {
             log: None,
             artifacts: Vec::new(),
             image_digest: None,
+            unseen: false,
         };
         Report { phase: Phase::Ended { end: Box::new(end) }, ..report(run, 0) }
     }

@@ -94,12 +94,20 @@ pub struct Attempt {
     /// How it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<AttemptEnd>,
+    /// Since when it is sure that nothing of it runs, if its end was unseen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gone_at: Option<Timestamp>,
 }
 
 impl Attempt {
     /// Whether it still holds resources.
     pub fn is_open(&self) -> bool {
         self.state != AttemptState::Closed
+    }
+
+    /// Whether it was given up unseen, and its program may still run.
+    pub fn may_still_run(&self) -> bool {
+        self.gone_at.is_none() && self.end.as_ref().is_some_and(|end| end.unseen)
     }
 
     /// Whether its program has yet to start.
@@ -129,6 +137,11 @@ impl Task {
             taken_over_from: None,
             version: 1,
         }
+    }
+
+    /// The attempts that were given up unseen and may still run.
+    pub fn strays(&self) -> impl Iterator<Item = &Attempt> {
+        self.attempts.iter().filter(|attempt| attempt.may_still_run())
     }
 
     /// The attempt that holds resources, if one does.
@@ -200,7 +213,11 @@ impl Task {
                     stopping: None,
                     closed_at: None,
                     end: None,
+                    gone_at: None,
                 })
+            }
+            Change::AttemptMoved { number, to: AttemptState::Closed, .. } => {
+                self.note_gone(*number, at);
             }
             Change::AttemptMoved { number, to, at: moved_at, pulled_at, .. } => {
                 self.with_attempt(*number, |attempt| {
@@ -238,6 +255,14 @@ impl Task {
         }
         if to.is_terminal() {
             self.finished_at = Some(at);
+        }
+    }
+
+    /// Nothing of an attempt runs any more. It may have been waited for.
+    fn note_gone(&mut self, number: u32, at: Timestamp) {
+        self.with_attempt(number, |attempt| attempt.gone_at = Some(at));
+        if self.strays().next().is_none() {
+            self.wait_reason = None;
         }
     }
 

@@ -153,7 +153,7 @@ pub enum Change {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         devices: Vec<DeviceId>,
     },
-    /// An attempt moved on.
+    /// An attempt moved on. One that was closed unseen moves to `closed` once more when nothing of it runs any more.
     AttemptMoved {
         /// The task.
         task: TaskKey,
@@ -274,6 +274,9 @@ pub struct AttemptEnd {
     /// The image's content digest that ran.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image_digest: Option<String>,
+    /// It was given up without the word of its executor: its program may still run.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unseen: bool,
 }
 
 /// When an attempt entered each phase, by the executor's clock.

@@ -62,6 +62,7 @@ impl Attempt {
             log: log.ok().flatten(),
             artifacts,
             image_digest: self.marks.image_digest.clone(),
+            unseen: false,
         }
     }
 

@@ -110,6 +110,7 @@ fn write_much(journal: &Journal) {
         log: None,
         artifacts: Vec::new(),
         image_digest: None,
+        unseen: false,
     };
     for run in 2..6_000 {
         journal.append(&attempt(run), intent(run));

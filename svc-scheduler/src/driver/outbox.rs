@@ -217,6 +217,7 @@ fn refused_start(executor: ExecutorId, start: &Start, error: &BusError) -> (Exec
         log: None,
         artifacts: Vec::new(),
         image_digest: None,
+        unseen: false,
     };
     let phase = Phase::Ended { end: Box::new(end) };
     (executor, Report { attempt: start.attempt.clone(), fence: start.fence, phase })

@@ -178,9 +178,11 @@ impl Step<'_> {
         let Some(open) = self.planner.runs.get(&run) else { return };
         let summary = &open.run.summary;
         let over = summary.tasks.terminal() == summary.tasks.total;
-        if !over || summary.state.is_terminal() {
+        if !over || summary.state.is_terminal() || self.waits_for_strays(run) {
             return;
         }
+        let Some(open) = self.planner.runs.get(&run) else { return };
+        let summary = &open.run.summary;
         let (to, reason) = verdict(open);
         if matches!(summary.state, RunState::Queued | RunState::Paused) {
             self.step_run(run, RunState::Running, None);
@@ -261,6 +263,7 @@ impl Step<'_> {
             }
         }
         self.take_back_gates(run);
+        self.take_back_strays(run);
         self.watch_run_timeout(run);
     }
 

@@ -15,6 +15,7 @@ impl Planner {
         is_deep: bool,
     ) -> Result<(), String> {
         self.audit_allocations()?;
+        self.audit_strays()?;
         if is_deep {
             self.audit_runs(logged)?;
         }
@@ -44,6 +45,27 @@ impl Planner {
             Some(unknown) => Err(format!("{unknown} has open attempts and is not known")),
             None => Ok(()),
         }
+    }
+
+    /// So does what may still run of those that were given up.
+    fn audit_strays(&self) -> Result<(), String> {
+        let mut derived: BTreeSet<(&ExecutorId, AttemptId)> = BTreeSet::new();
+        for open in self.runs.values() {
+            for task in open.run.tasks.values() {
+                derived.extend(task.strays().map(|attempt| {
+                    let id = AttemptId { run: open.id(), task: task.key.clone(), number: attempt.number };
+                    (&attempt.executor, id)
+                }));
+            }
+        }
+        let strays = |(id, known)| -> Vec<_> {
+            let known: &super::executors::KnownExecutor = known;
+            known.strays.keys().map(|stray| (id, stray.clone())).collect()
+        };
+        let kept: BTreeSet<_> = self.executors.iter().flat_map(strays).collect();
+        (kept == derived)
+            .then_some(())
+            .ok_or_else(|| format!("{kept:?} may still run, and by the log {derived:?} may"))
     }
 
     fn audit_runs<'j>(&self, logged: impl Fn(RunId) -> Option<&'j Run>) -> Result<(), String> {

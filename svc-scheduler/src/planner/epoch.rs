@@ -31,8 +31,8 @@ impl Step<'_> {
 
 #[cfg(test)]
 mod tests {
-    use emboflow_model::state::{Cause, Outcome, RunState, TaskState};
-    use emboflow_model::{LogEntry, RunId, epoch};
+    use emboflow_model::state::{AttemptState, Cause, Outcome, RunState, TaskState};
+    use emboflow_model::{Change, LogEntry, RunId, epoch};
     use emboflow_protocol::command::Command;
     use emboflow_protocol::report::{Phase, Report};
 
@@ -62,7 +62,9 @@ mod tests {
         let end = Box::new(ended(Outcome::Succeeded, Cause::User, None));
         let late = Report { attempt: before.clone(), fence, phase: Phase::Ended { end } };
         let decisions = paper.take(Input::Report { executor, report: late });
-        assert!(decisions.entries.is_empty(), "a result of before the restore changes nothing");
+        let [LogEntry::Transition(said)] = &decisions.entries[..] else { panic!("{:?}", decisions.entries) };
+        let gone = |change: &Change| matches!(change, Change::AttemptMoved { to: AttemptState::Closed, .. });
+        assert!(said.changes.iter().all(gone), "a result of before the restore says only that it is gone");
         assert!(matches!(&paper.commands[..], [Command::Release { attempt, .. }] if *attempt == before));
     }
 
@@ -90,13 +92,21 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_was_being_cancelled_ends() {
+    fn a_run_that_was_being_cancelled_ends_when_its_executor_has_confirmed_it() {
         let mut paper = Paper::with_executor();
         let run = paper.submit(TWO_TASKS);
         paper.take(Input::Command { run, command: RunCommand::Cancel { reason: None } });
         assert_eq!(paper.state(run), RunState::Cancelling);
+        let (stopped, fence, executor) = paper.open_attempt(run, "a");
         paper.restore_from_backup();
         paper.pass_ms(0);
+        assert_eq!(paper.state(run), RunState::Cancelling, "it may still run");
+        paper.commands.clear();
+        paper.beat("one", 4);
+        assert!(matches!(&paper.commands[..], [Command::Stop { attempt, .. }] if *attempt == stopped));
+        let end = Box::new(ended(Outcome::Cancelled, Cause::Policy, None));
+        let report = Report { attempt: stopped, fence, phase: Phase::Ended { end } };
+        paper.take(Input::Report { executor, report });
         assert_eq!(paper.state(run), RunState::Cancelled);
     }
 
@@ -124,7 +134,7 @@ mod tests {
     fn opens(entry: &LogEntry, task: &str) -> bool {
         let LogEntry::Transition(transition) = entry else { return false };
         transition.changes.iter().any(|change| {
-            matches!(change, emboflow_model::Change::AttemptOpened { task: opened, .. }
+            matches!(change, Change::AttemptOpened { task: opened, .. }
                 if opened.to_string() == task)
         })
     }

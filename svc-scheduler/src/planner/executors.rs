@@ -17,6 +17,7 @@ use super::Planner;
 use super::effect;
 use super::ready::LaneKey;
 use super::step::Step;
+use super::strays::Stray;
 use super::timers::Timer;
 
 /// So much later than its timer a step is not merely busy.
@@ -37,6 +38,8 @@ pub(super) struct KnownExecutor {
     pub(super) taken: BTreeSet<DeviceId>,
     /// Those of its open attempts that may be stopped for more urgent work.
     pub(super) preemptible: BTreeSet<AttemptId>,
+    /// Its attempts that were given up unseen, in runs that are open.
+    pub(super) strays: BTreeMap<AttemptId, Stray>,
     /// A timer will look at its silence.
     watched: bool,
 }
@@ -190,6 +193,7 @@ impl Step<'_> {
         self.watch_silence(&beat.executor);
         self.answer_held_attempts(&beat);
         self.answer_missing_attempts(&beat);
+        self.ask_for_strays(&beat);
     }
 
     /// An executor whose attempts are known from the log, but which has not been heard of yet.
@@ -218,6 +222,7 @@ impl Step<'_> {
         for held in &beat.attempts {
             let current = self.open_attempt(&held.attempt).filter(|attempt| attempt.fence == held.fence);
             match current {
+                None if self.is_stray(&beat.executor, &held.attempt, held.fence) => {}
                 None => {
                     if !self.is_of_later(held.fence) {
                         let (attempt, fence) = (held.attempt.clone(), held.fence);
@@ -270,7 +275,7 @@ impl Step<'_> {
             return;
         }
         let open: Vec<AttemptId> = known.open.keys().cloned().collect();
-        if open.is_empty() {
+        if open.is_empty() && known.strays.is_empty() {
             self.planner.drop_executor(executor);
             return;
         }
@@ -295,7 +300,7 @@ impl Step<'_> {
         }
     }
 
-    fn note_wait(&mut self, id: &AttemptId, wait_reason: String) {
+    pub(super) fn note_wait(&mut self, id: &AttemptId, wait_reason: String) {
         let noted = self.planner.runs.get(&id.run).and_then(|open| open.run.tasks.get(&id.task));
         if noted.is_some_and(|task| task.wait_reason.as_deref() != Some(&*wait_reason)) {
             self.emit(id.run, Change::TaskWaits { task: id.task.clone(), wait_reason });
@@ -321,6 +326,7 @@ impl Step<'_> {
             }),
             artifacts: Vec::new(),
             image_digest: None,
+            unseen: true,
         };
         self.close_attempt(id, end);
     }
@@ -330,7 +336,7 @@ impl Step<'_> {
         open.attempt(&id.task, id.number).filter(|attempt| attempt.is_open())
     }
 
-    fn tell(&mut self, beat: &Heartbeat, command: Command) {
+    pub(super) fn tell(&mut self, beat: &Heartbeat, command: Command) {
         self.effects.push(effect::Effect::Command {
             pool: beat.pool.clone(),
             executor: beat.executor.clone(),

@@ -29,6 +29,7 @@ impl Step<'_> {
         for id in &open {
             self.lose_attempt(id, format!("executor {executor} was forgotten by an operator"));
         }
+        self.give_up_strays(executor);
         self.planner.drop_executor(executor);
         ForgetAnswer::Forgotten { lost_attempts: u32::try_from(open.len()).unwrap_or(u32::MAX) }
     }

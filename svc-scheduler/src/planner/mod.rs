@@ -38,6 +38,7 @@ mod runs;
 mod score;
 mod shape;
 mod step;
+mod strays;
 mod submit;
 mod timers;
 mod turns;
@@ -68,6 +69,8 @@ mod preempt_tests;
 mod property_tests;
 #[cfg(test)]
 mod queue_tests;
+#[cfg(test)]
+mod strays_tests;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

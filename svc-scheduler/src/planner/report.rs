@@ -39,7 +39,12 @@ impl Step<'_> {
                     Phase::Ended { end } => self.close_attempt(&id, *end),
                 }
             }
-            _ => self.refuse_report(executor, id, report.fence),
+            _ => {
+                if matches!(report.phase, Phase::Ended { .. }) {
+                    self.see_end_of_stray(executor, &id, report.fence);
+                }
+                self.refuse_report(executor, id, report.fence);
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use emboflow_model::state::AttemptState;
 use emboflow_model::transition::Change;
 use emboflow_model::{
     AttemptId, ExecutorId, LogEntry, Rejection, RunId, RunSummary, RuntimeSpec, Task, TaskKey, Timestamp,
@@ -16,6 +17,7 @@ use super::effect::{Effect, effects_of};
 use super::executors::{self, Hold};
 use super::input::Input;
 use super::queues;
+use super::strays;
 use super::timers::Timer;
 
 /// What a step decided.
@@ -119,8 +121,17 @@ impl<'p> Step<'p> {
                 let account = queues::account_of(&open.run.summary);
                 if let Some(attempt) = open.attempt(task, *number) {
                     executors::free(&mut self.planner.executors, &id, &attempt.executor);
+                    strays::keep(&mut self.planner.executors, &id, attempt);
                 }
                 self.planner.free_of(&id, &account);
+            }
+            Change::AttemptMoved { task, number, to: AttemptState::Closed, .. } => {
+                let id = AttemptId { run, task: task.clone(), number: *number };
+                if let Some(attempt) = open.attempt(task, *number) {
+                    strays::remove(&mut self.planner.executors, &id, &attempt.executor);
+                }
+                // Its run may have waited for it.
+                self.touched.push(run);
             }
             Change::Accepted(_) | Change::Run { .. } => self.planner.census.note(&open.run.summary),
             _ => {}
@@ -192,6 +203,7 @@ impl<'p> Step<'p> {
             if let Some(at) = open.times_out_at() {
                 self.planner.timers.cancel(at, Timer::RunTimeout(run));
             }
+            strays::remove_all(&mut self.planner.executors, open);
             self.planner.runs.remove(&run);
         }
     }

@@ -300,5 +300,6 @@ pub(super) fn ended(outcome: Outcome, cause: Cause, reason: Option<Reason>) -> A
         log: None,
         artifacts: Vec::new(),
         image_digest: None,
+        unseen: false,
     }
 }

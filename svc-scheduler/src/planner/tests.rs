@@ -1,7 +1,7 @@
 //! Stories of the planner, on paper.
 
 use emboflow_model::executor::{Disk, ExecutorState, Heartbeat};
-use emboflow_model::state::{Cause, Outcome, Reason, RunState, TaskState};
+use emboflow_model::state::{AttemptState, Cause, Outcome, Reason, RunState, TaskState};
 use emboflow_model::transition::Change;
 use emboflow_model::{LogEntry, Run};
 use emboflow_protocol::call::Claim;
@@ -161,7 +161,11 @@ fn a_cancelling_run_waits_for_a_silent_executor_and_says_so() {
     let mut wiped = paper.heartbeat("one", 4);
     wiped.journal = "a new data directory".to_owned();
     wiped.attempts.clear();
+    let (attempt, fence, executor) = paper.open_attempt(run, "a");
     paper.take(Input::Heartbeat(Box::new(wiped)));
+    assert_eq!(paper.state(run), RunState::Cancelling, "it does not know what it had");
+    let end = Box::new(ended(Outcome::Cancelled, Cause::Policy, Some(Reason::Cancelled)));
+    paper.take(Input::Report { executor, report: Report { attempt, fence, phase: Phase::Ended { end } } });
     assert_eq!(paper.state(run), RunState::Cancelled);
 }
 
@@ -218,7 +222,7 @@ fn what_follows_a_lost_executor_is_placed_in_the_same_step() {
 }
 
 #[test]
-fn a_late_report_of_a_lost_attempt_changes_nothing_and_is_released() {
+fn a_late_report_of_a_lost_attempt_says_only_that_it_is_gone_and_is_released() {
     let mut paper = Paper::with_executor();
     let run = paper.submit(&workflow("  a: {}\n"));
     let (first, fence, executor) = paper.open_attempt(run, "a");
@@ -230,7 +234,9 @@ fn a_late_report_of_a_lost_attempt_changes_nothing_and_is_released() {
     let end = Box::new(ended(Outcome::Succeeded, Cause::User, None));
     let report = Report { attempt: first.clone(), fence, phase: Phase::Ended { end } };
     paper.take(Input::Report { executor, report });
-    assert_eq!(paper.log.len(), before);
+    let [LogEntry::Transition(said)] = &paper.log[before..] else { panic!("{:?}", &paper.log[before..]) };
+    let gone = |change: &Change| matches!(change, Change::AttemptMoved { to: AttemptState::Closed, .. });
+    assert!(said.changes.len() == 1 && gone(&said.changes[0]), "{said:?}");
     assert!(matches!(&paper.commands[..], [Command::Release { attempt, .. }] if *attempt == first));
     assert_eq!(paper.task(run, "a").open_attempt().unwrap().number, 2);
 }

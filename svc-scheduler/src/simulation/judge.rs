@@ -37,7 +37,7 @@ pub(super) struct Judge {
     open: BTreeMap<AttemptId, (ExecutorId, u64)>,
     /// When attempts were closed.
     closed_at: BTreeMap<Start, u64>,
-    /// Attempts that were given up for lost: nobody knows what runs of them.
+    /// Attempts that were given up unseen: nobody knows what runs of them.
     lost: BTreeSet<Start>,
     /// Runs that clients were told of.
     acked: BTreeMap<(ProjectName, String), RunId>,
@@ -186,15 +186,16 @@ impl Stage {
             return Err(format!("{id}: {} is active and has no open attempt", task.key));
         }
         if run.summary.state == RunState::Cancelled {
-            self.judge_nothing_runs(id)?;
+            self.judge_nothing_runs(judged)?;
         }
         Ok(())
     }
 
-    /// I6: nothing of a cancelled run runs, but what was given up for lost before.
-    fn judge_nothing_runs(&self, run: RunId) -> Result<(), String> {
+    /// I6: nothing of a cancelled run runs.
+    fn judge_nothing_runs(&self, judged: &Judged) -> Result<(), String> {
+        let run = judged.run.summary.id;
         let alive = self.witness.running().find(|(_, attempt, container)| {
-            attempt.run == run && !self.is_given_up(attempt, container.fence)
+            attempt.run == run && !self.is_undone(judged, attempt, container.fence)
         });
         match alive {
             Some((executor, attempt, _)) => {
@@ -202,6 +203,12 @@ impl Stage {
             }
             None => Ok(()),
         }
+    }
+
+    /// Whether the attempt was opened in a time that a restore has undone: the log does not know it.
+    fn is_undone(&self, judged: &Judged, id: &AttemptId, fence: u64) -> bool {
+        let attempts = judged.run.tasks.get(&id.task).into_iter().flat_map(|task| &task.attempts);
+        self.judge.is_of_before(fence) && attempts.into_iter().all(|attempt| attempt.fence != fence)
     }
 
     fn is_given_up(&self, attempt: &AttemptId, fence: u64) -> bool {
@@ -239,7 +246,9 @@ impl Stage {
                 if known.is_none() {
                     return self.fail(format!("I3: {attempt} ({fence}) starts and is not in the log"));
                 }
-                if judged.run.summary.state == RunState::Cancelled && !self.is_given_up(attempt, fence) {
+                if judged.run.summary.state == RunState::Cancelled
+                    && !self.is_undone(judged, attempt, fence)
+                {
                     self.fail(format!("I6: {attempt} starts and its run is cancelled"));
                 }
             }

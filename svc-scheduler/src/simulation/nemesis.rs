@@ -241,6 +241,13 @@ impl Stage {
         }
     }
 
+    /// A partition both ways, until it is taken back.
+    #[cfg(test)]
+    pub(super) fn silence(&mut self, executor: usize, is_silent: bool) {
+        let executor = &mut self.executors[executor];
+        (executor.is_mute, executor.is_deaf) = (is_silent, is_silent);
+    }
+
     fn cut_executor(&mut self, index: usize, (is_mute, is_deaf): (bool, bool), lasts: u64) {
         self.executors[index].is_mute |= is_mute;
         self.executors[index].is_deaf |= is_deaf;

@@ -84,6 +84,8 @@ sabotages! {
     StartAgain,
     /// An executor says that it has stopped what still runs.
     ConfirmStopUnseen,
+    /// A start takes what was given up for gone.
+    ForgetStrays,
     /// An executor reports an end before the log is stored.
     ForgetSeal,
     /// An executor never reports what it could not report at once.
@@ -126,6 +128,13 @@ pub(super) fn histories(stage: &Stage, mut histories: Vec<Vec<Transition>>) -> V
     if stage.is_sabotaged(Sabotage::ShortHistories) {
         for history in histories.iter_mut().filter(|history| history.len() > 1) {
             history.pop();
+        }
+    }
+    if stage.is_sabotaged(Sabotage::ForgetStrays) {
+        for change in histories.iter_mut().flatten().flat_map(|transition| &mut transition.changes) {
+            if let Change::AttemptClosed { end, .. } = change {
+                end.unseen = false;
+            }
         }
     }
     histories

@@ -261,6 +261,7 @@ impl Scribe {
             log: Some(log),
             artifacts: vec![artifact],
             image_digest: None,
+            unseen: false,
         };
         let moved = Change::AttemptMoved {
             task: "a".parse().unwrap(),

@@ -175,6 +175,7 @@ fn closed(name: &str, number: u32) -> Change {
         log: None,
         artifacts: vec![artifact],
         image_digest: None,
+        unseen: false,
     };
     Change::AttemptClosed { task: key(name), number, end: Box::new(end) }
 }

@@ -164,5 +164,6 @@ pub(crate) fn attempt_end(log: Option<LogSeal>, artifacts: Vec<ArtifactSummary>)
         log,
         artifacts,
         image_digest: None,
+        unseen: false,
     }
 }

@@ -5,6 +5,7 @@ use emboflow_model::transition::{AttemptEnd, Change, Transition};
 use emboflow_model::{AttemptId, Run, Task, TaskKey, epoch};
 
 use super::super::stage::Stage;
+use super::super::witness::Container;
 use super::{Judge, Judged};
 
 impl Judge {
@@ -20,7 +21,7 @@ impl Judge {
                 let id = id(task, *number);
                 if let Some((_, fence)) = self.open.remove(&id) {
                     self.closed_at.insert((id.clone(), fence), now);
-                    if end.outcome == Outcome::Lost {
+                    if end.unseen {
                         self.lost.insert((id, fence));
                     }
                 }
@@ -45,9 +46,13 @@ impl Stage {
                 judge_opening(judged, task, *number)?;
                 self.judge_fence(judged, task, *fence, transition.seq)?;
             }
+            Change::AttemptMoved { task, number, to: AttemptState::Closed, .. } => {
+                let id = AttemptId { run: transition.run, task: task.clone(), number: *number };
+                self.judge_gone(judged, &id)?;
+            }
             Change::AttemptMoved { task, number, to, .. } => {
                 let attempt = open_attempt(&judged.run, task, *number)?;
-                if !attempt.state.may_become(*to) || *to == AttemptState::Closed {
+                if !attempt.state.may_become(*to) {
                     return Err(format!("I4: {task}#{number} goes from {} to {to}", attempt.state));
                 }
             }
@@ -63,6 +68,19 @@ impl Stage {
         }
         self.judge.note_attempts(&judged.run, change, self.now);
         Ok(())
+    }
+
+    /// I6: what is said to be gone is gone.
+    fn judge_gone(&self, judged: &Judged, id: &AttemptId) -> Result<(), String> {
+        let mut strays = judged.run.tasks.get(&id.task).into_iter().flat_map(Task::strays);
+        let Some(stray) = strays.find(|attempt| attempt.number == id.number) else {
+            return Err(format!("I4: {id} is said to be gone and was not given up unseen"));
+        };
+        let is_it = |own: &Container| own.fence == stray.fence;
+        match self.witness.running().find(|(_, attempt, own)| *attempt == id && is_it(own)) {
+            Some((executor, ..)) => Err(format!("I6: {id} is said to be gone and runs on e{executor}")),
+            None => Ok(()),
+        }
     }
 
     /// A fence is given once, grows with each attempt of a task, and comes from the place in the log.

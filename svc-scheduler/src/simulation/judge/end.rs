@@ -75,7 +75,7 @@ impl Stage {
                 }
             }
             if summary.state == RunState::Cancelled {
-                self.judge_nothing_runs(summary.id)?;
+                self.judge_nothing_runs(judged)?;
             }
         }
         for ask in &self.clients.asked {

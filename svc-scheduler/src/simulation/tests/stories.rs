@@ -156,6 +156,28 @@ fn a_cancel_leaves_nothing_running_although_the_executor_dies_in_the_middle_of_i
 }
 
 #[test]
+fn a_run_is_not_cancelled_while_what_was_lost_of_it_still_runs_where_nobody_hears() {
+    let mut story = Story::begin();
+    let run = story.submit(ENDLESS);
+    let executor = story.until_runs("forever");
+    story.on_stage(|stage| stage.silence(executor, true));
+    story.until("it runs elsewhere too", |stage| {
+        stage.witness.running().filter(|(_, attempt, _)| attempt.run == run).count() == 2
+    });
+    story.order(Verb::Cancel, run).unwrap();
+    for _ in 0..3 {
+        story.pass_ms(20_000);
+        story.on_stage(|stage| stage.strike(Fault::KillScheduler, 100));
+    }
+    assert_eq!(story.run(run).summary.state, RunState::Cancelling);
+    assert!(story.task(run, "forever").wait_reason.unwrap().contains("unreachable"));
+    story.on_stage(|stage| stage.silence(executor, false));
+    story.until_state(run, RunState::Cancelled);
+    assert_eq!(story.on_stage(|stage| stage.witness.running().count()), 0);
+    story.end();
+}
+
+#[test]
 fn the_work_of_a_machine_that_is_gone_runs_elsewhere_and_its_slots_are_free() {
     let mut story = Story::begin();
     let run = story.submit(SINGLE);

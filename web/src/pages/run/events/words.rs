@@ -1,6 +1,6 @@
 //! What a decision changed, in words; what happened to many tasks of a fan-out at once is one line. Pure.
 
-use emboflow_model::{Change, TaskKey};
+use emboflow_model::{AttemptState, Change, TaskKey};
 use indexmap::IndexMap;
 
 use crate::format;
@@ -72,6 +72,9 @@ fn word(change: &Change) -> (Option<&TaskKey>, String) {
         }
         Change::AttemptOpened { task, number, executor, .. } => {
             (Some(task), format!("attempt {number} given to {executor}"))
+        }
+        Change::AttemptMoved { task, number, to: AttemptState::Closed, .. } => {
+            (Some(task), format!("nothing of attempt {number} runs any more"))
         }
         Change::AttemptMoved { task, number, to, .. } => (Some(task), format!("attempt {number} is {to}")),
         Change::AttemptStopping { task, number, reason } => {

@@ -178,6 +178,7 @@ mod tests {
             log: None,
             artifacts: Vec::new(),
             image_digest: None,
+            unseen: false,
         });
         Attempt {
             devices: Vec::new(),
@@ -194,6 +195,7 @@ mod tests {
             stopping: None,
             closed_at: end.is_some().then_some(Timestamp(900)),
             end,
+            gone_at: None,
         }
     }
 
