@@ -179,7 +179,10 @@ async fn list(client: &Client, output: &mut Output) -> Result<(), Failure> {
     if is_wide {
         header.extend(["GPU", "VERSION", "LABELS", "TAINTS"]);
     }
-    let word = |executor: &ExecutorView| if executor.online { state(executor) } else { "offline".to_owned() };
+    let word = |executor: &ExecutorView| match executor.suspect {
+        true => "suspect".to_owned(),
+        false => state(executor),
+    };
     output.list(
         &executors,
         &header,
@@ -187,6 +190,7 @@ async fn list(client: &Client, output: &mut Output) -> Result<(), Failure> {
         |executor, output| {
             let beat = &executor.heartbeat;
             let (mark, colour) = match (executor.online, &executor.cordon) {
+                (false, _) if executor.suspect => ("?", Colour::Red),
                 (false, _) => ("✗", Colour::Red),
                 (true, Some(_)) => ("‖", Colour::Yellow),
                 (true, None) => ("✓", Colour::Green),

@@ -158,6 +158,10 @@ pub struct ExecutorView {
     pub heartbeat: Heartbeat,
     /// Whether the heartbeat is fresh.
     pub online: bool,
+    /// It has been silent for more than 15 seconds without having been stopped: it is given no work. Its attempts are lost
+    /// after a while; a heartbeat makes it as before.
+    #[serde(default)]
+    pub suspect: bool,
     /// Milliseconds since the API received the heartbeat.
     pub age_ms: u64,
     /// An operator keeps work away from it. Not in events.

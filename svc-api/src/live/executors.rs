@@ -136,8 +136,10 @@ impl Seen {
     }
 
     fn view(&self, now: Timestamp) -> ExecutorView {
+        let is_here = self.heartbeat.state != ExecutorState::Stopped;
         ExecutorView {
-            online: self.heartbeat.state != ExecutorState::Stopped && self.is_fresh(now),
+            online: is_here && self.is_fresh(now),
+            suspect: is_here && !self.is_fresh(now),
             age_ms: now.ms_since(self.at),
             heartbeat: self.heartbeat.clone(),
             cordon: None,
@@ -168,12 +170,13 @@ mod tests {
         assert_eq!(table.next_silence(Timestamp(6_000)), Some(Duration::from_millis(FRESH_MS + 1)));
         assert!(table.fall_silent(Timestamp(20_000)).is_empty());
         let silent = table.fall_silent(Timestamp(21_001));
-        assert!(!silent[0].online && silent[0].age_ms == 15_001);
+        assert!(!silent[0].online && silent[0].suspect && silent[0].age_ms == 15_001);
         assert!(
             table.fall_silent(Timestamp(30_000)).is_empty()
                 && table.next_silence(Timestamp(30_000)).is_none()
         );
-        assert!(table.take(seen(31_000), Timestamp(31_000)).unwrap().online);
+        let back = table.take(seen(31_000), Timestamp(31_000)).unwrap();
+        assert!(back.online && !back.suspect);
     }
 
     #[test]

@@ -126,7 +126,7 @@ impl Seen {
             return HealthNode::leaf(id, HealthStatus::Ok, format!("stopped {seconds} s ago"));
         }
         if !executor.online {
-            return HealthNode::leaf(id, HealthStatus::Failed, format!("silent for {seconds} s")).with_hint(
+            return HealthNode::leaf(id, HealthStatus::Failed, format!("suspect: silent for {seconds} s")).with_hint(
                 "start it again, or give it up with `emboflow executor forget`; see docs/operations/runbooks/executor-down.md",
             );
         }

@@ -121,7 +121,7 @@ fn an_executor_is_down_when_it_is_silent_and_not_when_it_was_stopped() {
     assert_eq!(part(&view, &["executors", "e2"]).status, HealthStatus::Ok);
     assert_eq!(part(&view, &["executors", "e3"]).reason, "online, takes no new work");
     let view = seen(everybody(), vec![executor("e1", false, "online")]).tree();
-    assert_eq!(part(&view, &["executors", "e1"]).reason, "silent for 20 s");
+    assert_eq!(part(&view, &["executors", "e1"]).reason, "suspect: silent for 20 s");
     assert_eq!(part(&view, &["executors"]).status, HealthStatus::Failed);
 }
 

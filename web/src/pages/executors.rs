@@ -135,7 +135,7 @@ fn Card(seen: Seen, reload: Callback<()>) -> Element {
     let used = beat.used;
     let (tone, icon, word) = match (seen.view.online, beat.state) {
         (_, ExecutorState::Stopped) => ("tone-stop", Icon::Stop, "Stopped"),
-        (false, _) => ("tone-bad", Icon::Broken, "Offline"),
+        (false, _) => ("tone-bad", Icon::Broken, "Suspect"),
         (true, ExecutorState::Draining) => ("tone-warn", Icon::Pause, "Draining"),
         (true, ExecutorState::Online) => ("tone-ok", Icon::Check, "Online"),
     };
