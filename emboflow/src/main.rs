@@ -15,5 +15,5 @@ mod up_json;
 mod watch;
 
 fn main() -> std::process::ExitCode {
-    cli::main()
+    svc_executor::guard::run_if_asked().unwrap_or_else(cli::main)
 }

@@ -9,6 +9,7 @@ mod pass;
 mod prepare;
 mod progress;
 mod resume;
+mod right;
 mod stage_in;
 mod stage_out;
 mod stop;
@@ -39,6 +40,7 @@ pub(crate) use claim::{Desk, NotGranted};
 pub(crate) use pass::Pass;
 use prepare::Prepared;
 use resume::{Resume, resume};
+pub(crate) use right::{FILE, Granted, Right};
 
 /// Pauses between repeated reports of an end that nobody has confirmed.
 const REPEAT_MIN: Duration = Duration::from_secs(5);
@@ -61,6 +63,8 @@ pub(crate) struct Attempt {
     orders: tokio::sync::watch::Receiver<Orders>,
     journaled: Option<Journaled>,
     store: Arc<Store>,
+    /// For how long it may run; none when it is not exclusive.
+    right: Option<Arc<Right>>,
     /// When its inputs were there; not known of one that an earlier process has begun.
     staged_at: Option<Timestamp>,
     /// The values of its secrets, once they are known here.
@@ -88,7 +92,10 @@ impl Attempt {
         marks: Marks,
         orders: tokio::sync::watch::Receiver<Orders>,
     ) -> Self {
-        let desk = Desk::new(executor.bus.clone(), executor.pool.clone(), &executor.identity, &start);
+        let folder = executor.attempts_folder().join(start.attempt.to_string());
+        let right = Right::of(&start.spec, folder);
+        let (bus, pool) = (executor.bus.clone(), executor.pool.clone());
+        let desk = Desk::new(bus, pool, &executor.identity, &start, right.clone());
         let store = Arc::new(Store::new(executor.storage.clone(), desk, executor.storage_patience));
         let (id, secrets, launching) = (start.attempt.clone(), HandedSecrets::default(), Arc::default());
         Self {
@@ -99,6 +106,7 @@ impl Attempt {
             orders,
             journaled: None,
             store,
+            right,
             staged_at: None,
             secrets,
             launching,
@@ -142,6 +150,8 @@ impl Attempt {
         if let Some(end) = self.marks.end.take() {
             return Life::Ended(end);
         }
+        // What may not run any more is ended before anything else is done.
+        let keeping = self.keep_right();
         let seen = if self.journaled.is_some() { Seen::Absent } else { self.look().await };
         let result = match resume(&self.marks, &seen) {
             Resume::Prepare => match self.prepare().await {
@@ -163,6 +173,8 @@ impl Attempt {
             }
             Resume::Vanished => watch::Watched::without_container(outcome::vanished()),
         };
+        // Nothing of it runs any more: what is left to be done takes the time that it takes.
+        drop(keeping);
         let end = Box::new(self.finish(result).await);
         self.executor.journal.append(&self.id, Entry::Ended { end: end.clone() });
         metrics::attempt_ended(&end);

@@ -1,8 +1,9 @@
 //! What all attempts of an executor share, and how commands reach them.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use emboflow_bus::Bus;
@@ -19,6 +20,7 @@ use tracing::Instrument;
 
 use crate::at_hand::Recent;
 use crate::attempt::Attempt;
+use crate::guard::Guard;
 use crate::held::{Held, Taken};
 use crate::identity::Identity;
 use crate::journal::{Journal, JournalError, Marks};
@@ -52,6 +54,10 @@ pub(crate) struct Executor {
     pub(crate) disk_limit_bytes: u64,
     pub(crate) survey: Survey,
     pub(crate) removals: Removals,
+    /// Attempts of which nobody here knows anything but their containers, until those are removed.
+    pub(crate) orphans: Mutex<HashSet<AttemptId>>,
+    /// Ends exclusive attempts should this process not be able to.
+    pub(crate) guard: Guard,
     pub(crate) secrets: SecretsDir,
     /// How long an end waits for a storage that is away.
     pub(crate) storage_patience: Duration,
@@ -76,7 +82,7 @@ impl Executor {
             Command::Stop { attempt, fence, reason } => {
                 tracing::info!(%attempt, fence, %reason, "told to stop an attempt");
                 // Also one whose claim was refused is waited for. One that is closed is not: the report changes nothing.
-                if !self.held.stop(&attempt, fence, reason) {
+                if !self.held.stop(&attempt, fence, reason) && !self.orphans().contains(&attempt) {
                     self.report_end(attempt, fence, outcome::asked(reason, false));
                 }
                 None
@@ -86,6 +92,10 @@ impl Executor {
                 None
             }
         }
+    }
+
+    pub(crate) fn orphans(&self) -> MutexGuard<'_, HashSet<AttemptId>> {
+        self.orphans.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn start(self: &Arc<Self>, start: Box<Start>) -> Option<Journaling> {

@@ -71,6 +71,7 @@ pub(crate) async fn send(executor: &Executor, offer: &Offer, state: ExecutorStat
         at_hand: executor.recent.told(),
         runtime: offer.runtime.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        fences: true,
         attempts: held.attempts,
         disk,
         sent_at: now(),

@@ -9,6 +9,7 @@ mod devices;
 mod discard;
 mod disk_use;
 mod executor;
+pub mod guard;
 mod heartbeat;
 mod held;
 mod identity;

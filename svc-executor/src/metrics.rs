@@ -73,6 +73,11 @@ static ADOPTED: LazyLock<IntCounter> = LazyLock::new(|| {
     registered(IntCounter::new("emboflow_executor_adopted_total", help))
 });
 
+static FENCED: LazyLock<IntCounter> = LazyLock::new(|| {
+    let help = "Exclusive attempts that this executor ended because it could not renew their claims.";
+    registered(IntCounter::new("emboflow_executor_fenced_total", help))
+});
+
 static SWEEP_FINDS: LazyLock<IntCounter> = LazyLock::new(|| {
     let help = "Ends of containers that the periodic look saw before the wait did.";
     registered(IntCounter::new("emboflow_executor_sweep_finds_total", help))
@@ -129,4 +134,8 @@ pub(crate) fn adopted() {
 
 pub(crate) fn found_by_sweep() {
     SWEEP_FINDS.inc();
+}
+
+pub(crate) fn fenced() {
+    FENCED.inc();
 }

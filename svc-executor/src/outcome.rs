@@ -150,6 +150,10 @@ pub(crate) fn asked(reason: Reason, ran: bool) -> Verdict {
         }
         Reason::Preempted => (Outcome::Preempted, Cause::Policy, "It gave way to more urgent work"),
         Reason::Drained => (Outcome::Preempted, Cause::Infra, "Its executor was drained"),
+        Reason::ExecutorLost => {
+            let what = "Its executor could not renew the claim of this exclusive attempt, and ended it";
+            (Outcome::Lost, Cause::Infra, what)
+        }
         Reason::Fenced => (Outcome::Cancelled, Cause::System, "Another attempt has taken its place"),
         _ => (Outcome::Cancelled, Cause::Policy, "It was cancelled"),
     };

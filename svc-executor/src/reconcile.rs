@@ -48,6 +48,7 @@ pub(crate) async fn reconcile(executor: &Arc<Executor>, replay: Replay) {
 /// Work is taken when they are gone: a command for one of them must not find its container. One that the engine cannot
 /// remove must not keep the executor from working for ever, though; it is tried again until the next start.
 async fn remove_orphans(executor: &Arc<Executor>, orphans: Vec<AttemptId>) {
+    executor.orphans().extend(orphans.iter().cloned());
     let mut removals = JoinSet::new();
     let in_turn = Arc::new(Semaphore::new(SIDE_BY_SIDE));
     for attempt in orphans {
@@ -79,6 +80,7 @@ async fn remove_orphan(executor: &Executor, attempt: &AttemptId) {
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(PAUSE_MAX);
     }
+    executor.orphans().remove(attempt);
 }
 
 async fn inventory(executor: &Executor) -> Vec<AttemptId> {

@@ -16,6 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, RuntimeChoice};
 use crate::executor::Executor;
+use crate::guard::{Guard, Post};
 use crate::heartbeat::{self, Offer};
 use crate::journal::{Journal, Replay};
 use crate::kept_files::KeptFiles;
@@ -80,6 +81,7 @@ pub async fn start_on(
     let config = Config { data_dir, ..config };
     let pool = PoolName::new(&config.pool).context("reading the pool's name")?;
     let owner = Owner { instance: config.instance.clone(), executor: identity.executor.clone() };
+    let guard = Guard::of(post(&config, &owner));
     let runtime = runtime(&config.runtime, owner, simulated)?;
     let (journal, replay) = open_journal(&config).await?;
     let bus = Bus::connect(&config.nats).await.context("connecting to NATS")?;
@@ -106,6 +108,8 @@ pub async fn start_on(
         disk_limit_bytes: config.disk_limit_bytes,
         survey: Default::default(),
         removals: Default::default(),
+        orphans: Default::default(),
+        guard,
         secrets: SecretsDir::new(secrets_dir),
         storage_patience: Duration::from_millis(config.storage_patience_ms),
         tracer,
@@ -123,6 +127,17 @@ pub async fn start_on(
 fn kept_files(config: &Config) -> KeptFiles {
     let by_disk = || machine::artifact_cache(machine::disk(&config.data_dir));
     KeptFiles::new(&config.data_dir, config.artifact_cache_bytes.unwrap_or_else(by_disk))
+}
+
+/// What the guard of this executor watches; none where containers end with the executor.
+fn post(config: &Config, owner: &Owner) -> Option<Post> {
+    let RuntimeChoice::Docker(docker) = &config.runtime else { return None };
+    Some(Post {
+        attempts_folder: config.data_dir.join("attempts"),
+        host: docker.host.clone(),
+        instance: owner.instance.clone(),
+        executor: owner.executor.clone(),
+    })
 }
 
 fn runtime(choice: &RuntimeChoice, owner: Owner, simulated: &Simulated) -> anyhow::Result<Arc<dyn Runtime>> {

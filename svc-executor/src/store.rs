@@ -11,6 +11,7 @@ use emboflow_storage::{Client, Error, StoredObject};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::attempt::{Desk, NotGranted, Pass};
 
@@ -70,6 +71,16 @@ impl Store {
     /// Ends when the scheduler has refused to renew the token: the attempt is no longer this executor's.
     pub(crate) async fn fenced(&self) {
         self.pass.fenced().cancelled().await;
+    }
+
+    /// Cancelled then.
+    pub(crate) fn refused(&self) -> &CancellationToken {
+        self.pass.fenced()
+    }
+
+    /// Where the attempt is claimed.
+    pub(crate) fn desk(&self) -> &Desk {
+        self.pass.desk()
     }
 
     pub(crate) fn is_fenced(&self) -> bool {

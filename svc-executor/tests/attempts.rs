@@ -9,6 +9,11 @@ use emboflow_model::{AttemptId, Cause, LogSeal, Outcome, Reason, RuntimeSpec, ob
 use emboflow_protocol::command::{Command, Start};
 use emboflow_protocol::progress::Progress;
 use emboflow_protocol::report::Phase;
+use exclusive::{
+    an_exclusive_attempt_is_renewed_while_it_runs_and_ended_when_it_cannot_be,
+    an_exclusive_attempt_whose_place_was_taken_is_ended_at_its_next_renewal,
+    an_idempotent_attempt_goes_on_although_nobody_answers,
+};
 use sha2::{Digest, Sha256};
 use support::{Kind, Program, World, until};
 
@@ -34,6 +39,8 @@ macro_rules! on_both {
 mod disk;
 #[path = "attempts/engine.rs"]
 mod engine;
+#[path = "attempts/exclusive.rs"]
+mod exclusive;
 #[path = "attempts/secrets.rs"]
 mod secrets;
 #[path = "attempts/storage.rs"]
@@ -54,6 +61,9 @@ on_both! {
     an_end_is_reported_when_nats_comes_back
     a_released_attempt_that_still_runs_is_ended_and_forgotten
     a_command_that_nobody_can_read_is_a_dead_letter
+    an_exclusive_attempt_is_renewed_while_it_runs_and_ended_when_it_cannot_be
+    an_exclusive_attempt_whose_place_was_taken_is_ended_at_its_next_renewal
+    an_idempotent_attempt_goes_on_although_nobody_answers
 }
 
 fn lines(count: u32) -> String {

@@ -43,6 +43,9 @@ pub struct Heartbeat {
     pub runtime: String,
     /// EmboFlow's version.
     pub version: String,
+    /// It stops exclusive attempts that it cannot renew; one of an earlier version does not, and gets none.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fences: bool,
     /// The attempts it holds and has not been told to release.
     #[serde(default)]
     pub attempts: Vec<HeldAttempt>,

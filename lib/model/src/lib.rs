@@ -9,6 +9,7 @@ pub mod cordon;
 pub mod device;
 pub mod epoch;
 pub mod executor;
+pub mod fencing;
 pub mod hold;
 pub mod id;
 pub mod image_pull;

@@ -65,8 +65,34 @@ pub struct RuntimeSpec {
     /// Which of several containers it is that do the same work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replica: Option<Replica>,
+    /// Whether it may run beside another attempt of its task.
+    #[serde(default, skip_serializing_if = "Class::is_default")]
+    pub class: Class,
     /// Bytes of log kept at most.
     pub log_limit_bytes: u64,
+}
+
+/// What happens when executor and platform cannot reach each other: whether an attempt may run beside the next one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Class {
+    /// It keeps running, also when it is given to another executor meanwhile; the first accepted result wins.
+    #[default]
+    Idempotent,
+    /// It never runs twice at once: an executor that cannot renew its claim stops it first.
+    Exclusive,
+}
+
+impl Class {
+    /// Whether it is the one of a task that names none.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether it never runs twice at once.
+    pub fn is_exclusive(self) -> bool {
+        self == Self::Exclusive
+    }
 }
 
 /// One of several containers that do the same work.

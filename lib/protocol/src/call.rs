@@ -65,6 +65,10 @@ pub enum ClaimAnswer {
         storage_token: String,
         /// Milliseconds for which the token is good, from the answer on; the claim is repeated before they are over.
         storage_token_ms: u64,
+        /// For an exclusive attempt: milliseconds from the sending of the claim on within which nothing of the attempt
+        /// may run any more, unless the claim is granted again. See [`emboflow_model::fencing`].
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        good_for_ms: Option<u64>,
         /// The secrets of the task, if the claim wants them. The only place where their values travel.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         secrets: Vec<GivenSecret>,

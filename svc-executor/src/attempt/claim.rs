@@ -1,5 +1,6 @@
 //! Asking the scheduler whether an attempt may go on. Nothing is created and nothing stored without its answer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use emboflow_bus::{Bus, BusError};
@@ -7,7 +8,9 @@ use emboflow_model::PoolName;
 use emboflow_protocol::call::{Claim, ClaimAnswer, GivenSecret};
 use emboflow_protocol::command::Start;
 
+use super::right::Right;
 use crate::identity::Identity;
+use crate::machine;
 use crate::outcome::{self, Verdict};
 
 const ANSWER: Duration = Duration::from_secs(3);
@@ -19,6 +22,8 @@ const PAUSE_MAX: Duration = Duration::from_secs(5);
 pub(crate) struct Desk {
     bus: Bus,
     claim: Claim,
+    /// What a granted claim renews, if the attempt is exclusive.
+    right: Option<Arc<Right>>,
 }
 
 /// What a granted claim brings.
@@ -41,7 +46,13 @@ pub(crate) enum NotGranted {
 }
 
 impl Desk {
-    pub(crate) fn new(bus: Bus, pool: PoolName, identity: &Identity, start: &Start) -> Self {
+    pub(crate) fn new(
+        bus: Bus,
+        pool: PoolName,
+        identity: &Identity,
+        start: &Start,
+        right: Option<Arc<Right>>,
+    ) -> Self {
         let claim = Claim {
             pool,
             executor: identity.executor.clone(),
@@ -50,12 +61,12 @@ impl Desk {
             journal: Some(identity.journal.clone()),
             secrets: false,
         };
-        Self { bus, claim }
+        Self { bus, claim, right }
     }
 
     /// The same, for the values of its secrets too.
     pub(crate) fn with_secrets(&self) -> Self {
-        Self { bus: self.bus.clone(), claim: Claim { secrets: true, ..self.claim.clone() } }
+        Self { claim: Claim { secrets: true, ..self.claim.clone() }, ..self.clone() }
     }
 
     /// Asks until there is an answer: the grant, or why there is none.
@@ -75,8 +86,13 @@ impl Desk {
 
     /// Asks once, for three seconds at most.
     pub(crate) async fn ask_once(&self) -> Result<Result<Grant, NotGranted>, BusError> {
+        // Whoever grants it counts from later on. Without this time it is taken for sent long ago.
+        let sent_ms = machine::uptime_ms().unwrap_or_default();
         Ok(match self.bus.call(&self.claim, ANSWER).await? {
-            ClaimAnswer::Granted { storage_token: token, storage_token_ms, secrets } => {
+            ClaimAnswer::Granted { storage_token: token, storage_token_ms, good_for_ms, secrets } => {
+                if let (Some(right), Some(good_for_ms)) = (&self.right, good_for_ms) {
+                    right.renew(sent_ms, good_for_ms);
+                }
                 Ok(Grant { token, life: Duration::from_millis(storage_token_ms), secrets })
             }
             ClaimAnswer::Refused { reason } => Err(NotGranted::Refused(reason)),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 
-use super::ENGINE_PAUSE;
+use super::{ENGINE_PAUSE, Right};
 use crate::executor::Executor;
 use crate::journal::Entry;
 use crate::machine;
@@ -26,6 +26,7 @@ pub(super) struct NotLaunched {
 pub(super) async fn launch(
     executor: Arc<Executor>,
     plan: ContainerPlan,
+    right: Option<Arc<Right>>,
     launching: Arc<Mutex<()>>,
 ) -> Result<(), NotLaunched> {
     let _launching = launching.lock().await;
@@ -33,7 +34,7 @@ pub(super) async fn launch(
     let until = Instant::now() + PATIENCE;
     let mut told = false;
     loop {
-        match launch_once(&executor, &plan, &mut told).await {
+        match launch_once(&executor, &plan, right.as_deref(), &mut told).await {
             Ok(()) => return Ok(()),
             Err(error @ RuntimeError::Unreachable { .. }) if Instant::now() < until => {
                 tracing::warn!(attempt = %plan.attempt, %error, "waiting for the container engine");
@@ -47,13 +48,23 @@ pub(super) async fn launch(
     }
 }
 
-async fn launch_once(executor: &Executor, plan: &ContainerPlan, told: &mut bool) -> Result<(), RuntimeError> {
+async fn launch_once(
+    executor: &Executor,
+    plan: &ContainerPlan,
+    right: Option<&Right>,
+    told: &mut bool,
+) -> Result<(), RuntimeError> {
     let (runtime, attempt) = (&executor.runtime, &plan.attempt);
     let created = runtime.create(plan).await?;
     if created == Creation::TakenOver && runtime.observe(attempt).await? != Seen::Created {
         return Ok(());
     }
     mark_start(executor, plan).await?;
+    // Nothing that takes long is between this look and the start but the engine itself.
+    if right.is_some_and(Right::look) {
+        let detail = "the claim of an exclusive attempt could not be renewed".to_owned();
+        return Err(RuntimeError::Failed { doing: "starting a container", detail });
+    }
     *told = true;
     let Err(error) = runtime.start(attempt).await else { return Ok(()) };
     match runtime.observe(attempt).await? {

@@ -108,6 +108,11 @@ impl Pass {
         }
     }
 
+    /// Where the claim is asked for.
+    pub(crate) fn desk(&self) -> &Desk {
+        &self.desk
+    }
+
     /// Cancelled when a renewal was refused.
     pub(crate) fn fenced(&self) -> &CancellationToken {
         &self.fenced

@@ -29,9 +29,17 @@ pub(super) enum Prepared {
 impl Attempt {
     pub(super) async fn prepare(&mut self) -> Prepared {
         let mut orders = self.orders.clone();
+        let right = self.right.clone();
+        let lapsed = async move {
+            match right {
+                Some(right) => right.lapsed().await,
+                None => std::future::pending().await,
+            }
+        };
         let fetched = tokio::select! {
             biased;
-            reason = stopped(&mut orders) => return self.stopped_early(reason).await,
+            reason = stopped(&mut orders) => return self.ended_early(outcome::asked(reason, false)).await,
+            () = lapsed => return self.ended_early(outcome::asked(Reason::ExecutorLost, false)).await,
             fetched = self.fetch() => fetched,
         };
         if let Err(over) = fetched {
@@ -39,7 +47,7 @@ impl Attempt {
         }
         let (executor, plan, launching) = (self.executor.clone(), self.plan(), self.launching.clone());
         // A task of its own: whatever happens to this attempt, a launch is not broken off half-way.
-        let launched = tokio::spawn(launch(executor, plan, launching)).await;
+        let launched = tokio::spawn(launch(executor, plan, self.right.clone(), launching)).await;
         let NotLaunched { error, unclear } = match launched {
             Ok(Ok(())) => return self.started(),
             Ok(Err(not_launched)) => not_launched,
@@ -52,6 +60,9 @@ impl Attempt {
         if unclear && matches!(self.look().await, Seen::Running { .. } | Seen::Exited(_)) {
             return self.started();
         }
+        if self.has_lapsed() {
+            return Prepared::Over(outcome::asked(Reason::ExecutorLost, false));
+        }
         Prepared::Over(outcome::of_error(&error))
     }
 
@@ -62,10 +73,10 @@ impl Attempt {
         Prepared::Started
     }
 
-    /// Told to end before anything runs. The journal still has to know the attempt.
-    async fn stopped_early(&mut self, reason: Reason) -> Prepared {
+    /// It ends before anything runs. The journal still has to know the attempt.
+    async fn ended_early(&mut self, verdict: Verdict) -> Prepared {
         match self.journal_intent().await {
-            Ok(()) => Prepared::Over(outcome::asked(reason, false)),
+            Ok(()) => Prepared::Over(verdict),
             Err(_) => Prepared::NotJournaled,
         }
     }

@@ -16,7 +16,11 @@ impl Attempt {
     pub(super) async fn stop_container(&self, at_once: bool) -> Seen {
         let stop = &self.start.spec.stop;
         self.signal(if at_once { KILL } else { &stop.signal }).await;
-        let mut left = if at_once { AFTER_KILL } else { Duration::from_millis(stop.grace_ms) };
+        let grace = Duration::from_millis(stop.grace_ms);
+        // Of one whose right to run is over, no more than is left of it.
+        let left = self.right.as_ref().filter(|right| right.look()).and_then(|right| right.killed_in());
+        let grace = left.map_or(grace, |left| grace.min(left));
+        let mut left = if at_once { AFTER_KILL } else { grace };
         loop {
             if let Some(seen) = self.gone_within(left).await {
                 return seen;

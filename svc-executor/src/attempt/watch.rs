@@ -41,6 +41,8 @@ struct Ending {
     seen: Seen,
     asked: Option<Stopping>,
     engine_restarted: bool,
+    /// Its right to run was over by then.
+    lapsed: bool,
 }
 
 impl Attempt {
@@ -68,7 +70,7 @@ impl Attempt {
     }
 
     fn verdict(&self, ending: Ending, exit: Option<&Exit>, log: Option<&Recorded>) -> Verdict {
-        let Ending { asked, engine_restarted, .. } = ending;
+        let Ending { asked, engine_restarted, lapsed, .. } = ending;
         let (asked, detail) = asked.map_or((None, None), |asked| (Some(asked.reason), asked.detail));
         if let Some(detail) = detail {
             return outcome::disk_limit(&detail, exit.map(|exit| exit.code));
@@ -79,7 +81,7 @@ impl Attempt {
         let cut = log.and_then(|log| log.spool.cut());
         outcome::of_exit(EndOfContainer {
             exit,
-            asked: asked.or_else(|| lost_its_log(exit, cut)),
+            asked: asked.or_else(|| lost_its_log(exit, cut)).or_else(|| lost_its_right(exit, lapsed)),
             engine_restarted,
             log_head: log.map_or(&[][..], |log| log.spool.head()),
             memory_bytes: self.start.spec.resources.memory_bytes,
@@ -136,19 +138,20 @@ impl Attempt {
             None => tokio::select! {
                 biased;
                 seen = self.until_exit(&mut engine_restarted) => {
-                    return Ending { seen, asked: None, engine_restarted };
+                    return Ending { seen, asked: None, engine_restarted, lapsed: self.has_lapsed() };
                 }
                 reason = stopped(&mut orders) => (reason, None),
                 () = self.overdue() => (Reason::RunTimeout, None),
                 () = disk_full.cancelled() => (Reason::DiskFull, None),
                 detail = self.overfull() => (Reason::DiskFull, Some(detail)),
                 () = self.store.fenced() => (Reason::Fenced, None),
+                () = self.lapsed() => (Reason::ExecutorLost, None),
             },
         };
         self.executor.journal.append(&self.id, Entry::Stopping { reason, detail: detail.clone() });
         // One that goes on writing would fill the disk in its grace.
         let seen = self.stop_container(detail.is_some()).await;
-        Ending { seen, asked: Some(Stopping { reason, detail }), engine_restarted }
+        Ending { seen, asked: Some(Stopping { reason, detail }), engine_restarted, lapsed: false }
     }
 
     /// Sees the end in two ways: a wait that the engine answers, and a look from time to time.
@@ -197,4 +200,9 @@ impl Attempt {
 /// full disk counts as stopped.
 fn lost_its_log(exit: &Exit, cut: Option<Cut>) -> Option<Reason> {
     (exit.code == 0 && cut == Some(Cut::DiskFull)).then_some(Reason::DiskFull)
+}
+
+/// Its guard may have killed it, or this executor while it was at something else.
+fn lost_its_right(exit: &Exit, lapsed: bool) -> Option<Reason> {
+    (exit.code != 0 && lapsed).then_some(Reason::ExecutorLost)
 }

@@ -27,6 +27,7 @@ fn intent(run: u128) -> Entry {
         outputs: Vec::new(),
         devices: Vec::new(),
         replica: None,
+        class: Default::default(),
         log_limit_bytes: 1,
         secrets: Vec::new(),
     };

@@ -79,6 +79,7 @@ impl Bench {
             outputs: Vec::new(),
             devices: Vec::new(),
             replica: None,
+            class: Default::default(),
             log_limit_bytes: 16 << 20,
             secrets: Vec::new(),
         }

@@ -75,6 +75,9 @@ struct Scheduler {
     secrets: Vec<GivenSecret>,
     claims: Vec<AttemptId>,
     token_life: Duration,
+    /// What exclusive attempts are told.
+    good_for_ms: Option<u64>,
+    is_silent: bool,
 }
 
 /// A program for both runtimes: a shell script, and the words of a simulated container.
@@ -93,8 +96,14 @@ impl World {
         let memory = tempfile::tempdir_in("/dev/shm").unwrap();
         let storage = Gateway::start(([127, 0, 0, 1], 0).into(), &folder.path().join("objects")).await;
         let token_life = Duration::from_secs(3_600);
-        let scheduler =
-            Scheduler { refused: HashMap::new(), secrets: Vec::new(), claims: Vec::new(), token_life };
+        let scheduler = Scheduler {
+            refused: HashMap::new(),
+            secrets: Vec::new(),
+            claims: Vec::new(),
+            token_life,
+            good_for_ms: None,
+            is_silent: false,
+        };
         let scheduler = Arc::new(Mutex::new(scheduler));
         answer_claims(&bus, &background, scheduler.clone());
         let reports = gather_reports(&bus, &background).await;
@@ -191,6 +200,7 @@ impl World {
             outputs: Vec::new(),
             devices: Vec::new(),
             replica: None,
+            class: Default::default(),
             log_limit_bytes: 1 << 20,
             secrets: Vec::new(),
         }
@@ -237,6 +247,16 @@ impl World {
     /// How long tokens of claims that are answered from now on are good for.
     pub(crate) fn give_tokens_for(&self, life: Duration) {
         self.scheduler.lock().unwrap().token_life = life;
+    }
+
+    /// For how long claims of exclusive attempts are good that are answered from now on.
+    pub(crate) fn grant_for(&self, time: Duration) {
+        self.scheduler.lock().unwrap().good_for_ms = Some(time.as_millis() as u64);
+    }
+
+    /// Whether claims have no answer from now on.
+    pub(crate) fn be_silent(&self, is_silent: bool) {
+        self.scheduler.lock().unwrap().is_silent = is_silent;
     }
 
     /// How often the executor has claimed an attempt.
@@ -378,11 +398,12 @@ fn answer_claims(bus: &Bus, background: &Shutdown, scheduler: Arc<Mutex<Schedule
     let project = "lab".parse().unwrap();
     background.spawn("claims", async move {
         let answer = move |claim: Claim| {
-            let (refused, secrets, life) = {
+            let (refused, secrets, life, good_for_ms, is_silent) = {
                 let mut scheduler = scheduler.lock().unwrap();
                 scheduler.claims.push(claim.attempt.clone());
                 let secrets = if claim.secrets { scheduler.secrets.clone() } else { Vec::new() };
-                (scheduler.refused.get(&claim.attempt).cloned(), secrets, scheduler.token_life)
+                let refused = scheduler.refused.get(&claim.attempt).cloned();
+                (refused, secrets, scheduler.token_life, scheduler.good_for_ms, scheduler.is_silent)
             };
             let ends = SystemTime::now() + life;
             let claims = StorageClaims {
@@ -395,9 +416,9 @@ fn answer_claims(bus: &Bus, background: &Shutdown, scheduler: Arc<Mutex<Schedule
             };
             let storage_token = mint(&key, &claims).unwrap();
             let storage_token_ms = life.as_millis() as u64;
-            let granted = ClaimAnswer::Granted { storage_token, storage_token_ms, secrets };
+            let granted = ClaimAnswer::Granted { storage_token, storage_token_ms, good_for_ms, secrets };
             let answer = refused.map_or(granted, |reason| ClaimAnswer::Refused { reason });
-            async move { Ok(answer) }
+            async move { if is_silent { Err("not now".to_owned()) } else { Ok(answer) } }
         };
         bus.serve::<Claim, ClaimAnswer, _, _>(Claim::filter(), stop, answer).await.unwrap();
     });

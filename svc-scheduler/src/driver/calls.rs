@@ -21,6 +21,8 @@ pub(super) enum Answered {
         answer: ClaimAnswer,
         project: ProjectName,
         secrets: Vec<SecretUse>,
+        /// Only whoever surely leads may grant it.
+        is_exclusive: bool,
     },
     Refused {
         reason: String,
@@ -54,10 +56,12 @@ pub(super) fn answer_claim(
     let answer = ClaimAnswer::Granted {
         storage_token,
         storage_token_ms: life.as_millis() as u64,
+        good_for_ms: grant.good_for_ms,
         secrets: Vec::new(),
     };
     let secrets = if claim.secrets { grant.secrets } else { Vec::new() };
-    Ok(Answered::Granted { answer, project: grant.project, secrets })
+    let is_exclusive = grant.good_for_ms.is_some();
+    Ok(Answered::Granted { answer, project: grant.project, secrets, is_exclusive })
 }
 
 /// What a token lets its holder read: the declared inputs, as long as they fit into a token. A task that gathers the

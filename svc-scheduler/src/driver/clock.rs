@@ -26,6 +26,11 @@ impl<W: World> Clock<W> {
         )
     }
 
+    /// A moment of the monotonic clock.
+    pub(super) fn at(&self, moment: Duration) -> Timestamp {
+        Timestamp(self.wall_at_start_ms + moment.as_millis() as i64 - self.started.as_millis() as i64)
+    }
+
     /// How long it is until then.
     pub(super) fn until(&self, at: Timestamp) -> Duration {
         Duration::from_millis(at.ms_since(self.now()))

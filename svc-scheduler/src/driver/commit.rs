@@ -15,17 +15,22 @@ use super::world::World;
 const MAX_CONFLICTS: u32 = 10;
 
 /// Appends the entries, however long the records are away; `pulse` beats meanwhile. Errors: another scheduler has
-/// written to the log, so this one has lost the shard and must forget what it decided.
+/// written to the log, so this one has lost the shard and must forget what it decided; or `may_write` says no before a
+/// write begins.
 pub(super) async fn commit(
     records: &dyn Records,
     world: &impl World,
     pulse: &Pulse,
     shard: u32,
     mut entries: Vec<Arc<LogEntry>>,
+    may_write: &(dyn Fn() -> bool + Sync),
 ) -> anyhow::Result<()> {
     let mut pause = Duration::from_millis(20);
     let mut conflicts = 0;
     while let Some(first) = entries.first().map(|entry| entry.seq()) {
+        if !may_write() {
+            bail!("it is not sure any more that this scheduler leads, and its decision relies on that");
+        }
         match records.append(shard, entries.clone()).await {
             Ok(()) => return Ok(()),
             Err(error @ AppendError::Disordered { .. }) => bail!("a defect of the planner: {error}"),

@@ -165,7 +165,7 @@ impl Held<'_> {
         now: impl Fn() -> Duration,
         tenure: &Tenure,
     ) {
-        tenure.set(self.kept_at + LAPSES_AFTER - MARGIN);
+        tenure.keep(self.kept_at, LAPSES_AFTER - MARGIN);
         loop {
             tokio::select! {
                 biased;
@@ -174,7 +174,7 @@ impl Held<'_> {
             }
             let began = now();
             match self.renew().await {
-                Ok(true) => tenure.set(began + LAPSES_AFTER - MARGIN),
+                Ok(true) => tenure.keep(began, LAPSES_AFTER - MARGIN),
                 Ok(false) => {
                     tracing::warn!("another scheduler has taken the lease: standing by");
                     life.cancel();
@@ -186,7 +186,7 @@ impl Held<'_> {
                 }
             }
         }
-        tenure.set(Duration::ZERO);
+        tenure.end();
     }
 
     /// Errors: it is not known whether the lease was kept.

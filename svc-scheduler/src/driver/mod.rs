@@ -55,6 +55,7 @@ use crate::config::Config;
 use crate::measure;
 
 pub use fail_point::fail_points;
+pub(crate) use tenure::Tenure;
 #[cfg(any(test, feature = "simulation"))]
 pub(crate) use {
     feeds::Signal,
@@ -65,7 +66,6 @@ pub(crate) use {
 use fail_point::FailPoints;
 use liveness::Liveness;
 use machine::Machine;
-use tenure::Tenure;
 use vault::Vault;
 
 /// The one shard there is today.
@@ -85,18 +85,25 @@ pub(crate) struct Surroundings<W> {
     fail_points: Arc<FailPoints>,
     liveness: Liveness,
     /// Without a lease nothing is taken for granted.
-    tenure: Tenure,
+    tenure: Arc<Tenure>,
 }
 
 impl<W> Surroundings<W> {
     /// Errors: the configuration has keys that cannot be used, or unknown fail-points.
-    fn new(config: Config, records: SharedRecords, world: W, tracer: Tracer) -> anyhow::Result<Self> {
+    fn new(
+        config: Config,
+        records: SharedRecords,
+        world: W,
+        tracer: Tracer,
+        tenure: Arc<Tenure>,
+    ) -> anyhow::Result<Self> {
         config.retention.check()?;
+        config.policy.check()?;
         let fail_points = Arc::new(FailPoints::parse(config.fail_at.as_deref())?);
         let storage_key =
             TokenKey::new(config.storage_key.reveal().as_bytes()).context("reading storage_key")?;
         let vault = Vault::new(config.secrets.as_ref())?;
-        let (liveness, tenure) = (Liveness::new(), Tenure::default());
+        let liveness = Liveness::new();
         Ok(Self { config, records, world, storage_key, vault, tracer, fail_points, liveness, tenure })
     }
 }
@@ -107,9 +114,10 @@ pub(crate) async fn one_life<W: World>(
     config: Config,
     records: SharedRecords,
     world: W,
+    tenure: Arc<Tenure>,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    life::live(Arc::new(Surroundings::new(config, records, world, Tracer::default())?), stop).await
+    life::live(Arc::new(Surroundings::new(config, records, world, Tracer::default(), tenure)?), stop).await
 }
 
 /// Starts the driver, which decides while this scheduler holds the lease and stands by otherwise. When it loses the shard
@@ -123,7 +131,8 @@ pub(crate) fn start(
     health: &Health,
 ) -> anyhow::Result<()> {
     let tracer = Tracer::start(&config.telemetry, "scheduler", telemetry::instance(), shutdown)?;
-    let surroundings = Arc::new(Surroundings::new(config, records, Machine::new(bus.clone()), tracer)?);
+    let (world, tenure) = (Machine::new(bus.clone()), Arc::default());
+    let surroundings = Arc::new(Surroundings::new(config, records, world, tracer, tenure)?);
     measure::announce();
     let checked = surroundings.clone();
     health.check("driver", CHECK_TIMEOUT, move || std::future::ready(checked.liveness.check()));

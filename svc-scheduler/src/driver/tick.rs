@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 use emboflow_model::runtime_spec::SecretUse;
-use emboflow_model::{LogEntry, ProjectName, RunId, RunSummary};
+use emboflow_model::{ProjectName, RunId, RunSummary, Timestamp};
 use emboflow_protocol::batch::BatchAnswer;
 use emboflow_protocol::call::{Claim, ClaimAnswer, ForgetAnswer};
 use emboflow_protocol::event::Event;
@@ -182,21 +182,32 @@ impl<W: World> Driver<W> {
     /// An attempt that this planner does not know may be another scheduler's, and one that it knows may have been taken
     /// away meanwhile. Errors: the shard is lost.
     async fn answer_claim(
-        &self,
+        &mut self,
         claim: &Claim,
         asker: oneshot::Sender<Result<ClaimAnswer, String>>,
     ) -> anyhow::Result<()> {
         let Surroundings { config, storage_key, .. } = &*self.surroundings;
         let life = Duration::from_millis(config.storage_token_ms);
-        let answer = match calls::answer_claim(&self.planner, storage_key, life, claim) {
+        let leads = self.surroundings.tenure.holds(self.surroundings.world.monotonic());
+        let answered = calls::answer_claim(&self.planner, storage_key, life, claim);
+        if let Ok(Answered::Granted { is_exclusive: true, .. }) = &answered
+            && leads
+        {
+            self.planner.note_renewal(claim, self.clock.now());
+        }
+        let answer = match answered {
             Err(error) => Err(error.to_string()),
+            // Whoever leads could not know of it, and take the attempt for ended.
+            Ok(Answered::Granted { is_exclusive: true, .. }) if !leads => {
+                Err("it is not sure that this scheduler leads".to_owned())
+            }
             Ok(answered)
                 if !self.may_answer(&answered)
                     && let Some(why) = self.look_for_others().await? =>
             {
                 Err(why)
             }
-            Ok(Answered::Granted { answer, project, secrets }) if !secrets.is_empty() => {
+            Ok(Answered::Granted { answer, project, secrets, .. }) if !secrets.is_empty() => {
                 self.open_secrets(answer, project, secrets, asker);
                 return Ok(());
             }
@@ -318,9 +329,11 @@ impl<W: World> Driver<W> {
         let Batch { inputs, replies, settle, bury, forgetting, asked: _ } = batch;
         let timing = measure::DECISION.start_timer();
         let now = self.clock.now();
+        let alone_since = self.alone_since();
+        self.planner.lead_since(alone_since);
         let decisions = self.planner.step(inputs, now);
         timing.observe_duration();
-        self.commit(&decisions.entries).await?;
+        self.commit(&decisions).await?;
         self.surroundings.world.looks_on(&self.planner);
         // One that has nothing to write would never meet the place that another scheduler has taken, and settle what is
         // meant for that one. Without an answer, what it was told comes again.
@@ -351,15 +364,23 @@ impl<W: World> Driver<W> {
         Ok(())
     }
 
-    async fn commit(&self, entries: &[LogEntry]) -> anyhow::Result<()> {
+    /// Since when nobody else can have renewed a claim.
+    fn alone_since(&self) -> Option<Timestamp> {
+        let Surroundings { tenure, world, .. } = &*self.surroundings;
+        tenure.alone_since(world.monotonic()).map(|since| self.clock.at(since))
+    }
+
+    async fn commit(&self, decisions: &Decisions) -> anyhow::Result<()> {
+        let entries = &decisions.entries;
         if entries.is_empty() {
             return Ok(());
         }
         self.surroundings.fail_points.visit(FailPoint::BeforeCommit);
         let timing = measure::COMMIT.start_timer();
         let shared = entries.iter().cloned().map(Arc::new).collect();
-        let Surroundings { records, world, liveness, .. } = &*self.surroundings;
-        commit::commit(&**records, world, &liveness.pulse, SHARD, shared).await?;
+        let Surroundings { records, world, liveness, tenure, .. } = &*self.surroundings;
+        let may_write = || !decisions.relies_on_leading || tenure.holds(world.monotonic());
+        commit::commit(&**records, world, &liveness.pulse, SHARD, shared, &may_write).await?;
         timing.observe_duration();
         measure::COMMIT_ENTRIES.observe(entries.len() as f64);
         measure::count(entries);

@@ -98,8 +98,8 @@ pub(super) fn with_secrets(
     opened: Result<Vec<GivenSecret>, NotGiven>,
 ) -> Result<ClaimAnswer, String> {
     match (answer, opened) {
-        (ClaimAnswer::Granted { storage_token, storage_token_ms, .. }, Ok(secrets)) => {
-            Ok(ClaimAnswer::Granted { storage_token, storage_token_ms, secrets })
+        (ClaimAnswer::Granted { storage_token, storage_token_ms, good_for_ms, .. }, Ok(secrets)) => {
+            Ok(ClaimAnswer::Granted { storage_token, storage_token_ms, good_for_ms, secrets })
         }
         (ClaimAnswer::Granted { .. }, Err(NotGiven::Denied(cause, message))) => {
             Ok(ClaimAnswer::Denied { cause, reason: Reason::SecretUnavailable, message })

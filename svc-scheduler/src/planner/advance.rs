@@ -88,6 +88,7 @@ impl Step<'_> {
     pub(super) fn end_backoff(&mut self, run: RunId, task: &TaskKey) {
         let context = self.planner.runs.get(&run).and_then(|open| Some(open.context(open.spec_index(task)?)));
         if let Some(context) = context {
+            self.note_what_runs_still(run, task);
             for task in self.due_together(run, task) {
                 self.queue_task(run, task, &context);
             }
@@ -272,7 +273,8 @@ impl Step<'_> {
         open.admit(&task);
         let Some(attempt) = open.run.tasks.get(&task).and_then(Task::open_attempt) else { return };
         let (executor, resources) = (attempt.executor.clone(), attempt.resources);
-        let held = Hold::new(resources, attempt.devices.clone(), attempt.dispatched_at);
+        let since = attempt.dispatched_at;
+        let held = Hold { renewed: self.now, ..Hold::new(resources, attempt.devices.clone(), since) };
         let id = emboflow_model::AttemptId { run, task, number: attempt.number };
         let account = super::queues::account_of(&open.run.summary);
         super::executors::hold(&mut self.planner.executors, id.clone(), &executor, held);

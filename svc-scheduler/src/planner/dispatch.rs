@@ -90,6 +90,7 @@ pub(super) fn runtime_spec(run: &Run, replica: Option<Replica>, task: RenderedTa
         secrets: task.secrets,
         devices: Vec::new(),
         replica,
+        class: task.placement.class,
         log_limit_bytes: task.log_limit_bytes.unwrap_or(DEFAULT_LOG_LIMIT_BYTES),
     }
 }
@@ -134,5 +135,6 @@ pub(super) fn shape(task: RenderedPlacement, of: FanOut, gang: Option<u32>) -> S
         gang: gang.map(|members| Gang { of, members }),
         run_ms: task.run_ms,
         preemptible: task.preemptible,
+        class: task.class,
     }
 }

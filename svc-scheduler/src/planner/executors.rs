@@ -51,6 +51,8 @@ pub(super) struct Hold {
     pub(super) devices: Vec<DeviceId>,
     /// Since when.
     pub(super) since: Timestamp,
+    /// When its executor's right to run it was renewed last, if it is exclusive.
+    pub(super) renewed: Timestamp,
     /// When its time limit will have ended it at the latest, the fetching of its image not counted; none without one.
     pub(super) ends_at: Option<Timestamp>,
     /// The lane that it came from.
@@ -60,7 +62,7 @@ pub(super) struct Hold {
 impl Hold {
     /// What a new attempt holds.
     pub(super) fn new(resources: Resources, devices: Vec<DeviceId>, since: Timestamp) -> Self {
-        Self { resources, devices, since, ends_at: None, lane: None }
+        Self { resources, devices, since, renewed: since, ends_at: None, lane: None }
     }
 
     /// Whether it will still be there at a moment to come, as far as anybody can tell. One that should have ended by now
@@ -107,19 +109,18 @@ pub(super) fn hold(
     }
 }
 
-/// The opposite of [`hold`].
+/// The opposite of [`hold`]; gives what it held.
 pub(super) fn free(
     executors: &mut BTreeMap<ExecutorId, KnownExecutor>,
     attempt: &AttemptId,
     executor: &ExecutorId,
-) {
-    if let Some(known) = executors.get_mut(executor)
-        && let Some(held) = known.open.remove(attempt)
-    {
-        known.used = known.used.minus(&held.resources);
-        known.taken.retain(|device| !held.devices.contains(device));
-        known.preemptible.remove(attempt);
-    }
+) -> Option<Hold> {
+    let known = executors.get_mut(executor)?;
+    let held = known.open.remove(attempt)?;
+    known.used = known.used.minus(&held.resources);
+    known.taken.retain(|device| !held.devices.contains(device));
+    known.preemptible.remove(attempt);
+    Some(held)
 }
 
 impl Planner {
@@ -153,9 +154,13 @@ impl Planner {
         }
     }
 
-    /// Nothing is known of the executor any more.
+    /// Nothing is known of the executor any more, but for what may still run there.
     pub(super) fn drop_executor(&mut self, executor: &ExecutorId) {
-        let beat = self.executors.remove(executor).and_then(|known| known.heartbeat);
+        let Some(known) = self.executors.get_mut(executor) else { return };
+        let beat = known.heartbeat.take();
+        if known.strays.is_empty() {
+            self.executors.remove(executor);
+        }
         if let Some(beat) = beat {
             self.leave_pool(executor, &beat.pool);
         }
@@ -206,7 +211,7 @@ impl Step<'_> {
         self.watch_silence(executor);
     }
 
-    fn watch_silence(&mut self, executor: &ExecutorId) {
+    pub(super) fn watch_silence(&mut self, executor: &ExecutorId) {
         let lost_after_ms = self.planner.policy.lost_after_ms;
         if let Some(known) = self.planner.executors.get_mut(executor)
             && !known.watched
@@ -281,7 +286,12 @@ impl Step<'_> {
         }
         let silence_s = self.now.ms_since(known.last_seen) / 1000;
         for id in open {
-            if self.is_ending(id.run) {
+            if self.is_exclusive(&id) {
+                // Its executor ends it by itself: time tells when it is gone, also to a run that waits for its end.
+                if self.is_fenced(executor, &id) {
+                    self.lose_attempt(&id, format!("executor {executor} has been silent for {silence_s} s"));
+                }
+            } else if self.is_ending(id.run) {
                 // "cancelled" promises that nothing of the run runs any more: without the executor's word it waits.
                 let wait_reason = format!("executor {executor} is unreachable: nobody can confirm the stop");
                 self.note_wait(&id, wait_reason);
@@ -289,11 +299,12 @@ impl Step<'_> {
                 self.lose_attempt(&id, format!("executor {executor} has been silent for {silence_s} s"));
             }
         }
-        self.watch_silence_again_later(executor);
+        let pause_ms = self.end_fenced_strays(executor);
+        self.watch_silence_again_later(executor, pause_ms);
     }
 
-    fn watch_silence_again_later(&mut self, executor: &ExecutorId) {
-        let at = self.now.plus_ms(self.planner.policy.lost_after_ms);
+    fn watch_silence_again_later(&mut self, executor: &ExecutorId, pause_ms: u64) {
+        let at = self.now.plus_ms(pause_ms);
         if let Some(known) = self.planner.executors.get_mut(executor) {
             known.watched = true;
             self.planner.timers.set(at, Timer::ExecutorSilent(executor.clone()));
@@ -308,6 +319,7 @@ impl Step<'_> {
     }
 
     pub(super) fn lose_attempt(&mut self, id: &AttemptId, message: String) {
+        let is_gone = self.is_fenced_for(id);
         let Some(open) = self.planner.runs.get(&id.run) else { return };
         let times = open.attempt(&id.task, id.number).map(|attempt| attempt.times);
         let end = AttemptEnd {
@@ -326,7 +338,7 @@ impl Step<'_> {
             }),
             artifacts: Vec::new(),
             image_digest: None,
-            unseen: true,
+            unseen: !is_gone,
         };
         self.close_attempt(id, end);
     }

@@ -209,6 +209,7 @@ impl std::fmt::Display for Unlike {
             Self::Label(name, value) => write!(f, "it has not the label {name}={value}"),
             Self::Taint(key, value) => write!(f, "it has the taint {}", taint(key, value)),
             Self::TooSmall(what) => write!(f, "it is too small: too little {what}"),
+            Self::Unfenced => write!(f, "it is of a version that cannot carry out exclusive tasks"),
             Self::Model(model) => write!(f, "it has too few graphics processors of the model {model}"),
         }
     }
@@ -262,6 +263,13 @@ fn explain_unlike(shape: &Shape, unlike: &[Unlike]) -> (WaitKind, String) {
             taints.join(", ")
         );
         return (WaitKind::Taints, said);
+    }
+    if unlike.contains(&Unlike::Unfenced) {
+        let said = format!(
+            "each executor in pool {} that matches is of a version that cannot carry out exclusive tasks",
+            shape.pool
+        );
+        return (WaitKind::Labels, said);
     }
     let wanted: Vec<_> = shape.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
     (WaitKind::Labels, format!("no executor in pool {} matches {}", shape.pool, wanted.join(", ")))

@@ -23,6 +23,8 @@ pub(super) enum Unlike {
     TooSmall(&'static str),
     /// It has too few devices of the model.
     Model(String),
+    /// Nobody can rely on it to stop an exclusive task that it cannot renew.
+    Unfenced,
 }
 
 impl Planner {
@@ -103,6 +105,9 @@ impl KnownExecutor {
         }
         if let Some((key, value)) = beat.taints.iter().find(|(key, value)| !shape.tolerates(key, value)) {
             return Some(Unlike::Taint(key.clone(), value.clone()));
+        }
+        if shape.class.is_exclusive() && !beat.fences {
+            return Some(Unlike::Unfenced);
         }
         if let Some(lacking) = shape.resources.lacking(&beat.capacity) {
             return Some(Unlike::TooSmall(lacking));

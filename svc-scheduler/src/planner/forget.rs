@@ -31,6 +31,8 @@ impl Step<'_> {
         }
         self.give_up_strays(executor);
         self.planner.drop_executor(executor);
+        // What it ends by itself is still waited for.
+        self.watch_silence(executor);
         ForgetAnswer::Forgotten { lost_attempts: u32::try_from(open.len()).unwrap_or(u32::MAX) }
     }
 }

@@ -138,7 +138,8 @@ impl Step<'_> {
         let is_due =
             |task: &Task| task.state == TaskState::Waiting && task.retry_at.is_some_and(|at| at <= self.now);
         let unit = open.unit(task);
-        let all_due = unit.iter().all(|task| open.run.tasks.get(task).is_some_and(is_due));
+        let may_start = |task: &Task| is_due(task) && !open.may_run_still(task);
+        let all_due = unit.iter().all(|task| open.run.tasks.get(task).is_some_and(may_start));
         if all_due { unit } else { Vec::new() }
     }
 }

@@ -16,6 +16,9 @@ mod cordon;
 mod dispatch;
 mod effect;
 mod epoch;
+mod exclusive;
+#[cfg(test)]
+mod exclusive_tests;
 mod executors;
 mod explain;
 mod fit;
@@ -142,6 +145,8 @@ pub(crate) struct Planner {
     cordons: Cordons,
     /// Attempts from before a restore, until the first step ends them.
     left_behind: Vec<AttemptId>,
+    /// Since when no other scheduler can have let an exclusive attempt go on; none: another one may.
+    leads_since: Option<Timestamp>,
 }
 
 /// What a granted claim may reach.
@@ -149,6 +154,8 @@ pub(crate) struct Grant {
     pub(crate) project: ProjectName,
     pub(crate) read_prefixes: Vec<String>,
     pub(crate) secrets: Vec<SecretUse>,
+    /// For how many milliseconds from the sending of the claim, if the attempt is exclusive.
+    pub(crate) good_for_ms: Option<u64>,
 }
 
 impl Planner {
@@ -176,6 +183,7 @@ impl Planner {
             pool_maintenance: BTreeMap::new(),
             cordons: Cordons::new(),
             left_behind: Vec::new(),
+            leads_since: None,
         }
     }
 
@@ -253,6 +261,7 @@ impl Planner {
             project: open.run.summary.project.clone(),
             read_prefixes: open.input_prefixes(task),
             secrets: open.workflow.secrets(task.name.as_str()),
+            good_for_ms: self.good_for_ms(open, task),
         })
     }
 

@@ -8,9 +8,10 @@ use emboflow_model::PoolName;
 #[derive(Clone, Debug, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Policy {
-    /// An executor that has been silent for this long is not given work (default 15 s).
+    /// An executor that has been silent for this long is suspect: it is not given work (default 15 s).
     pub suspect_after_ms: u64,
-    /// An executor that has been silent for this long is lost, and its attempts with it (default 60 s).
+    /// An executor that has been silent for this long is lost, and its attempts with it (default 60 s). The times at which
+    /// executors end exclusive tasks that they cannot renew follow from it.
     pub lost_after_ms: u64,
     /// An attempt that its executor does not hold this long after it was given is given again (default 10 s).
     pub redispatch_after_ms: u64,
@@ -50,6 +51,27 @@ impl Filling {
             Self::Spread => load,
             Self::Pack => u64::MAX - load,
         }
+    }
+}
+
+impl Policy {
+    /// Silence that is shorter says nothing: heartbeats and renewals come in the order of seconds.
+    const LEAST_LOST_AFTER_MS: u64 = 1_000;
+
+    /// Errors: times that do not fit together.
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
+        let Self { suspect_after_ms, lost_after_ms, .. } = *self;
+        anyhow::ensure!(
+            lost_after_ms >= Self::LEAST_LOST_AFTER_MS,
+            "policy.lost_after_ms is {lost_after_ms}: it is {} at least",
+            Self::LEAST_LOST_AFTER_MS
+        );
+        anyhow::ensure!(
+            suspect_after_ms <= lost_after_ms,
+            "policy.suspect_after_ms is {suspect_after_ms}, and policy.lost_after_ms {lost_after_ms}: an executor is \
+             suspected before it is lost"
+        );
+        Ok(())
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use emboflow_model::name::TaskName;
 use emboflow_model::queue::Amount;
+use emboflow_model::runtime_spec::Class;
 use emboflow_model::{PoolName, Resources, RunId};
 
 /// The word that means the executor itself where a label could stand.
@@ -31,6 +32,8 @@ pub(crate) struct Shape {
     pub(crate) run_ms: Option<u64>,
     /// They may be stopped for more urgent work.
     pub(crate) preemptible: bool,
+    /// Whether they may run beside another attempt of themselves.
+    pub(crate) class: Class,
 }
 
 /// The tasks of one TaskSpec in one run.

@@ -39,6 +39,8 @@ pub(crate) struct Decisions {
     pub(crate) refused: HashMap<RunId, Vec<FieldError>>,
     /// Somebody shows what only a later scheduler can have given: the shard may be lost.
     pub(crate) is_overtaken: bool,
+    /// An exclusive attempt counts as ended because its time is over: to be written only while this scheduler surely leads.
+    pub(crate) relies_on_leading: bool,
 }
 
 /// A step that is being taken.
@@ -59,6 +61,8 @@ pub(super) struct Step<'p> {
     pub(super) specs: HashMap<AttemptId, RuntimeSpec>,
     /// Somebody shows what only a later scheduler can have given.
     is_overtaken: bool,
+    /// Something of it holds only if no other scheduler leads.
+    pub(super) relies_on_leading: bool,
     changes: IndexMap<RunId, Vec<Change>>,
     fences: u64,
 }
@@ -77,6 +81,7 @@ impl<'p> Step<'p> {
             refused: HashMap::new(),
             specs: HashMap::new(),
             is_overtaken: false,
+            relies_on_leading: false,
             changes: IndexMap::new(),
             fences: 0,
         }
@@ -120,8 +125,9 @@ impl<'p> Step<'p> {
                 let id = AttemptId { run, task: task.clone(), number: *number };
                 let account = queues::account_of(&open.run.summary);
                 if let Some(attempt) = open.attempt(task, *number) {
-                    executors::free(&mut self.planner.executors, &id, &attempt.executor);
-                    strays::keep(&mut self.planner.executors, &id, attempt);
+                    let held = executors::free(&mut self.planner.executors, &id, &attempt.executor);
+                    let renewed = held.map_or(self.now, |held| held.renewed);
+                    strays::keep(&mut self.planner.executors, &id, attempt, renewed);
                 }
                 self.planner.free_of(&id, &account);
             }
@@ -161,6 +167,7 @@ impl<'p> Step<'p> {
             forgotten: std::mem::take(&mut self.forgotten),
             refused: std::mem::take(&mut self.refused),
             is_overtaken: self.is_overtaken,
+            relies_on_leading: self.relies_on_leading,
             ..Decisions::default()
         };
         for mut rejection in std::mem::take(&mut self.rejections) {

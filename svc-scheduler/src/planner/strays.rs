@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use emboflow_model::executor::Heartbeat;
 use emboflow_model::state::{AttemptState, Reason};
 use emboflow_model::transition::Change;
-use emboflow_model::{Attempt, AttemptId, ExecutorId, RunId};
+use emboflow_model::{Attempt, AttemptId, ExecutorId, RunId, Timestamp};
 use emboflow_protocol::command::Command;
 
 use super::executors::KnownExecutor;
@@ -21,6 +21,8 @@ use super::step::Step;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Stray {
     pub(super) fence: u64,
+    /// When its executor's right to run it was renewed last, if it is exclusive.
+    pub(super) renewed: Timestamp,
 }
 
 /// Keeps an attempt in mind that has just been closed, if it was unseen.
@@ -28,10 +30,11 @@ pub(super) fn keep(
     executors: &mut BTreeMap<ExecutorId, KnownExecutor>,
     id: &AttemptId,
     attempt: &Attempt,
+    renewed: Timestamp,
 ) {
     if attempt.may_still_run() {
         let known = executors.entry(attempt.executor.clone()).or_default();
-        known.strays.insert(id.clone(), Stray { fence: attempt.fence });
+        known.strays.insert(id.clone(), Stray { fence: attempt.fence, renewed });
     }
 }
 
@@ -64,7 +67,7 @@ impl Step<'_> {
         for task in open.run.tasks.values() {
             for attempt in task.strays() {
                 let id = AttemptId { run, task: task.key.clone(), number: attempt.number };
-                keep(&mut self.planner.executors, &id, attempt);
+                keep(&mut self.planner.executors, &id, attempt, self.now);
                 expected.push(attempt.executor.clone());
             }
         }
@@ -94,17 +97,24 @@ impl Step<'_> {
         }
     }
 
-    /// The executor will never come back: nothing runs there.
+    /// An operator says that the executor will never come back: nothing runs there. Of an exclusive attempt time has to
+    /// say so too, for an operator may be wrong.
     pub(super) fn give_up_strays(&mut self, executor: &ExecutorId) {
         let Some(known) = self.planner.executors.get(executor) else { return };
         let strays: Vec<AttemptId> = known.strays.keys().cloned().collect();
-        strays.iter().for_each(|id| self.end_stray(id));
+        for id in strays {
+            if !self.is_exclusive(&id) {
+                self.end_stray(&id);
+            }
+        }
     }
 
-    fn end_stray(&mut self, id: &AttemptId) {
+    /// Nothing of the attempt runs any more: the run may end, and an exclusive task may be given away.
+    pub(super) fn end_stray(&mut self, id: &AttemptId) {
         let (task, number, at) = (id.task.clone(), id.number, self.now);
         let to = AttemptState::Closed;
         self.emit(id.run, Change::AttemptMoved { task, number, to, at, pulled_at: None });
+        self.end_backoff(id.run, &id.task);
     }
 
     /// Whether a run that was stopped cannot end yet, because something of it may still run; its tasks say so.

@@ -32,10 +32,13 @@ pub(super) struct Paper {
 
 impl Paper {
     pub(super) fn new() -> Self {
+        let now = Timestamp(1_000_000);
+        let mut planner = Planner::new(Policy::default(), 0, 0);
+        planner.lead_since(Some(now));
         Self {
-            planner: Planner::new(Policy::default(), 0, 0),
+            planner,
             log: Vec::new(),
-            now: Timestamp(1_000_000),
+            now,
             commands: Vec::new(),
             next_run: 1,
             first_place: 0,
@@ -85,6 +88,7 @@ impl Paper {
             taints: BTreeMap::new(),
             devices: Vec::new(),
             at_hand: Default::default(),
+            fences: true,
             runtime: "paper".to_owned(),
             version: "0".to_owned(),
             attempts: held.collect(),
@@ -261,6 +265,7 @@ impl Paper {
             let workflow = Arc::new(workflow::parse(source).unwrap());
             planner.restore(OpenRun::new(run.clone(), workflow).unwrap(), self.now);
         }
+        planner.lead_since(Some(self.now));
         self.planner = planner;
         self.commands.clear();
     }
@@ -286,6 +291,7 @@ pub(super) fn plain_shape() -> Shape {
         gang: None,
         run_ms: None,
         preemptible: false,
+        class: Default::default(),
     }
 }
 

@@ -42,7 +42,8 @@ impl Stage {
         if disk.released.get(&attempt).is_some_and(|released| start.fence <= *released) {
             return;
         }
-        disk.attempts.insert(attempt.clone(), Journaled { start, is_launched: false, end: None });
+        disk.attempts
+            .insert(attempt.clone(), Journaled { start, is_launched: false, right: None, end: None });
         self.claim(index, attempt);
     }
 
@@ -82,6 +83,9 @@ impl Stage {
         let Some(held) = self.executors[index].disk.attempts.get(&attempt).cloned() else { return };
         if held.end.is_some() {
             return self.report_end(index, attempt, 0);
+        }
+        if self.fence_first(index, &attempt) {
+            return;
         }
         match self.witness.containers.get(&(index, attempt.clone())) {
             Some(container) if container.is_running => {
@@ -132,8 +136,22 @@ impl Stage {
         index: usize,
         attempt: AttemptId,
         (fence, number): (u64, u64),
+        sent: u64,
         answer: ClaimAnswer,
     ) {
+        match &answer {
+            ClaimAnswer::Granted { good_for_ms: Some(good_for_ms), .. } => {
+                self.renew(index, &attempt, fence, sent, *good_for_ms);
+                if number == 0 {
+                    return;
+                }
+            }
+            // Another attempt has taken its place.
+            ClaimAnswer::Refused { .. } if number == 0 => {
+                return self.carry_out_stop(index, attempt, fence, Reason::Fenced);
+            }
+            _ => {}
+        }
         let memory = self.executors[index].memory.get_mut(&attempt);
         let Some(memory) = memory.filter(|memory| memory.claim == number && !memory.is_granted) else {
             return;
@@ -162,11 +180,12 @@ impl Stage {
     }
 
     fn launch(&mut self, index: usize, attempt: AttemptId, fence: u64) {
+        let has_lapsed = self.has_lapsed(index, &attempt, fence);
         let executor = &mut self.executors[index];
         let is_stopped = executor.memory.get(&attempt).is_some_and(|memory| memory.stop.is_some());
         let held = executor.disk.attempts.get_mut(&attempt);
         let Some(held) = held.filter(|held| held.start.fence == fence && held.end.is_none()) else { return };
-        if is_stopped || (held.is_launched && !self.plan.is_sabotaged(Sabotage::StartAgain)) {
+        if is_stopped || has_lapsed || (held.is_launched && !self.plan.is_sabotaged(Sabotage::StartAgain)) {
             return;
         }
         held.is_launched = true;
@@ -204,7 +223,7 @@ impl Stage {
             container.log_bytes = bytes;
             stage.witness.exits.insert((attempt.clone(), fence), code);
             if stage.executors[index].is_up {
-                stage.see_exit(index, attempt, Some(code));
+                stage.later(index, 0, move |stage| stage.see_exit(index, attempt, Some(code)));
             }
         });
     }
@@ -236,7 +255,7 @@ impl Stage {
     }
 
     /// The end is in the journal, and is reported from now on.
-    fn finish(&mut self, index: usize, attempt: AttemptId, verdict: Verdict, code: Option<i32>) {
+    pub(super) fn finish(&mut self, index: usize, attempt: AttemptId, verdict: Verdict, code: Option<i32>) {
         let held = self.executors[index].disk.attempts.get(&attempt);
         let Some(fence) = held.filter(|held| held.end.is_none()).map(|held| held.start.fence) else { return };
         let end = self.end_of(index, &attempt, fence, verdict, code);

@@ -296,7 +296,7 @@ impl Stage {
             return;
         };
         let (answer, answered) = oneshot::channel();
-        let life = self.schedulers[process].life;
+        let (life, sent) = (self.schedulers[process].life, self.now);
         self.signal(process, Signal::Claim(claim, answer));
         let wait = async move {
             let Ok(Ok(answer)) = answered.await else { return };
@@ -307,7 +307,7 @@ impl Stage {
                 let executor = &stage.executors[index];
                 if executor.hears() && !is_lost {
                     let answer = sabotage::claim_answer(stage, answer);
-                    stage.take_claim_answer(index, attempt, (fence, number), answer);
+                    stage.take_claim_answer(index, attempt, (fence, number), sent, answer);
                 }
             });
         };
@@ -317,5 +317,10 @@ impl Stage {
 
 /// An answer that lets anything begin.
 pub(super) fn granted() -> ClaimAnswer {
-    ClaimAnswer::Granted { storage_token: String::new(), storage_token_ms: 1, secrets: Vec::new() }
+    ClaimAnswer::Granted {
+        storage_token: String::new(),
+        storage_token_ms: 1,
+        good_for_ms: None,
+        secrets: Vec::new(),
+    }
 }

@@ -10,8 +10,9 @@ use emboflow_model::{AttemptId, ExecutorId, Resources, Timestamp};
 use emboflow_protocol::command::Start;
 use serde_json::json;
 
+use super::fencing::Right;
 use super::sabotage;
-use super::stage::Stage;
+use super::stage::{Action, Stage};
 use crate::driver::Signal;
 
 /// An executor on a machine of its own.
@@ -23,6 +24,10 @@ pub(super) struct Executor {
     pub(super) is_up: bool,
     /// Its machine is gone for good.
     pub(super) is_gone: bool,
+    /// Its process is stopped, and goes on later.
+    pub(super) is_stopped: bool,
+    /// What it will do then.
+    pub(super) held_back: Vec<Action>,
     pub(super) is_mute: bool,
     pub(super) is_deaf: bool,
     /// Its wall clock is so much ahead.
@@ -48,6 +53,8 @@ pub(super) struct Journaled {
     pub(super) start: Start,
     /// Its container is about to be started.
     pub(super) is_launched: bool,
+    /// For how long it may run, if it is exclusive; in a file of its own.
+    pub(super) right: Option<Right>,
     pub(super) end: Option<Box<AttemptEnd>>,
 }
 
@@ -72,6 +79,8 @@ impl Executor {
             },
             is_up: true,
             is_gone: false,
+            is_stopped: false,
+            held_back: Vec::new(),
             is_mute: false,
             is_deaf: false,
             clock_ahead_ms: 0,
@@ -83,7 +92,7 @@ impl Executor {
 
     /// Whether what NATS sends arrives.
     pub(super) fn hears(&self) -> bool {
-        self.is_up && !self.is_deaf
+        self.is_up && !self.is_deaf && !self.is_stopped
     }
 }
 
@@ -103,7 +112,12 @@ impl Stage {
     pub(super) fn later(&mut self, index: usize, ms: u64, action: impl FnOnce(&mut Stage) + Send + 'static) {
         let life = self.executors[index].life;
         self.after(ms, move |stage| {
-            if stage.of_life(index, life) {
+            if !stage.of_life(index, life) {
+                return;
+            }
+            if stage.executors[index].is_stopped {
+                stage.executors[index].held_back.push(Box::new(action));
+            } else {
                 action(stage);
             }
         });
@@ -114,6 +128,8 @@ impl Stage {
         let executor = &mut self.executors[index];
         executor.is_up = true;
         executor.life += 1;
+        executor.is_stopped = false;
+        executor.held_back.clear();
         executor.memory.clear();
         let held: Vec<AttemptId> = executor.disk.attempts.keys().cloned().collect();
         self.note(|| format!("e{index} starts with {} attempts", held.len()));
@@ -184,7 +200,7 @@ impl Stage {
             "executor": executor.id, "pool": "default", "incarnation": executor.life.to_string(),
             "journal": executor.disk.journal, "state": "online", "capacity": capacity,
             "slots": sabotage::slots(self, executor.slots), "runtime": "simulated", "version": "0",
-            "attempts": held, "disk": { "free_bytes": 1u64 << 40, "total_bytes": 1u64 << 40 },
+            "attempts": held, "fences": true, "disk": { "free_bytes": 1u64 << 40, "total_bytes": 1u64 << 40 },
             "sent_at": self.clock_of(index),
         })
     }

@@ -36,6 +36,8 @@ faults! {
     /// What is sent to it does not arrive: the other way.
     SchedulerIsDeaf = "scheduler is deaf",
     KillExecutor = "kill executor",
+    /// Stopped for a while and continued.
+    StopExecutor = "stop executor",
     CutPower = "cut power",
     /// For good; an operator says so later.
     LoseMachine = "lose machine",

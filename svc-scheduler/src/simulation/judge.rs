@@ -211,6 +211,16 @@ impl Stage {
         self.judge.is_of_before(fence) && attempts.into_iter().all(|attempt| attempt.fence != fence)
     }
 
+    /// Whether two attempts of the task may run at once when one of them was given up.
+    fn may_run_beside(&self, id: &AttemptId, fence: u64) -> bool {
+        match self.judge.runs.get(&id.run) {
+            Some(judged) if judged.workflow.class(id.task.name.as_str()).is_exclusive() => {
+                self.is_undone(judged, id, fence)
+            }
+            _ => self.is_given_up(id, fence),
+        }
+    }
+
     fn is_given_up(&self, attempt: &AttemptId, fence: u64) -> bool {
         self.judge.is_of_before(fence) || self.judge.lost.contains(&(attempt.clone(), fence))
     }
@@ -232,7 +242,7 @@ impl Stage {
         let beside = self.witness.running().find(|(executor, other, container)| {
             let is_other = (*executor, *other) != (index, attempt);
             let is_same_task = other.run == attempt.run && other.task == attempt.task;
-            is_other && is_same_task && !self.is_given_up(other, container.fence)
+            is_other && is_same_task && !self.may_run_beside(other, container.fence)
         });
         if let Some((executor, other, _)) = beside {
             return self.fail(format!("I3: {attempt} starts beside {other} on e{executor}"));
@@ -246,8 +256,7 @@ impl Stage {
                 if known.is_none() {
                     return self.fail(format!("I3: {attempt} ({fence}) starts and is not in the log"));
                 }
-                if judged.run.summary.state == RunState::Cancelled
-                    && !self.is_undone(judged, attempt, fence)
+                if judged.run.summary.state == RunState::Cancelled && !self.is_undone(judged, attempt, fence)
                 {
                     self.fail(format!("I6: {attempt} starts and its run is cancelled"));
                 }

@@ -7,6 +7,7 @@ mod client;
 mod dice;
 mod executor;
 mod fault;
+mod fencing;
 mod judge;
 mod nemesis;
 mod plan;

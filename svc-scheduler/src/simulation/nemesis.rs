@@ -104,6 +104,7 @@ impl Stage {
                 self.kill_executor(index);
                 self.after(lasts, move |stage| stage.revive(index));
             }
+            Fault::StopExecutor => self.stop_executor(index, lasts),
             Fault::CutPower => {
                 self.cut_power(index);
                 self.after(lasts, move |stage| stage.revive(index));
@@ -342,6 +343,7 @@ impl Stage {
         for index in 0..self.executors.len() {
             self.executors[index].is_mute = false;
             self.executors[index].is_deaf = false;
+            self.continue_executor(index);
             self.revive(index);
             if self.executors[index].is_gone {
                 self.forget_machine(index);

@@ -86,6 +86,14 @@ sabotages! {
     ConfirmStopUnseen,
     /// A start takes what was given up for gone.
     ForgetStrays,
+    /// Executors end what they cannot renew much too late.
+    FenceLate,
+    /// Nobody ends it for an executor whose process is dead or stopped.
+    NoGuard,
+    /// Schedulers give exclusive attempts away before the time is over that they grant.
+    ReleaseEarly,
+    /// Every scheduler takes itself for the one that leads.
+    EverybodyLeads,
     /// An executor reports an end before the log is stored.
     ForgetSeal,
     /// An executor never reports what it could not report at once.
@@ -196,7 +204,15 @@ pub(super) fn commands(stage: &mut Stage, mut commands: Commands) -> Option<Comm
 /// The answer to a claim on its way to the executor.
 pub(super) fn claim_answer(stage: &Stage, answer: ClaimAnswer) -> ClaimAnswer {
     let grants = stage.is_sabotaged(Sabotage::GrantEverything) || stage.is_sabotaged(Sabotage::DoubleOpen);
-    if grants { granted() } else { answer }
+    match answer {
+        _ if grants => granted(),
+        ClaimAnswer::Granted { good_for_ms: Some(ms), storage_token, storage_token_ms, secrets }
+            if stage.is_sabotaged(Sabotage::ReleaseEarly) =>
+        {
+            ClaimAnswer::Granted { good_for_ms: Some(2 * ms), storage_token, storage_token_ms, secrets }
+        }
+        answer => answer,
+    }
 }
 
 /// A report on its way to the schedulers.

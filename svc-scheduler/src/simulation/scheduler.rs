@@ -22,13 +22,26 @@ use super::records::SimulatedRecords;
 use super::sabotage::{self, Sabotage};
 use super::stage::{Shared, Stage};
 use crate::config::Config;
-use crate::driver::{Feeds, Signal, Told, World, one_life};
+use crate::driver::{Feeds, Signal, Tenure, Told, World, one_life};
 use crate::planner::Planner;
 
 /// A driver that has lost the shard starts over after this long.
 const STARTS_OVER_MS: u64 = 200;
 /// A publisher gives up waiting for NATS after this long.
 const UNSENT_MS: u64 = 2_000;
+
+/// How often the lease is kept again, when it may be taken from its holder, and how long the holder trusts in it. Between
+/// the last two there is more time than the slowest write takes.
+const LEASE_KEPT_EACH_MS: u64 = 2_000;
+const LEASE_LAPSES_MS: u64 = 8_000;
+const LEASE_TRUSTED_MS: u64 = 4_000;
+
+/// Who surely leads: the shipped lease in a few lines. It keeps nobody from deciding here, which is the harder case.
+#[derive(Default)]
+pub(super) struct Lease {
+    holder: Option<(usize, u64)>,
+    kept_at: u64,
+}
 
 /// Whether a process works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +64,8 @@ pub(super) struct Process {
     pub(super) is_mute: bool,
     /// What NATS sends does not arrive.
     pub(super) is_deaf: bool,
+    /// For how long it may trust in the lease.
+    tenure: Arc<Tenure>,
     feed: Option<Feed>,
     notices: Vec<(&'static str, mpsc::UnboundedSender<()>)>,
     stop: CancellationToken,
@@ -70,6 +85,7 @@ impl Process {
             is_cut_from_records: false,
             is_mute: false,
             is_deaf: false,
+            tenure: Arc::default(),
             feed: None,
             notices: Vec::new(),
             stop: CancellationToken::new(),
@@ -96,12 +112,14 @@ impl Stage {
         process.feed = None;
         process.notices.clear();
         process.stop = CancellationToken::new();
-        let (life, stop) = (process.life, process.stop.clone());
+        process.tenure = Arc::default();
+        let (life, stop, tenure) = (process.life, process.stop.clone(), process.tenure.clone());
+        self.keep_lease(index, life);
         self.note(|| format!("s{index} starts its life {life}"));
         let world = SimulatedWorld { shared: shared.clone(), process: index, life };
         let records = Arc::new(SimulatedRecords { shared: shared.clone(), process: index });
         let work = async move {
-            let ended = one_life(Config::with(policy), records, world, stop).await;
+            let ended = one_life(Config::with(policy), records, world, tenure, stop).await;
             let mut stage = shared.stage();
             let why = ended.as_ref().err().map(|error| format!(": {error:#}")).unwrap_or_default();
             stage.note(|| format!("s{index} ends its life {life}{why}"));
@@ -117,6 +135,32 @@ impl Stage {
             }
         };
         self.begun.push((index, life, Box::pin(work)));
+    }
+
+    /// A process keeps the lease, or takes it when its holder is gone or does not keep it.
+    fn keep_lease(&mut self, index: usize, life: u64) {
+        let process = &self.schedulers[index];
+        if process.life != life || process.condition == Condition::Dead {
+            return;
+        }
+        self.after(LEASE_KEPT_EACH_MS, move |stage| stage.keep_lease(index, life));
+        if self.schedulers[index].condition == Condition::Stopped || !self.reaches_records(index) {
+            return;
+        }
+        let lives = |(holder, life): (usize, u64)| {
+            let process = &self.schedulers[holder];
+            process.life == life && process.condition != Condition::Dead
+        };
+        let holder = self.lease.holder.filter(|holder| lives(*holder));
+        let has_lapsed = self.now - self.lease.kept_at >= LEASE_LAPSES_MS;
+        let may_keep = has_lapsed || holder.is_none_or(|holder| holder == (index, life));
+        if may_keep {
+            self.lease = Lease { holder: Some((index, life)), kept_at: self.now };
+        }
+        if may_keep || self.is_sabotaged(Sabotage::EverybodyLeads) {
+            let ms = Duration::from_millis;
+            self.schedulers[index].tenure.keep(ms(self.now), ms(LEASE_TRUSTED_MS));
+        }
     }
 
     /// Ends a process at once, wherever it is.

@@ -16,7 +16,7 @@ use super::nemesis::Trouble;
 use super::plan::Plan;
 use super::post::Post;
 use super::sabotage::Sabotage;
-use super::scheduler::Process;
+use super::scheduler::{Lease, Process};
 use super::store::{Lazy, Store};
 use super::witness::Witness;
 
@@ -40,6 +40,7 @@ pub(super) struct Stage {
     pub(super) store: Store,
     pub(super) post: Post,
     pub(super) schedulers: Vec<Process>,
+    pub(super) lease: Lease,
     pub(super) executors: Vec<Executor>,
     pub(super) witness: Witness,
     pub(super) clients: Clients,
@@ -92,6 +93,7 @@ impl Stage {
             store: Store::default(),
             post: Post::default(),
             schedulers: Vec::new(),
+            lease: Lease::default(),
             executors: Vec::new(),
             witness: Witness::default(),
             clients: Clients::default(),

@@ -1,5 +1,6 @@
 //! The simulation as a test: many seeds, the same seed twice, and every defect noticed.
 
+mod silence;
 mod stories;
 
 use std::sync::Mutex;
@@ -52,7 +53,13 @@ fn two_thousand_seeds_break_no_promise() {
     for fault in fault::Fault::ALL.iter().map(|fault| fault.word()) {
         assert!(counted.contains_key(fault), "{fault} never happens: {counted:?}");
     }
-    for what in ["torn batch", "executed and timed out", "log place taken", "claim refused"] {
+    for what in [
+        "torn batch",
+        "executed and timed out",
+        "log place taken",
+        "claim refused",
+        "exclusive attempt fenced",
+    ] {
         assert!(counted.contains_key(what), "{what} never happens: {counted:?}");
     }
 }

@@ -14,8 +14,12 @@ pub(super) const WORKFLOWS: &[&str] = &[
     "version: 1\nname: large\ndefaults: { image: i }\ntasks:\n  a: { resources: { cpu: 2 } }\n  b: { resources: { cpu: 2 } }\n  c: { needs: [a, b], resources: { cpu: 1 } }\n",
     "version: 1\nname: condition\ndefaults: { image: i }\ntasks:\n  a: {}\n  b: { needs: [a], if: \"${{ failure() }}\" }\n  c: { needs: [a, b], if: \"${{ always() }}\" }\n",
     "version: 1\nname: limited\ntimeout: 15s\ndefaults: { image: i }\ntasks:\n  a: {}\n  b: { needs: [a] }\n  c: { needs: [b] }\n",
+    EXCLUSIVE,
     ENDLESS,
 ];
+
+/// Of its tasks no two attempts run at once; one of them takes long.
+pub(super) const EXCLUSIVE: &str = "version: 1\nname: exclusive\ndefaults: { image: i, class: exclusive }\ntasks:\n  a: {}\n  long: { needs: [a] }\n  c: { needs: [long] }\n";
 
 /// Its program ends only when it is told to.
 pub(super) const ENDLESS: &str =
@@ -43,6 +47,9 @@ impl Stage {
     pub(super) fn how_long(&mut self, attempt: &AttemptId) -> u64 {
         if attempt.task.name.as_str() == "forever" {
             return FOR_EVER_MS;
+        }
+        if attempt.task.name.as_str() == "long" {
+            return self.dice.between(15_000, 45_000);
         }
         if !self.plan.has_clients {
             return 2_000;

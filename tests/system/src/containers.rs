@@ -77,6 +77,11 @@ impl Containers {
         starts
     }
 
+    /// What the engine says of a container, in a template of its own.
+    pub fn told(&self, name: &str, template: &str) -> String {
+        self.docker(&["inspect", "--format", template, name]).trim().to_owned()
+    }
+
     fn list(&self, more: &[&str]) -> Vec<String> {
         if !self.docker {
             return Vec::new();

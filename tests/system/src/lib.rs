@@ -13,6 +13,7 @@ mod small_disk;
 mod stack;
 mod up;
 mod waiting;
+mod wire;
 mod workflows;
 
 pub use backup::Backup;
@@ -25,6 +26,7 @@ pub use small_disk::SmallDisk;
 pub use stack::{FOLLOWED_STREAM, Part, Stack};
 pub use up::Up;
 pub use waiting::{DEADLINE, eventually, eventually_ok, within};
+pub use wire::Wire;
 pub use workflows::{fan_out, long_task, one_task, pair, task};
 
 use std::path::PathBuf;

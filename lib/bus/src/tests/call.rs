@@ -22,7 +22,12 @@ fn claim(executor: &str) -> Claim {
 }
 
 fn granted(storage_token: String) -> ClaimAnswer {
-    ClaimAnswer::Granted { storage_token, storage_token_ms: 1_000, secrets: Default::default() }
+    ClaimAnswer::Granted {
+        storage_token,
+        storage_token_ms: 1_000,
+        good_for_ms: None,
+        secrets: Default::default(),
+    }
 }
 
 /// Serves claims: an executor named `bad` makes the handler panic, `down` makes it fail.

@@ -29,6 +29,7 @@ pub(super) fn heartbeat(executor: &str, sent_at: i64) -> Heartbeat {
         at_hand: Default::default(),
         runtime: "simulated".to_owned(),
         version: "0.1.0".to_owned(),
+        fences: true,
         attempts: Vec::new(),
         disk: Disk::default(),
         sent_at: Timestamp(sent_at),

@@ -10,7 +10,7 @@ use super::schema;
 use super::task_spec::{PlacementSpec, ResourcesSpec, RetrySpec, StopSpec, TaskSpec, TimeoutsSpec};
 use super::triggers::Triggers;
 use super::turn_spec::{self, ConcurrencySpec, RateLimitSpec};
-use crate::runtime_spec::{Isolation, PullPolicy};
+use crate::runtime_spec::{Class, Isolation, PullPolicy};
 
 /// A workflow: tasks in containers, what they need from each other, and what they leave behind.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -163,6 +163,10 @@ pub struct Defaults {
     /// How a container is asked to end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stop: Option<StopSpec>,
+    /// What happens when an executor and the platform cannot reach each other: tasks keep running (`idempotent`), or are
+    /// stopped first (`exclusive`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class: Option<Class>,
     /// Greater goes first: from -1000 to 1000, or `low` (-100), `normal` (0), `high` (100).
     #[serde(deserialize_with = "turn_spec::priority", skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::priority")]

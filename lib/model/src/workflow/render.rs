@@ -20,7 +20,7 @@ use super::quantity;
 use super::task_spec::{Backoff, RetrySpec, TaskInput};
 use super::uploads::{self, UploadReference};
 use super::{PlannedTask, Problem, TaskSpec, Workflow, code};
-use crate::runtime_spec::{Isolation, Network, PullPolicy, SecretUse, StageOut, Stop, Timeouts};
+use crate::runtime_spec::{Class, Isolation, Network, PullPolicy, SecretUse, StageOut, Stop, Timeouts};
 use crate::state::Reason;
 
 /// Delay before the second attempt when the file gives none, in milliseconds.
@@ -119,6 +119,11 @@ impl Workflow {
     /// What happens when a task fails. Nothing in it is evaluated.
     pub fn retry(&self, spec: &str) -> RenderedRetry {
         retry(self.task(spec).and_then(|task| task.retry.as_ref()).or(self.file.defaults.retry.as_ref()))
+    }
+
+    /// Whether a task may run beside another attempt of itself.
+    pub fn class(&self, spec: &str) -> Class {
+        self.task(spec).and_then(|task| task.class).or(self.file.defaults.class).unwrap_or_default()
     }
 
     /// The outputs of other tasks that a task takes in.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::field::{Axis, Scalar, Words};
 use super::schema;
 use super::turn_spec::{self, ConcurrencySpec, RateLimitSpec};
-use crate::runtime_spec::{Isolation, PullPolicy, SecretForm};
+use crate::runtime_spec::{Class, Isolation, PullPolicy, SecretForm};
 use crate::state::Reason;
 
 /// A node of the graph: one container, or one for each combination of its matrix.
@@ -106,6 +106,11 @@ pub struct TaskSpec {
     /// `retry` is used up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub preemptible: Option<bool>,
+    /// What happens when its executor and the platform cannot reach each other. `idempotent`, which holds without this:
+    /// it keeps running, also when it is given to another executor meanwhile. `exclusive`: it never runs twice at once,
+    /// because its executor stops it first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class: Option<Class>,
     /// Greater goes first: from -1000 to 1000, or `low` (-100), `normal` (0), `high` (100).
     #[serde(deserialize_with = "turn_spec::priority", skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::priority")]

@@ -23,6 +23,7 @@ fn spec() -> RuntimeSpec {
         outputs: Vec::new(),
         devices: Vec::new(),
         replica: None,
+        class: Default::default(),
         log_limit_bytes: 10 * MIB,
         secrets: Vec::new(),
     }

@@ -90,11 +90,12 @@ fn WhyWaiting() -> Element {
     let idle = view.summary.read().as_ref().is_some_and(|run| {
         !run.state.is_terminal()
             && run.tasks.in_state(TaskState::Active) == 0
-            && run.tasks.in_state(TaskState::Queued) > 0
+            // A run that was stopped may wait for what was lost, and may still run.
+            && (run.tasks.in_state(TaskState::Queued) > 0 || run.tasks.terminal() == run.tasks.total)
     });
     let reason = use_memo(move || {
         let tasks = view.tasks.read();
-        let waiting = tasks.iter().filter(|task| task.state == TaskState::Queued);
+        let waiting = tasks.iter().filter(|task| task.state == TaskState::Queued || task.state.is_terminal());
         waiting.filter_map(|task| Some((task.key.to_string(), task.wait_reason.clone()?))).next()
     });
     let Some((task, reason)) = reason().filter(|_| idle) else { return rsx! {} };

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::Render;
 use crate::Resources;
 use crate::name::is_name;
+use crate::runtime_spec::Class;
 use crate::workflow::document::join;
 use crate::workflow::task_spec::{GpuChoice, GpuSpec, ResourcesSpec};
 use crate::workflow::{Problem, TaskSpec, quantity};
@@ -36,6 +37,8 @@ pub struct RenderedPlacement {
     pub anti_affinity: Option<String>,
     /// It may be stopped for more urgent work.
     pub preemptible: bool,
+    /// Whether it may run beside another attempt of itself.
+    pub class: Class,
     /// Its time limit in milliseconds, from the start of the container.
     pub run_ms: Option<u64>,
 }
@@ -57,6 +60,7 @@ impl Render<'_> {
             spread: rules.and_then(|rules| rules.spread.clone()),
             anti_affinity: rules.and_then(|rules| rules.anti_affinity.clone()),
             preemptible: spec.preemptible.or(defaults.preemptible).unwrap_or_default(),
+            class: spec.class.or(defaults.class).unwrap_or_default(),
             run_ms: self.timeouts(spec)?.run_ms,
         })
     }
