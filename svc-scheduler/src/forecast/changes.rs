@@ -65,6 +65,7 @@ fn heartbeat(snapshot: &Snapshot, place: usize, planned: &PlannedExecutor) -> He
         at_hand: AtHand::default(),
         runtime: "what-if".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        fences: true,
         attempts: Vec::new(),
         disk: Disk::default(),
         sent_at: snapshot.at,

@@ -209,6 +209,7 @@ impl How {
             log: None,
             artifacts: Vec::new(),
             image_digest: None,
+            unseen: false,
         }
     }
 }
