@@ -120,3 +120,31 @@ export async function a_trigger_is_made_edited_and_removed_through_its_file(sess
   await tab.page.waitForURL(/\/triggers$/);
   await until('it is gone', async () => (await kept(name).catch(() => null)) === null);
 }
+
+export async function what_others_do_to_a_trigger_is_seen_and_not_overwritten(session) {
+  const name = await trigger("{ schedule: { cron: '0 6 * * *', timezone: UTC } }");
+  const tab = await session.tab();
+  const { page } = tab;
+  await tab.visit(`triggers/${name}`);
+  const times = page.getByLabel('Next times');
+  await times.getByText(' 06:00:00+0').first().waitFor();
+  await api(`projects/default/triggers/${name}/pause`, { method: 'POST', body: { reason: 'by somebody else' } });
+  await page.getByText('by somebody else').waitFor();
+  await page.getByRole('button', { name: 'Resume' }).waitFor();
+  await api(`projects/default/triggers/${name}/resume`, { method: 'POST', body: null });
+  await page.getByRole('button', { name: 'Pause…' }).waitFor();
+
+  await page.getByRole('button', { name: 'Edit…' }).click();
+  await page.getByLabel('Trigger file').fill(file(name, "{ schedule: { cron: '0 8 * * *' } }"));
+  await api(`projects/default/triggers/${name}`, { method: 'PUT', body: { source: file(name, "{ schedule: { cron: '0 7 * * *' } }") } });
+  await times.getByText(' 07:00:00+0').first().waitFor();
+  ensure((await page.getByLabel('Trigger file').inputValue()).includes('0 8 * * *'), 'what is being written is gone');
+  await page.getByRole('button', { name: 'Keep it' }).click();
+  await page.getByText('Somebody else has changed it since you opened this').waitFor();
+  ensure((await kept(name)).spec.on.schedule.cron === '0 7 * * *', 'what somebody else has kept is overwritten');
+  await ensureForAll(tab, 'a trigger that somebody else has changed');
+  await page.getByRole('button', { name: 'Cancel' }).click();
+
+  await api(`projects/default/triggers/${name}`, { method: 'DELETE' });
+  await page.getByText(`There is no trigger ${name}`).waitFor();
+}

@@ -14,6 +14,7 @@ use emboflow_protocol::http::trigger::TriggerView;
 use crate::api;
 use crate::browser;
 use crate::icon::{Drawn, Icon};
+use crate::live::{self, RESYNC};
 use crate::me;
 use crate::parts::banner::{Empty, Loading, Problem};
 use crate::parts::source::Source;
@@ -34,9 +35,15 @@ fn of_trigger(name: &str, path: &str) -> String {
 pub(crate) fn TriggerPage(name: String) -> Element {
     let asked_name = name.clone();
     let mut asked = use_resource(move || {
+        let _ = RESYNC.read();
         let address = of_trigger(&asked_name, "");
-        async move { api::get_versioned::<TriggerView>(&address).await }
+        async move {
+            live::settled().await;
+            api::get_versioned::<TriggerView>(&address).await
+        }
     });
+    // Somebody else has paused, resumed, changed or removed it, or another one.
+    live::use_changes("trigger", move || asked.restart());
     let answer = asked.read().clone();
     match answer {
         None => rsx! { Loading { rows: 6 } },
@@ -66,7 +73,7 @@ fn Shown(view: TriggerView, version: Option<String>, onchange: Callback<()>) -> 
                 }
             }
             if me::may_in_project(Role::Developer) {
-                Actions { view: view.clone(), version, onchange, onfired: move |()| fired += 1 }
+                Actions { view: view.clone(), version: version.clone(), onchange, onfired: move |()| fired += 1 }
             }
         }
         if let Some(paused) = &view.paused {
@@ -90,7 +97,7 @@ fn Shown(view: TriggerView, version: Option<String>, onchange: Callback<()>) -> 
         }
         div { class: "stack",
             if view.kind == "schedule" {
-                Times { name: name.clone() }
+                Times { name: name.clone(), version: version.clone() }
             }
             if let Some(hook) = &view.hook {
                 Hook { address: format!("{}{}", browser::origin(), hook_path(hook)) }

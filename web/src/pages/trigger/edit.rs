@@ -22,6 +22,8 @@ pub(crate) fn EditTrigger(
     onkept: Callback<()>,
 ) -> Element {
     let mut text = use_signal(|| source.clone());
+    // The one whose text is edited, whatever others keep meanwhile.
+    let version = use_hook(|| version.clone());
     let act = use_act();
     let mut read = use_resource(move || {
         let source = text();

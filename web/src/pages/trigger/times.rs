@@ -10,9 +10,13 @@ use crate::live::RESYNC;
 use crate::parts::banner::Problem;
 
 #[component]
-pub(super) fn Times(name: String) -> Element {
-    let mut asked = use_resource(use_reactive!(|name| async move {
-        let _ = RESYNC.read();
+pub(super) fn Times(
+    name: String,
+    /** Of the trigger: another one may have another table. */
+    version: Option<String>,
+) -> Element {
+    let mut asked = use_resource(use_reactive!(|(name, version)| async move {
+        let _ = (RESYNC.read(), version);
         api::get::<TriggerTimes>(&of_trigger(&name, "times")).await
     }));
     let answer = asked.read().clone();
