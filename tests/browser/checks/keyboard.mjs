@@ -15,7 +15,7 @@ export async function every_stop_of_the_tab_key_is_seen(session) {
   const tab = await session.tab();
   const run = await submit(good);
   await reaches(run.id, 'succeeded');
-  for (const address of ['runs', `runs/${run.id}`, `runs/${run.id}/logs`, `runs/${run.id}/graph`, 'workflows', 'executors', 'system', 'new']) {
+  for (const address of ['runs', `runs/${run.id}`, `runs/${run.id}/logs`, `runs/${run.id}/graph`, 'workflows', 'executors', 'queues', 'system', 'new']) {
     await tab.visit(address);
     await tab.page.waitForSelector('h1');
     await tab.page.waitForFunction(() => document.querySelector('[aria-busy="true"]') === null);

@@ -44,6 +44,7 @@ export async function every_page_is_drawn_in_both_themes_without_a_complaint(ses
     ['workflow-run', 'workflows/browser-good?tab=run', '#input-word'],
     ['new-run', 'new', '#editor-text'],
     ['executors', 'executors', '[data-executor]'],
+    ['queues', 'queues', '[data-queue="default"]'],
     ['system', 'system', 'text=Parts'],
     ['no-such-page', 'nowhere', 'text=There is no such page'],
   ];
@@ -74,7 +75,7 @@ export async function a_chosen_theme_stays_and_is_there_before_the_first_paint(s
 
 export async function a_narrow_window_shows_all_of_it(session) {
   const { well } = await examples();
-  const views = ['runs', `runs/${well}`, `runs/${well}?task=say`, `runs/${well}/graph`, `runs/${well}/events`, 'workflows', 'executors', 'system', 'new'];
+  const views = ['runs', `runs/${well}`, `runs/${well}?task=say`, `runs/${well}/graph`, `runs/${well}/events`, 'workflows', 'executors', 'queues', 'system', 'new'];
   for (const [width, height] of [[390, 844], [1024, 768]]) {
     const tab = await session.tab({ viewport: { width, height } });
     for (const address of views) {

@@ -34,15 +34,18 @@ pub(super) fn Cordoned(executor: String, cordon: Option<CordonView>, reload: Cal
     let act = use_act();
     let is_cordoned = cordon.is_some();
     let address = api::global(&format!("executors/{}/cordon", encode(&executor)));
+    // Whoever only hears the page is told which executor each button is about.
+    let (verb, label) = match is_cordoned {
+        true => ("Change", format!("Change the cordon of {executor}")),
+        false => ("Cordon or drain", format!("Cordon or drain {executor}")),
+    };
     rsx! {
         if let Some(view) = cordon {
             p { class: "soft", "{said(&view)}" }
         }
         if me::is_platform_admin() {
             div { class: "row-flex wrap",
-                button { class: "button small", r#type: "button", "aria-label": "Cordon or drain {executor}", onclick: move |_| asks.set(true),
-                    if is_cordoned { "Change" } else { "Cordon or drain" }
-                }
+                button { class: "button small", r#type: "button", "aria-label": "{label}", onclick: move |_| asks.set(true), "{verb}" }
                 if is_cordoned {
                     Uncordon { executor: executor.clone(), address: address.clone(), reload }
                 }
