@@ -76,9 +76,9 @@ fn heartbeat(snapshot: &Snapshot, place: usize, planned: &PlannedExecutor) -> He
 /// An id that no executor has.
 fn new_id(snapshot: &Snapshot, place: usize) -> ExecutorId {
     let is_free = |id: &ExecutorId| snapshot.planner.heartbeats().all(|beat| beat.executor != *id);
-    let ids = (0..).filter_map(|again| match again {
+    let mut ids = (0..).filter_map(|again| match again {
         0 => format!("what-if-{place}").parse().ok(),
         again => format!("what-if-{place}-{again}").parse().ok(),
     });
-    ids.filter(is_free).next().expect("there are only so many executors")
+    ids.find(is_free).expect("there are only so many executors")
 }

@@ -45,7 +45,7 @@ async fn runs_elsewhere_after_its_end(stack: &Stack, run: &str) {
         stack.containers.running(run).contains(&second).then_some(())
     })
     .await;
-    assert_eq!(stack.containers.running(run), [second.clone()]);
+    assert_eq!(stack.containers.running(run), std::slice::from_ref(&second));
     let ended = stack.containers.told(&container(run, 1), "{{.State.FinishedAt}}");
     let began = stack.containers.told(&second, "{{.State.StartedAt}}");
     assert!(ended < began, "the first one ended at {ended}, the second one began at {began}");
