@@ -9,7 +9,7 @@ use std::time::Instant;
 use emboflow_model::hold::Hold;
 use emboflow_model::{RunId, Timestamp};
 use emboflow_objects::ObjectStore;
-use emboflow_records::{Cursor, Item, Section, SharedRecords};
+use emboflow_records::{Cursor, Item, RecordsError, Section, SharedRecords};
 
 use crate::contents;
 use crate::error::BackupError;
@@ -56,9 +56,25 @@ pub async fn create(source: &Source, repository: &Repository) -> Result<Manifest
 
 async fn hold(records: &SharedRecords, id: &str, at: Timestamp) -> Result<u64, BackupError> {
     let failed = BackupError::records("holding removals back");
+    drop_what_is_over(records, at).await.map_err(&failed)?;
     let body = Hold::until(at.plus_ms(Hold::LONGEST_MS)).to_json();
     let kept = records.keep(Hold::KIND, "", id, None, body).await.map_err(failed)?;
     kept.ok_or_else(|| BackupError::Busy(format!("a backup with the name {id} is being taken")))
+}
+
+/// Backups that were killed have left their holds, and whoever wants to remove something looks only at the first ones.
+async fn drop_what_is_over(records: &SharedRecords, at: Timestamp) -> Result<(), RecordsError> {
+    loop {
+        let mut holds = records.kept_page(Hold::KIND, Some(""), None, PAGE).await?;
+        holds.retain(|hold| !Hold::is_any_in_force([&*hold.body], at));
+        if holds.is_empty() {
+            return Ok(());
+        }
+        for over in holds {
+            // Another backup may drop it as well.
+            records.drop_kept(Hold::KIND, "", &over.name, over.version).await?;
+        }
+    }
 }
 
 async fn take(

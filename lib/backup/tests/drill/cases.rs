@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use emboflow_backup::{Depth, Keep, Listed, prune, restore, verify};
-use emboflow_model::{LogEntry, epoch};
+use emboflow_model::hold::Hold;
+use emboflow_model::{LogEntry, Timestamp, epoch};
 use emboflow_records::{Cursor, Former, RunFilter, SharedRecords};
 
 use crate::installation::{Installation, Scribe, contents, project, put, run_id};
@@ -104,6 +105,20 @@ pub(crate) async fn a_backup_beside_running_writers_is_of_one_moment(before: Ins
     let until: Vec<_> = log(&old).await.into_iter().filter(|entry| entry.seq() <= through).collect();
     assert_eq!(log(&new).await, until);
     assert!(last >= through);
+}
+
+pub(crate) async fn holds_of_backups_that_were_killed_go_with_the_next_backup(before: Installation) {
+    fill(&before).await;
+    let records = before.open().await;
+    for (number, until) in (0..130).map(|number| (number, number)).chain([(999, i64::MAX)]) {
+        let body = Hold::until(Timestamp(until)).to_json();
+        records.keep(Hold::KIND, "", &format!("killed-{number:03}"), None, body).await.unwrap().unwrap();
+    }
+    drop(records);
+    before.back_up().await;
+    let left = before.open().await.kept_page(Hold::KIND, Some(""), None, 500).await.unwrap();
+    let names: Vec<_> = left.iter().map(|hold| hold.name.as_str()).collect();
+    assert_eq!(names, ["killed-999"], "only what is in force goes on");
 }
 
 pub(crate) async fn a_second_backup_copies_only_what_is_new(before: Installation) {

@@ -26,6 +26,7 @@ macro_rules! drills {
 drills! {
     what_was_lost_comes_back_equal_and_decisions_go_on_in_a_new_epoch
     a_backup_beside_running_writers_is_of_one_moment
+    holds_of_backups_that_were_killed_go_with_the_next_backup
     a_second_backup_copies_only_what_is_new
     a_target_that_holds_something_is_left_alone_unless_it_is_to_be_replaced
     what_no_backup_needs_any_more_is_pruned
