@@ -37,6 +37,12 @@ static LAST_DAMAGED: LazyLock<IntGauge> = LazyLock::new(|| {
 static LAST_FAILED: LazyLock<IntGauge> = LazyLock::new(|| {
     gauge("emboflow_backup_last_failed", "1 when the last try to take a backup failed, else 0.")
 });
+static LAST_PRUNE_FAILED: LazyLock<IntGauge> = LazyLock::new(|| {
+    gauge(
+        "emboflow_backup_last_prune_failed",
+        "1 when old backups could not be removed after the newest one, else 0.",
+    )
+});
 static CONTENTS_READ: LazyLock<IntCounter> = LazyLock::new(|| {
     counter("emboflow_backup_contents_read_total", "Shared contents that were read to prove them.")
 });
@@ -73,6 +79,7 @@ pub fn begin(newest: Option<&Manifest>) {
     LazyLock::force(&CONTENTS_READ);
     LazyLock::force(&CONTENTS_DAMAGED);
     LAST_FAILED.set(0);
+    LAST_PRUNE_FAILED.set(0);
     LAST_SUCCESS.set(0);
     if let Some(newest) = newest {
         note(newest);
@@ -84,6 +91,11 @@ pub fn succeeded(manifest: &Manifest) {
     TRIES.with_label_values(&["ok"]).inc();
     LAST_FAILED.set(0);
     note(manifest);
+}
+
+/// Old backups were to be removed.
+pub fn pruned(is_done: bool) {
+    LAST_PRUNE_FAILED.set((!is_done).into());
 }
 
 /// Shared contents were read.

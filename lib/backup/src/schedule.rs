@@ -133,7 +133,9 @@ async fn take_and_prune(config: &Config) -> Result<Manifest, BackupError> {
     let manifest = take_one(config).await?;
     let key = BackupKey::read(&config.key_file)?;
     let repository = Repository::open(&config.repository, key)?;
-    match prune(&repository, config.keep, GRACE).await {
+    let pruned = prune(&repository, config.keep, GRACE).await;
+    measure::pruned(pruned.is_ok());
+    match pruned {
         Ok(pruned) => tracing::info!(backups = pruned.backups.len(), contents = pruned.contents, "pruned"),
         // The backup that was taken is good all the same.
         Err(error) => tracing::error!(code = error.code().code(), %error, "old backups were not removed"),

@@ -37,13 +37,14 @@ const ENDS: [&str; 14] = [
     "_entries",
 ];
 /// Names without such an end.
-const OTHERS: [&str; 7] = [
+const OTHERS: [&str; 8] = [
     "emboflow_service_answers",
     "emboflow_queue_share",
     "emboflow_queue_tasks",
     "emboflow_scheduler_leads",
     "emboflow_triggers",
     "emboflow_backup_last_failed",
+    "emboflow_backup_last_prune_failed",
     "emboflow_backup_last_source_damages",
 ];
 
