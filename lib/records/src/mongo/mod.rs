@@ -39,6 +39,9 @@ const MAJORITY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an answer is waited for; the server may still carry it out afterwards.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// How long work is waited for that grows with the data: indexes that are made, a database that is emptied.
+const LONG_TIMEOUT: Duration = Duration::from_secs(30 * 60);
+
 /// Records in a database.
 pub(crate) struct Mongo {
     database: Database,
@@ -49,7 +52,7 @@ impl Mongo {
     pub(crate) async fn open(uri: &str, database: &str) -> Result<Self, RecordsError> {
         let configured = Self::connect(uri, database).await?;
         let database = in_time("open", stage::in_use(&configured)).await?;
-        in_time("migrate", schema::migrate(&database)).await?;
+        within(LONG_TIMEOUT, "migrate", schema::migrate(&database)).await?;
         Ok(Self { database })
     }
 
@@ -116,13 +119,18 @@ async fn in_time<T, E: From<RecordsError>>(
     op: &'static str,
     operation: impl Future<Output = Result<T, E>>,
 ) -> Result<T, E> {
-    let limited = tokio::time::timeout(ANSWER_TIMEOUT, operation);
-    limited.await.unwrap_or_else(|_| Err(no_answer(op).into()))
+    within(ANSWER_TIMEOUT, op, operation).await
 }
 
-fn no_answer(op: &str) -> RecordsError {
-    let detail = format!("no answer to {op} in {} s", ANSWER_TIMEOUT.as_secs());
-    RecordsError::Unavailable { reason: Unavailability::Timeout, detail }
+async fn within<T, E: From<RecordsError>>(
+    time: Duration,
+    op: &'static str,
+    operation: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    tokio::time::timeout(time, operation).await.unwrap_or_else(|_| {
+        let detail = format!("no answer to {op} in {} s", time.as_secs());
+        Err(RecordsError::Unavailable { reason: Unavailability::Timeout, detail }.into())
+    })
 }
 
 fn write_concern() -> WriteConcern {

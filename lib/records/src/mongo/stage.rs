@@ -7,7 +7,7 @@ use mongodb::Database;
 use mongodb::bson::{Document, doc};
 
 use super::schema::{self, COLLECTIONS, SCHEMA};
-use super::{Mongo, in_time, text};
+use super::{LONG_TIMEOUT, Mongo, in_time, text, within};
 use crate::contract::SharedRecords;
 use crate::error::RecordsError;
 use crate::stage::Former;
@@ -38,8 +38,8 @@ impl MongoStage {
         let used = in_time("stage", in_use(&configured)).await?;
         let other = if used.name() == name { format!("{name}{OTHER}") } else { name.to_owned() };
         let staged = configured.client().database(&other);
-        in_time("stage", empty(&staged)).await?;
-        in_time("migrate", schema::migrate(&staged)).await?;
+        within(LONG_TIMEOUT, "stage", empty(&staged)).await?;
+        within(LONG_TIMEOUT, "migrate", schema::migrate(&staged)).await?;
         let former = in_time("stage", is_used(&used)).await?.then(|| used.name().to_owned());
         let records = Arc::new(Mongo { database: staged.clone() });
         Ok((records, Self { configured, former, staged }))
@@ -59,7 +59,7 @@ impl MongoStage {
     }
 
     pub(crate) async fn give_up(self) -> Result<(), RecordsError> {
-        in_time("give_up", empty(&self.staged)).await
+        within(LONG_TIMEOUT, "give_up", empty(&self.staged)).await
     }
 }
 
