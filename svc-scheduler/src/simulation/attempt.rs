@@ -248,6 +248,11 @@ impl Stage {
             return self.finish(index, attempt, verdict, code);
         }
         self.later(index, stores, move |stage| {
+            let held = stage.executors[index].disk.attempts.get(&attempt);
+            if held.is_none_or(|held| held.start.fence != fence) {
+                // After a restore the attempt of this number may be another one.
+                return;
+            }
             let log = stage.witness.containers.get(&(index, attempt.clone())).map_or(0, |own| own.log_bytes);
             stage.witness.logs.insert((attempt.clone(), fence), log);
             stage.finish(index, attempt, verdict, code);
