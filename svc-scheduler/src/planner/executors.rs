@@ -252,6 +252,10 @@ impl Step<'_> {
         let missing: Vec<AttemptId> = known.open.keys().filter(|id| !held.contains(id)).cloned().collect();
         for id in missing {
             let Some(attempt) = self.open_attempt(&id).cloned() else { continue };
+            if attempt.state != AttemptState::Dispatched {
+                // It began, and somebody has released it since: a scheduler that has nothing to write learns it only so.
+                self.suspect_another();
+            }
             if attempt.journal != beat.journal {
                 self.lose_attempt(
                     &id,

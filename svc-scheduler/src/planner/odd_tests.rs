@@ -1,6 +1,7 @@
 //! Stories of odd files, of many shapes, and of a scheduler that was away.
 
 use emboflow_model::state::{Reason, RunState, TaskState};
+use emboflow_protocol::report::{Phase, Report};
 
 use super::testing::Paper;
 use super::{Input, RunCommand};
@@ -105,4 +106,20 @@ fn the_time_limit_of_a_run_that_is_over_is_forgotten() {
     paper.pass_ms(61_000);
     paper.pass_ms(61_000);
     assert_eq!(paper.planner.next_timer(), None);
+}
+
+#[test]
+fn an_executor_that_no_longer_holds_what_it_began_shows_that_another_scheduler_may_have_decided() {
+    let mut paper = Paper::with_executor();
+    let run = paper.submit(&workflow("  a: {}\n"));
+    let mut without = paper.heartbeat("one", 4);
+    without.attempts.clear();
+    let hears = |paper: &mut Paper| paper.take(Input::Heartbeat(Box::new(without.clone()))).is_overtaken;
+    assert!(!hears(&mut paper), "its command may still be on the way");
+    let (attempt, fence, executor) = paper.open_attempt(run, "a");
+    let phase = Phase::Preparing { at: paper.now };
+    paper.take(Input::Report { executor, report: Report { attempt, fence, phase } });
+    assert!(hears(&mut paper));
+    paper.beat("one", 4);
+    assert_eq!(paper.task_state(run, "a"), TaskState::Active, "only the log tells whether it is so");
 }

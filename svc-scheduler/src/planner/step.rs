@@ -159,6 +159,11 @@ impl<'p> Step<'p> {
         is_later
     }
 
+    /// Somebody shows what this planner has not decided: whether another scheduler has is looked up in the log.
+    pub(super) fn suspect_another(&mut self) {
+        self.is_overtaken = true;
+    }
+
     /// Seals what was decided into log entries, and lets go of the runs that are over.
     pub(super) fn seal(mut self) -> Decisions {
         self.settle();
