@@ -10,8 +10,10 @@ use crate::support::{Kind, Program, World, until};
 
 const ENDLESS: Program =
     Program { shell: "trap '' TERM; while true; do sleep 1; done", words: "ms=600000 ignore_term" };
-/// Long enough for what is done between two renewals on a busy machine.
-const GOOD_FOR: Duration = Duration::from_secs(10);
+/// Long enough that nothing of it lapses on a busy machine by itself.
+const GOOD_FOR: Duration = Duration::from_secs(30);
+/// So that a test need not wait for its end.
+const SHORT: Duration = Duration::from_secs(3);
 
 async fn begun(world: &mut World, class: Class, program: Program) -> Start {
     world.grant_for(GOOD_FOR);
@@ -42,6 +44,10 @@ pub(crate) async fn an_exclusive_attempt_is_renewed_while_it_runs_and_ended_when
     let start = begun(&mut world, Class::Exclusive, ENDLESS).await;
     until("it is renewed", async || (world.claims(&start.attempt) > 3).then_some(())).await;
     assert!(world.ends(&start.attempt).is_empty());
+    world.grant_for(SHORT);
+    let claims = world.claims(&start.attempt);
+    until("it is renewed for a short time", async || (world.claims(&start.attempt) > claims).then_some(()))
+        .await;
     world.be_silent(true);
     is_ended_as_lost(&world, &start).await;
     world.be_silent(false);

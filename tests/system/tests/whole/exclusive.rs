@@ -7,7 +7,7 @@ use system_tests::{Cell, Client, Stack, Wire, eventually, on_cells, task};
 use crate::after::attempt_is;
 
 /// Stops it late enough for a busy machine, and soon enough for a test.
-const LOST_AFTER_MS: u64 = 12_000;
+const LOST_AFTER_MS: u64 = 24_000;
 
 fn endless(class: &str) -> String {
     task(&format!("class: {class}\nstop: {{ grace: 500ms }}\ntimeout: 30m\ncommand: [sleep, '1800']"))
