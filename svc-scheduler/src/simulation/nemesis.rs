@@ -263,6 +263,7 @@ impl Stage {
         if let Some(older) = self.older_documents.clone() {
             self.store.lazy = older;
         }
+        self.power_cuts += 1;
         for index in 0..self.schedulers.len() {
             self.kill_and_restart(index, 1_000);
         }

@@ -62,10 +62,11 @@ impl SimulatedRecords {
             let (there, back) = (stage.delay(way.slow), stage.delay(way.slow));
             let is_torn = may_tear && stage.dice.in_a_thousand(way.torn);
             let is_answer_lost = is_torn || stage.dice.in_a_thousand(way.answer_lost);
-            let records = stage.restores;
+            let records = (stage.restores, stage.power_cuts);
             stage.after(there, move |stage| {
-                // What was meant for the records of before a restore reaches those, which nobody reads any more.
-                if records != stage.restores {
+                // What was meant for the records of before a restore reaches those, which nobody reads any more; what was
+                // under way while they lost their power reaches nobody.
+                if records != (stage.restores, stage.power_cuts) {
                     return;
                 }
                 let done = carry_out(stage, is_torn);

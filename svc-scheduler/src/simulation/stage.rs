@@ -56,6 +56,8 @@ pub(super) struct Stage {
     pub(super) forgotten: BTreeSet<usize>,
     /// How often everything was set back to a backup.
     pub(super) restores: u64,
+    /// How often the records lost their power.
+    pub(super) power_cuts: u64,
     pub(super) older_documents: Option<Lazy>,
     pub(super) backup: Option<Box<Store>>,
     /// Exit codes of tasks by name, where a script says so.
@@ -105,6 +107,7 @@ impl Stage {
             is_healed: false,
             forgotten: BTreeSet::new(),
             restores: 0,
+            power_cuts: 0,
             older_documents: None,
             backup: None,
             scripted_codes: BTreeMap::new(),
