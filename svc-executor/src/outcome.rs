@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use emboflow_model::{Cause, Outcome, Reason};
+use emboflow_model::{Cause, CodeRange, Outcome, Reason};
 
 use crate::runtime::{Exit, RuntimeError};
 
@@ -44,6 +44,8 @@ pub(crate) struct EndOfContainer<'a> {
     pub(crate) asked: Option<Reason>,
     /// The engine or the machine was started again meanwhile.
     pub(crate) engine_restarted: bool,
+    /// Codes other than 0 with which the task has succeeded.
+    pub(crate) complete_codes: &'a [CodeRange],
     /// The first bytes of its log.
     pub(crate) log_head: &'a [u8],
     /// Its memory limit in bytes; 0 = none.
@@ -77,15 +79,29 @@ pub(crate) fn of_exit(end: EndOfContainer<'_>) -> Verdict {
             let said = String::from_utf8_lossy(end.log_head).trim().to_owned();
             bad_command(&said).with_code(code)
         }
+        _ if completes(code, end.complete_codes) => completed(code, end.exit.oom_killed),
         _ => exit_code(code, end.exit).with_code(code),
     }
 }
 
 fn succeeded(child_oom: bool) -> Verdict {
     let note =
-        "A process of the task was killed because the memory limit was reached, yet the task ended with 0.";
+        "A process of the task was killed because the memory limit was reached, yet the task ended well.";
     let message = child_oom.then(|| note.to_owned());
     Verdict { outcome: Outcome::Succeeded, cause: Cause::User, reason: None, message, exit_code: Some(0) }
+}
+
+/// Whether a task has succeeded by its exit code.
+pub(crate) fn completes(code: i64, complete_codes: &[CodeRange]) -> bool {
+    code == 0 || complete_codes.iter().any(|codes| codes.contains(code))
+}
+
+fn completed(code: i64, child_oom: bool) -> Verdict {
+    let counts =
+        format!("The program ended with exit code {code}, which counts as success (`exit_codes.complete`).");
+    let verdict = succeeded(child_oom);
+    let message = verdict.message.map_or(counts.clone(), |note| format!("{counts} {note}"));
+    Verdict { message: Some(message), ..verdict }.with_code(code)
 }
 
 fn exit_code(code: i64, exit: &Exit) -> Verdict {
@@ -238,7 +254,7 @@ pub(crate) fn stage_in(detail: &str, lasting: bool) -> Verdict {
 /// An output could not be stored. `of_user`: it is missing or has a form that is refused.
 pub(crate) fn stage_out(detail: &str, of_user: bool) -> Verdict {
     let cause = if of_user { Cause::User } else { Cause::Infra };
-    Verdict::failed(cause, Reason::StageOutFailed, detail).with_code(0)
+    Verdict::failed(cause, Reason::StageOutFailed, detail)
 }
 
 /// The executor takes no work now.
@@ -251,7 +267,15 @@ mod tests {
     use super::*;
 
     fn end<'a>(exit: &'a Exit, asked: Option<Reason>, engine_restarted: bool, log_head: &'a [u8]) -> Verdict {
-        of_exit(EndOfContainer { exit, asked, engine_restarted, log_head, memory_bytes: 64 << 20 })
+        let complete_codes = &[];
+        of_exit(EndOfContainer {
+            exit,
+            asked,
+            engine_restarted,
+            complete_codes,
+            log_head,
+            memory_bytes: 64 << 20,
+        })
     }
 
     #[test]
@@ -287,6 +311,36 @@ mod tests {
             let case = format!("{code} oom={oom} asked={asked:?} restarted={restarted}");
             assert_eq!((verdict.outcome, verdict.cause, verdict.reason), expected, "{case}");
             assert!(verdict.reason.is_none() || verdict.message.is_some(), "{case}: every bad end has words");
+        }
+    }
+
+    #[test]
+    fn a_code_counts_as_success_only_where_the_program_ended_by_itself() {
+        let complete_codes = &[CodeRange { first: 3, last: 4 }, CodeRange { first: 127, last: 137 }];
+        let tini: &[u8] = b"[FATAL tini (7)] exec nope failed: No such file or directory\n";
+        for (code, oom, asked, restarted, head, outcome) in [
+            (3, false, None, false, &b""[..], Outcome::Succeeded),
+            (5, false, None, false, b"", Outcome::Failed),
+            (137, false, None, false, b"", Outcome::Succeeded),
+            (137, true, None, false, b"", Outcome::Failed),
+            (137, false, None, true, b"", Outcome::Lost),
+            (127, false, None, false, tini, Outcome::Failed),
+            (137, false, Some(Reason::Cancelled), false, b"", Outcome::Cancelled),
+        ] {
+            let exit = Exit { code, oom_killed: oom, ..Exit::default() };
+            let verdict = of_exit(EndOfContainer {
+                exit: &exit,
+                asked,
+                engine_restarted: restarted,
+                complete_codes,
+                log_head: head,
+                memory_bytes: 0,
+            });
+            assert_eq!(verdict.outcome, outcome, "{code} oom={oom} asked={asked:?} restarted={restarted}");
+            if outcome == Outcome::Succeeded {
+                assert_eq!((verdict.exit_code, verdict.reason), (Some(code as i32), None));
+                assert!(verdict.message.unwrap().contains("`exit_codes.complete`"));
+            }
         }
     }
 

@@ -37,6 +37,8 @@ macro_rules! on_both {
 
 #[path = "attempts/disk.rs"]
 mod disk;
+#[path = "attempts/endings.rs"]
+mod endings;
 #[path = "attempts/engine.rs"]
 mod engine;
 #[path = "attempts/exclusive.rs"]

@@ -1,5 +1,8 @@
 //! Figures and moments as people read them.
 
+use emboflow_model::Outcome;
+use emboflow_model::transition::AttemptEnd;
+
 /// A span of time with milliseconds where they matter.
 pub(crate) fn duration(ms: u64) -> String {
     let seconds = ms / 1000;
@@ -86,6 +89,15 @@ pub(crate) fn thousands(number: u64) -> String {
     text
 }
 
+/// The exit code of an attempt, with what it means there.
+pub(crate) fn exit_of(end: &AttemptEnd) -> Option<String> {
+    let code = end.exit_code?;
+    Some(match end.outcome {
+        Outcome::Succeeded if code != 0 => format!("exit {code}: counts as success"),
+        _ => exit_code(code),
+    })
+}
+
 /// What an exit code usually means.
 pub(crate) fn exit_code(code: i32) -> String {
     let meaning = match code {
@@ -159,6 +171,16 @@ mod tests {
         assert!(exit_code(127).contains("not found"));
         assert_eq!(exit_code(159), "exit 159: ended by signal 31");
         assert!(exit_code(-1).starts_with("exit -1"));
+    }
+
+    #[test]
+    fn a_code_that_counts_as_success_is_no_error() {
+        let end = |outcome: Outcome| {
+            let end = serde_json::json!({ "outcome": outcome, "cause": "user", "exit_code": 3 });
+            serde_json::from_value::<AttemptEnd>(end).unwrap()
+        };
+        assert_eq!(exit_of(&end(Outcome::Succeeded)).unwrap(), "exit 3: counts as success");
+        assert_eq!(exit_of(&end(Outcome::Failed)).unwrap(), "exit 3: the program reported an error");
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod cordon;
 pub mod device;
 pub mod epoch;
 pub mod executor;
+pub mod exit_code;
 pub mod fencing;
 pub mod hold;
 pub mod id;
@@ -33,6 +34,7 @@ pub mod workflow;
 
 pub use artifact::{ArtifactSummary, LogSeal};
 pub use device::{Device, DeviceId};
+pub use exit_code::CodeRange;
 pub use id::{AttemptId, RunId, TaskKey};
 pub use image_pull::ImagePull;
 pub use name::{

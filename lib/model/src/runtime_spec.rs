@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{DeviceId, Resources, SecretName};
+use crate::{CodeRange, DeviceId, Resources, SecretName};
 
 /// What to run, on what, with which limits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -53,7 +53,10 @@ pub struct RuntimeSpec {
     /// What is fetched into `/inputs/<name>` before the start.
     #[serde(default)]
     pub inputs: Vec<StageIn>,
-    /// What is stored after exit 0.
+    /// Exit codes that count as 0.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub complete_codes: Vec<CodeRange>,
+    /// What is stored when it has succeeded.
     #[serde(default)]
     pub outputs: Vec<StageOut>,
     /// The secrets that it gets: their names, never their values.
@@ -216,7 +219,7 @@ pub enum SecretForm {
     Env,
 }
 
-/// An output to store after exit 0.
+/// An output to store when the task has succeeded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StageOut {
     /// The artifact's name.

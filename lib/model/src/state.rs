@@ -102,7 +102,7 @@ word_enum! {
 word_enum! {
     /// How an attempt ended.
     Outcome {
-        /// Exit 0 was seen, the log is sealed, every output is stored.
+        /// Exit 0 was seen, or a code that the file counts as success; the log is sealed, every output is stored.
         Succeeded = "succeeded",
         /// It ended badly.
         Failed = "failed",

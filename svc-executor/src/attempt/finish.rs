@@ -98,7 +98,7 @@ impl Attempt {
         tokio::select! {
             stored = stage_out::store(&self.store, &self.start.spec.outputs, &workspace, &prefix) => match stored {
                 Ok(artifacts) => (verdict, artifacts),
-                Err(refused) => (refused, Vec::new()),
+                Err(refused) => (Verdict { exit_code: verdict.exit_code, ..refused }, Vec::new()),
             },
             reason = stopped(&mut orders) => (outcome::asked(reason, true), Vec::new()),
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use emboflow_model::Reason;
+use emboflow_model::{CodeRange, Reason};
 use emboflow_protocol::report::Phase;
 use tokio_util::sync::CancellationToken;
 
@@ -78,11 +78,15 @@ impl Attempt {
         let Some(exit) = exit else {
             return asked.map_or_else(outcome::vanished, |reason| outcome::asked(reason, true));
         };
+        let complete_codes = &self.start.spec.complete_codes;
         let cut = log.and_then(|log| log.spool.cut());
         outcome::of_exit(EndOfContainer {
             exit,
-            asked: asked.or_else(|| lost_its_log(exit, cut)).or_else(|| lost_its_right(exit, lapsed)),
+            asked: asked
+                .or_else(|| lost_its_log(exit, complete_codes, cut))
+                .or_else(|| lost_its_right(exit, lapsed)),
             engine_restarted,
+            complete_codes,
             log_head: log.map_or(&[][..], |log| log.spool.head()),
             memory_bytes: self.start.spec.resources.memory_bytes,
         })
@@ -198,8 +202,8 @@ impl Attempt {
 
 /// "Succeeded" promises a log that is whole but for its limit: one that ended well before it could be stopped for the
 /// full disk counts as stopped.
-fn lost_its_log(exit: &Exit, cut: Option<Cut>) -> Option<Reason> {
-    (exit.code == 0 && cut == Some(Cut::DiskFull)).then_some(Reason::DiskFull)
+fn lost_its_log(exit: &Exit, complete_codes: &[CodeRange], cut: Option<Cut>) -> Option<Reason> {
+    (outcome::completes(exit.code, complete_codes) && cut == Some(Cut::DiskFull)).then_some(Reason::DiskFull)
 }
 
 /// Its guard may have killed it, or this executor while it was at something else.

@@ -24,6 +24,7 @@ fn intent(run: u128) -> Entry {
         timeouts: Timeouts::default(),
         stop: Stop::default(),
         inputs: Vec::new(),
+        complete_codes: Vec::new(),
         outputs: Vec::new(),
         devices: Vec::new(),
         replica: None,

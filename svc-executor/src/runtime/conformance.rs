@@ -76,6 +76,7 @@ impl Bench {
             timeouts: Timeouts::default(),
             stop: Stop::default(),
             inputs: Vec::new(),
+            complete_codes: Vec::new(),
             outputs: Vec::new(),
             devices: Vec::new(),
             replica: None,
@@ -238,6 +239,7 @@ async fn a_command_that_does_not_exist_is_told_from_an_exit(bench: &Bench, run: 
                 exit: &exit,
                 asked: None,
                 engine_restarted: false,
+                complete_codes: &[],
                 log_head: &log,
                 memory_bytes: 0,
             });

@@ -197,6 +197,7 @@ impl World {
             timeouts: Timeouts::default(),
             stop: Stop { signal: "SIGTERM".to_owned(), grace_ms: 1_000 },
             inputs: Vec::new(),
+            complete_codes: Vec::new(),
             outputs: Vec::new(),
             devices: Vec::new(),
             replica: None,

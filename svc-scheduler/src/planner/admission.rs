@@ -4,7 +4,6 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 
 use emboflow_model::state::{RunState, TaskState};
-use emboflow_model::transition::Change;
 use emboflow_model::workflow::turn::Concurrency;
 use emboflow_model::workflow::turn_spec::ConcurrencyPolicy;
 use emboflow_model::{QueueName, RunId, Task, TaskKey, Timestamp};
@@ -141,7 +140,7 @@ impl Step<'_> {
     }
 
     fn fail_run(&mut self, run: RunId, reason: String) {
-        self.emit(run, Change::RunEnding { to: RunState::Failed, reason });
+        self.begin_failing(run, reason);
         self.stop_everything(run, RunState::Failed);
     }
 }

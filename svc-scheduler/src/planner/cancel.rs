@@ -79,11 +79,19 @@ impl Step<'_> {
                     self.emit(run, Change::AttemptStopping { task, number, reason });
                 }
                 (TaskState::Active, None) => {}
-                _ => self.finish_task(run, &task, TaskState::Cancelled, Some(stop_reason(ending)), None),
+                _ => {
+                    let message = why_stopped(ending);
+                    self.finish_task(run, &task, TaskState::Cancelled, Some(stop_reason(ending)), message);
+                }
             }
         }
         self.touched.push(run);
     }
+}
+
+/// Why a task is stopped, where the reason alone says something else.
+pub(super) fn why_stopped(ending: RunState) -> Option<String> {
+    (ending == RunState::Failed).then(|| "the run has failed".to_owned())
 }
 
 /// The open attempt that has not been told to stop.

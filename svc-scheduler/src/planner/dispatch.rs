@@ -86,6 +86,7 @@ pub(super) fn runtime_spec(run: &Run, replica: Option<Replica>, task: RenderedTa
         isolation: task.isolation,
         timeouts: task.timeouts,
         stop: task.stop,
+        complete_codes: task.complete_codes,
         outputs: task.stage_out,
         secrets: task.secrets,
         devices: Vec::new(),

@@ -20,6 +20,7 @@ mod exclusive;
 #[cfg(test)]
 mod exclusive_tests;
 mod executors;
+mod exit_codes;
 mod explain;
 mod fit;
 mod forget;
@@ -50,6 +51,8 @@ mod uploads;
 
 #[cfg(test)]
 mod cordon_tests;
+#[cfg(test)]
+mod exit_code_tests;
 #[cfg(test)]
 mod fairness_tests;
 #[cfg(test)]

@@ -2,12 +2,13 @@
 
 use emboflow_model::state::{AttemptState, Cause, Outcome, Reason, RunState, TaskState};
 use emboflow_model::transition::{AttemptEnd, Change};
-use emboflow_model::workflow::{Backoff, RenderedRetry};
+use emboflow_model::workflow::{Backoff, ExitAction, RenderedRetry};
 use emboflow_model::{AttemptId, ExecutorId, Timestamp};
 use emboflow_protocol::command::Command;
 use emboflow_protocol::report::{Phase, Report};
 
 use super::backoff;
+use super::cancel::why_stopped;
 use super::effect::Effect;
 use super::input::stop_reason;
 use super::step::Step;
@@ -87,12 +88,15 @@ impl Step<'_> {
             self.finish_task(id.run, &id.task, TaskState::Succeeded, None, None);
         } else if let Some(ending) = self.ending_of(id.run) {
             self.finish_stopped(id, ending, &end);
+        } else if self.fails_run(id, &end) {
+            self.fail_run_with(id, &end);
         } else if self.planner.runs.get(&id.run).is_some_and(|open| open.is_of_gang(&id.task)) {
             self.end_member(id, self.pause_before_retry(id, &end), &end);
         } else if let Some(pause_ms) = self.pause_before_retry(id, &end) {
             self.wait_until(id, self.now.plus_ms(pause_ms), &end);
         } else {
-            self.finish_task(id.run, &id.task, TaskState::Failed, end.reason, end.message);
+            let message = self.planner.runs.get(&id.run).and_then(|open| open.last_words(id, &end));
+            self.finish_task(id.run, &id.task, TaskState::Failed, end.reason, message);
         }
     }
 
@@ -101,7 +105,8 @@ impl Step<'_> {
             RunState::TimedOut => TaskState::Failed,
             _ => TaskState::Cancelled,
         };
-        self.finish_task(id.run, &id.task, to, Some(stop_reason(ending)), end.message.clone());
+        let message = why_stopped(ending).or_else(|| end.message.clone());
+        self.finish_task(id.run, &id.task, to, Some(stop_reason(ending)), message);
     }
 
     /// The task waits for its next attempt.
@@ -138,7 +143,11 @@ impl Step<'_> {
         }
         let retry = open.workflow.retry(id.task.name.as_str());
         let failures = charged_to(|cause| cause == Cause::User);
-        if failures >= retry.attempts || !is_worth_repeating(&retry, end.reason) {
+        let is_wanted = match open.exit_action(id, end) {
+            Some(action) => action == ExitAction::Retry,
+            None => is_worth_repeating(&retry, end.reason),
+        };
+        if failures >= retry.attempts || !is_wanted {
             return None;
         }
         Some(match retry.backoff {

@@ -231,6 +231,9 @@ impl Stage {
     fn see_exit(&mut self, index: usize, attempt: AttemptId, code: Option<i32>) {
         let Some(held) = self.executors[index].disk.attempts.get(&attempt) else { return };
         let (fence, is_over) = (held.start.fence, held.end.is_some());
+        let complete = &held.start.spec.complete_codes;
+        let is_complete =
+            code.is_some_and(|code| code == 0 || complete.iter().any(|codes| codes.contains(code.into())));
         let is_stopped =
             self.executors[index].memory.get(&attempt).is_some_and(|memory| memory.stop.is_some());
         if is_over || is_stopped {
@@ -239,7 +242,7 @@ impl Stage {
         let at = self.clock_of(index);
         self.report(index, attempt.clone(), fence, Phase::Finishing { at });
         let verdict = match code {
-            Some(0) => (Outcome::Succeeded, Cause::User, None),
+            Some(_) if is_complete => (Outcome::Succeeded, Cause::User, None),
             Some(143) | None => (Outcome::Lost, Cause::Infra, Some(Reason::RuntimeFailed)),
             Some(_) => (Outcome::Failed, Cause::User, Some(Reason::ExitCode)),
         };

@@ -15,8 +15,13 @@ pub(super) const WORKFLOWS: &[&str] = &[
     "version: 1\nname: condition\ndefaults: { image: i }\ntasks:\n  a: {}\n  b: { needs: [a], if: \"${{ failure() }}\" }\n  c: { needs: [a, b], if: \"${{ always() }}\" }\n",
     "version: 1\nname: limited\ntimeout: 15s\ndefaults: { image: i }\ntasks:\n  a: {}\n  b: { needs: [a] }\n  c: { needs: [b] }\n",
     EXCLUSIVE,
+    CODED,
     ENDLESS,
 ];
+
+/// Exit codes of `coded` that count as success, that are worth another attempt, and that fail the whole run.
+pub(super) const CODED: &str = "version: 1\nname: coded\ndefaults: { image: i }\ntasks:\n  coded: { retry: { attempts: 2, delay: 500ms }, exit_codes: { complete: [3], retry: [\"70-79\"], fail_run: [99] } }\n  b: { needs: [coded] }\n  c: {}\n  d: { needs: [c] }\n";
+const CODES: [i32; 5] = [0, 1, 3, 75, 99];
 
 /// Of its tasks no two attempts run at once; one of them takes long.
 pub(super) const EXCLUSIVE: &str = "version: 1\nname: exclusive\ndefaults: { image: i, class: exclusive }\ntasks:\n  a: {}\n  long: { needs: [a] }\n  c: { needs: [long] }\n";
@@ -35,6 +40,9 @@ impl Stage {
         }
         if !self.plan.has_clients {
             return Fate::Exits(0);
+        }
+        if attempt.task.name.as_str() == "coded" {
+            return Fate::Exits(self.dice.pick(&CODES).unwrap_or_default());
         }
         match self.dice.below(100) {
             0..=79 => Fate::Exits(0),

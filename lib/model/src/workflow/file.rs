@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::exit_codes::ExitCodesSpec;
 use super::field::Scalar;
 use super::schema;
 use super::task_spec::{PlacementSpec, ResourcesSpec, RetrySpec, StopSpec, TaskSpec, TimeoutsSpec};
@@ -153,6 +154,9 @@ pub struct Defaults {
     /// What happens when a task fails.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry: Option<RetrySpec>,
+    /// What exit codes other than 0 mean.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exit_codes: Option<ExitCodesSpec>,
     /// What a task can reach.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::network")]

@@ -36,6 +36,8 @@ pub const MAX_TEXT_BYTES: usize = 128 * 1024 - 1;
 pub const MAX_TASK_BYTES: usize = 256 * 1024;
 /// Secrets of one task at most: their values travel together, in one message.
 pub const MAX_SECRETS: usize = 16;
+/// Entries of one list of exit codes at most.
+pub const MAX_EXIT_CODES: usize = 64;
 /// Labels of a run at most: those of its file and those of its request.
 pub const MAX_LABELS: usize = 64;
 /// Characters of a run's label at most.

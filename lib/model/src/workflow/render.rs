@@ -20,6 +20,7 @@ use super::quantity;
 use super::task_spec::{Backoff, RetrySpec, TaskInput};
 use super::uploads::{self, UploadReference};
 use super::{PlannedTask, Problem, TaskSpec, Workflow, code};
+use crate::CodeRange;
 use crate::runtime_spec::{Class, Isolation, Network, PullPolicy, SecretUse, StageOut, Stop, Timeouts};
 use crate::state::Reason;
 
@@ -61,6 +62,8 @@ pub struct RenderedTask {
     pub stop: Stop,
     /// What happens when it fails.
     pub retry: RenderedRetry,
+    /// Exit codes other than 0 with which it has succeeded.
+    pub complete_codes: Vec<CodeRange>,
     /// Outputs of other tasks that are staged in.
     pub stage_in: Vec<InputReference>,
     /// Uploads that are staged in.
@@ -200,6 +203,7 @@ impl Render<'_> {
                 grace_ms: duration_or(stop.and_then(|stop| stop.grace.as_ref()), Stop::default().grace_ms),
             },
             retry: retry(spec.retry.as_ref().or(defaults.retry.as_ref())),
+            complete_codes: self.workflow.exit_codes_of(spec).complete,
             stage_in: stage_in(spec),
             uploads: uploads::evaluated(&self.scope, &mut self.fuel, &self.at, spec)?,
             stage_out: self.stage_out(spec)?,

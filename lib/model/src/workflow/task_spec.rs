@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::exit_codes::ExitCodesSpec;
 use super::field::{Axis, Scalar, Words};
 use super::schema;
 use super::turn_spec::{self, ConcurrencySpec, RateLimitSpec};
@@ -69,6 +70,9 @@ pub struct TaskSpec {
     /// What happens when the task fails.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry: Option<RetrySpec>,
+    /// What exit codes other than 0 mean.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exit_codes: Option<ExitCodesSpec>,
     /// What the task takes in, by the name that it gets here: an output of another task, `${{ tasks.NAME.outputs.NAME }}`,
     /// or `{ upload: NAME }`. `$INPUT_NAME` is the path.
     #[serde(skip_serializing_if = "IndexMap::is_empty")]

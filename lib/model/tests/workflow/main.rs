@@ -4,6 +4,7 @@
 
 mod conformance;
 mod errors;
+mod exit_codes;
 mod expressions;
 mod good;
 mod hostile;

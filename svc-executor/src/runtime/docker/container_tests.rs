@@ -20,6 +20,7 @@ fn spec() -> RuntimeSpec {
         timeouts: Timeouts::default(),
         stop: Stop::default(),
         inputs: vec![StageIn { name: "raw-data".into(), sources: Vec::new() }],
+        complete_codes: Vec::new(),
         outputs: Vec::new(),
         devices: Vec::new(),
         replica: None,

@@ -2,6 +2,7 @@
 
 use emboflow_model::state::{AttemptState, Cause, Outcome, Reason, RunState, TaskState};
 use emboflow_model::transition::{AttemptEnd, Change, Transition};
+use emboflow_model::workflow::ExitAction;
 use emboflow_model::{AttemptId, Run, Task, TaskKey, epoch};
 
 use super::super::stage::Stage;
@@ -62,7 +63,7 @@ impl Stage {
             Change::AttemptClosed { task, number, end } => {
                 let fence = open_attempt(&judged.run, task, *number)?.fence;
                 let id = AttemptId { run: transition.run, task: task.clone(), number: *number };
-                self.judge_end(&id, fence, end)?;
+                self.judge_end(judged, &id, fence, end)?;
             }
             _ => {}
         }
@@ -146,7 +147,8 @@ impl Stage {
         let (by_user, by_others) = charged(task);
         let retry = judged.workflow.retry(task.key.name.as_str());
         let is_spent = by_user >= retry.attempts || by_others > self.plan.policy.infra_retries;
-        if is_spent {
+        let is_final = matches!(exit_action(judged, task), Some(ExitAction::Fail | ExitAction::FailRun));
+        if is_spent || is_final {
             return Ok(());
         }
         Err(format!("I8: {} fails after {by_user} failures and {by_others} losses", task.key))
@@ -155,6 +157,9 @@ impl Stage {
     fn judge_retry(&self, judged: &Judged, task: &Task) -> Result<(), String> {
         let (by_user, by_others) = charged(task);
         let retry = judged.workflow.retry(task.key.name.as_str());
+        if let Some(action @ (ExitAction::Fail | ExitAction::FailRun)) = exit_action(judged, task) {
+            return Err(format!("I8: {} tries again after an exit code that says {action:?}", task.key));
+        }
         if by_user >= retry.attempts.max(1) || by_others > self.plan.policy.infra_retries {
             return Err(format!(
                 "I8: {} tries again after {by_user} failures and {by_others} losses",
@@ -165,11 +170,14 @@ impl Stage {
     }
 
     /// I5 and I8: an end says what the witness has seen.
-    fn judge_end(&self, id: &AttemptId, fence: u64, end: &AttemptEnd) -> Result<(), String> {
+    fn judge_end(&self, judged: &Judged, id: &AttemptId, fence: u64, end: &AttemptEnd) -> Result<(), String> {
         let start = (id.clone(), fence);
         let seen = self.witness.exits.get(&start);
         if end.outcome == Outcome::Succeeded {
-            if seen != Some(&0) {
+            let codes = judged.workflow.exit_codes(id.task.name.as_str());
+            let counts =
+                |code: &i32| *code == 0 || codes.action((*code).into()) == Some(ExitAction::Complete);
+            if !seen.is_some_and(counts) {
                 return Err(format!("I5: {id} has succeeded, and its program has ended with {seen:?}"));
             }
             let sealed = end.log.as_ref().map(|log| log.size_bytes);
@@ -233,6 +241,12 @@ fn judge_opening(judged: &Judged, key: &TaskKey, number: u32) -> Result<(), Stri
             return Err(format!("I7: {key} starts and {} is {}", unmet.key, unmet.state));
         }
     }
+    let fails_run = |task: &&Task| {
+        task.state == TaskState::Failed && exit_action(judged, task) == Some(ExitAction::FailRun)
+    };
+    if let Some(failed) = run.tasks.values().find(fails_run) {
+        return Err(format!("I8: {key} starts although the exit code of {} fails the run", failed.key));
+    }
     let limit = workflow.task(key.name.as_str()).and_then(|spec| spec.max_parallel);
     let beside = run.tasks.values().filter(|task| task.key.name == key.name && task.open_attempt().is_some());
     if limit.is_some_and(|limit| beside.count() >= limit as usize) {
@@ -248,6 +262,12 @@ fn is_ending(judged: &Judged) -> bool {
 fn open_attempt<'r>(run: &'r Run, key: &TaskKey, number: u32) -> Result<&'r emboflow_model::Attempt, String> {
     let open = run.tasks.get(key).and_then(Task::open_attempt).filter(|attempt| attempt.number == number);
     open.ok_or_else(|| format!("I3: {key}#{number} is not open"))
+}
+
+/// What the exit code of a task's last attempt says, where its program ended by itself.
+fn exit_action(judged: &Judged, task: &Task) -> Option<ExitAction> {
+    let end = task.attempts.last()?.end.as_ref().filter(|end| end.reason == Some(Reason::ExitCode))?;
+    judged.workflow.exit_codes(task.key.name.as_str()).action(end.exit_code?.into())
 }
 
 /// Ends that are charged to the user, and those that are not.

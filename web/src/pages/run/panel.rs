@@ -167,9 +167,9 @@ fn Try(attempt: Attempt) -> Element {
 #[component]
 fn Ended(end: AttemptEnd) -> Element {
     rsx! {
-        if let Some(code) = end.exit_code {
+        if let Some(exit) = format::exit_of(&end) {
             dt { "Exit" }
-            dd { {format::exit_code(code)} }
+            dd { "{exit}" }
         }
         if let Some(reason) = end.reason {
             dt { "Reason" }

@@ -1,5 +1,6 @@
 //! What a file of the right shape can still get wrong: names, needs, expressions, quantities, paths.
 
+mod exit_codes;
 mod expressions;
 mod graph;
 mod path;
@@ -50,6 +51,7 @@ pub(super) fn check(document: &Document, file: &WorkflowFile) -> Result<Graph, V
     task::check_all(document, file, &mut problems);
     placement::check_all(document, file, &mut problems);
     turn::check(document, file, &mut problems);
+    exit_codes::check(document, file, &mut problems);
     triggers::check(document, file, &mut problems);
     let mentioned = expressions::check(document, file, &mut problems);
     let needs = graph::needs(document, file, mentioned, &mut problems);

@@ -81,7 +81,7 @@ fn word(change: &Change) -> (Option<&TaskKey>, String) {
             (Some(task), format!("attempt {number} is asked to stop: {}", in_words(*reason)))
         }
         Change::AttemptClosed { task, number, end } => {
-            let exit = end.exit_code.map(|code| format!(", {}", format::exit_code(code))).unwrap_or_default();
+            let exit = format::exit_of(end).map(|exit| format!(", {exit}")).unwrap_or_default();
             (Some(task), format!("attempt {number} {}{exit}", end.outcome))
         }
     }
