@@ -10,6 +10,7 @@ mod prepare;
 mod progress;
 mod resume;
 mod right;
+mod signs_of_life;
 mod stage_in;
 mod stage_out;
 mod stop;

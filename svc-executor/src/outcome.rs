@@ -156,6 +156,11 @@ pub(crate) fn asked(reason: Reason, ran: bool) -> Verdict {
         Reason::RunTimeout => {
             (Outcome::TimedOut, Cause::User, "It ran longer than its `timeout` and was stopped")
         }
+        Reason::HeartbeatLost => {
+            let what = "It gave no sign of life for longer than its `timeouts.heartbeat`: it wrote nothing to its log \
+                        and did not touch `$EMBOFLOW_HEARTBEAT`; it was stopped";
+            (Outcome::TimedOut, Cause::User, what)
+        }
         Reason::DiskFull => {
             let what = "The executor's disk is full: it has no room for the task's log. Free space on it, or lower \
                         the task's `log_limit`; the task was stopped";
@@ -299,6 +304,14 @@ mod tests {
             (255, false, None, false, none, (Failed, User, Some(Reason::ExitCode))),
             (143, false, Some(Reason::Cancelled), false, none, (Cancelled, Policy, Some(Reason::Cancelled))),
             (137, false, Some(Reason::RunTimeout), false, none, (TimedOut, User, Some(Reason::RunTimeout))),
+            (
+                143,
+                false,
+                Some(Reason::HeartbeatLost),
+                false,
+                none,
+                (TimedOut, User, Some(Reason::HeartbeatLost)),
+            ),
             (0, false, Some(Reason::DiskFull), false, none, (Failed, Infra, Some(Reason::DiskFull))),
             (0, false, Some(Reason::Cancelled), false, none, (Cancelled, Policy, Some(Reason::Cancelled))),
             (137, false, Some(Reason::Preempted), false, none, (Preempted, Policy, Some(Reason::Preempted))),

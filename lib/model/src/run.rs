@@ -62,6 +62,9 @@ pub struct RunSummary {
     /// When its first task was given to an executor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,
+    /// When it went on after its last pause.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumed_at: Option<Timestamp>,
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<Timestamp>,
@@ -147,6 +150,7 @@ impl RunSummary {
             tasks: TaskCounts { total, by_state: IndexMap::new() },
             created_at: first.at,
             started_at: None,
+            resumed_at: None,
             finished_at: None,
             version: 0,
             seq: 0,
@@ -191,6 +195,9 @@ impl RunSummary {
     }
 
     fn step(&mut self, to: RunState, at: Timestamp) {
+        if self.state == RunState::Paused && to == RunState::Running {
+            self.resumed_at = Some(at);
+        }
         self.state = to;
         if to == RunState::Running {
             self.started_at.get_or_insert(at);

@@ -148,11 +148,14 @@ pub struct Timeouts {
     /// From the container's start to its exit; none = no limit.
     #[serde(default)]
     pub run_ms: Option<u64>,
+    /// The longest time without a sign of life while the container runs; none = it need not give any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heartbeat_ms: Option<u64>,
 }
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self { start_ms: 10 * 60 * 1000, run_ms: None }
+        Self { start_ms: 10 * 60 * 1000, run_ms: None, heartbeat_ms: None }
     }
 }
 

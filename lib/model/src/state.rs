@@ -150,11 +150,15 @@ word_enum! {
         ImageUnavailable = "image_unavailable",
         /// The command cannot be started in this image.
         BadCommand = "bad_command",
+        /// It waited too long for a place on an executor.
+        QueueTimeout = "queue_timeout",
         /// It did not start in time.
         StartTimeout = "start_timeout",
         /// It ran too long.
         RunTimeout = "run_timeout",
-        /// It stopped reporting.
+        /// All its attempts and waits together took too long.
+        TotalTimeout = "total_timeout",
+        /// It gave no sign of life for too long.
         HeartbeatLost = "heartbeat_lost",
         /// Its executor is gone.
         ExecutorLost = "executor_lost",

@@ -38,6 +38,9 @@ pub struct Task {
     /// When it was first ready.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queued_at: Option<Timestamp>,
+    /// When it became ready for the last time: after its needs, or after a back-off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready_at: Option<Timestamp>,
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<Timestamp>,
@@ -130,6 +133,7 @@ impl Task {
             wait_reason: None,
             retry_at: None,
             queued_at: None,
+            ready_at: None,
             finished_at: None,
             attempts: Vec::new(),
             artifacts: Vec::new(),
@@ -250,6 +254,7 @@ impl Task {
         self.state = to;
         if to == TaskState::Queued {
             self.queued_at.get_or_insert(at);
+            self.ready_at = Some(at);
         } else {
             self.wait_reason = None;
         }

@@ -6,6 +6,7 @@ use emboflow_model::{CodeRange, Reason};
 use emboflow_protocol::report::Phase;
 use tokio_util::sync::CancellationToken;
 
+use super::signs_of_life::LogLength;
 use super::{Attempt, ENGINE_PAUSE, SETTLING, now};
 use crate::held::stopped;
 use crate::journal::{Entry, Stopping};
@@ -50,7 +51,8 @@ impl Attempt {
         let recorder = self.record().await;
         let disk_full = recorder.as_ref().map(|(pump, _)| pump.disk_full()).unwrap_or_default();
         self.store.wait_without_end(true);
-        let ending = self.until_ended(disk_full).await;
+        let log = recorder.as_ref().map(|(pump, _)| pump.length());
+        let ending = self.until_ended(disk_full, log).await;
         self.store.wait_without_end(false);
         let exit = match &ending.seen {
             Seen::Exited(exit) => Some(exit.clone()),
@@ -134,7 +136,7 @@ impl Attempt {
         Mask::new(secrets.values())
     }
 
-    async fn until_ended(&mut self, disk_full: CancellationToken) -> Ending {
+    async fn until_ended(&mut self, disk_full: CancellationToken, log: Option<LogLength>) -> Ending {
         let mut engine_restarted = self.marks.boot.as_ref().is_some_and(|boot| *boot != machine::boot_id());
         let mut orders = self.orders.clone();
         let (reason, detail) = match self.marks.stopping.clone() {
@@ -146,6 +148,7 @@ impl Attempt {
                 }
                 reason = stopped(&mut orders) => (reason, None),
                 () = self.overdue() => (Reason::RunTimeout, None),
+                () = self.silent(log) => (Reason::HeartbeatLost, None),
                 () = disk_full.cancelled() => (Reason::DiskFull, None),
                 detail = self.overfull() => (Reason::DiskFull, Some(detail)),
                 () = self.store.fenced() => (Reason::Fenced, None),

@@ -15,6 +15,9 @@ use futures::stream::BoxStream;
 
 pub use crate::secrets::HandedSecrets;
 
+/// The file of the workspace whose touch is a task's sign of life.
+pub(crate) const HEARTBEAT_FILE: &str = ".emboflow-heartbeat";
+
 /// What a call to the engine comes to.
 pub type Answer<'a, T> = BoxFuture<'a, Result<T, RuntimeError>>;
 

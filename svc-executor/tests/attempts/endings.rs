@@ -1,13 +1,14 @@
 //! What a task itself says of its end, and of being alive.
 
-use emboflow_model::runtime_spec::StageOut;
-use emboflow_model::{CodeRange, Outcome, Reason, RuntimeSpec};
+use emboflow_model::runtime_spec::{StageOut, Timeouts};
+use emboflow_model::{Cause, CodeRange, Outcome, Reason, RuntimeSpec};
 use emboflow_protocol::command::Command;
 
-use crate::support::{Program, World};
+use crate::support::{Kind, Program, World};
 
 on_both! {
     a_code_that_counts_as_success_seals_the_log_and_stores_the_outputs
+    a_task_that_gives_no_sign_of_life_is_stopped
 }
 
 async fn a_code_that_counts_as_success_seals_the_log_and_stores_the_outputs(mut world: World) {
@@ -31,4 +32,33 @@ async fn a_code_that_counts_as_success_seals_the_log_and_stores_the_outputs(mut 
     world.send(Command::Start(Box::new(start.clone()))).await;
     let end = world.end(&start).await;
     assert_eq!((end.outcome, end.exit_code, end.reason), (Outcome::Failed, Some(5), Some(Reason::ExitCode)));
+}
+
+fn beating(heartbeat_ms: u64) -> Timeouts {
+    Timeouts { heartbeat_ms: Some(heartbeat_ms), ..Timeouts::default() }
+}
+
+async fn a_task_that_gives_no_sign_of_life_is_stopped(mut world: World) {
+    world.start_executor().await;
+    let program = Program { shell: "echo alive; exec sleep 600", words: "ms=600000 line=alive" };
+    let start = world.attempt(RuntimeSpec { timeouts: beating(1_000), ..world.spec(program) });
+    world.send(Command::Start(Box::new(start.clone()))).await;
+    let end = world.end(&start).await;
+    let ended = (end.outcome, end.cause, end.reason);
+    assert_eq!(ended, (Outcome::TimedOut, Cause::User, Some(Reason::HeartbeatLost)), "{end:?}");
+    assert!(end.message.unwrap().contains("`timeouts.heartbeat`"));
+    assert_eq!(world.archived(&start).await, b"alive\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_that_touches_its_file_may_be_silent_in_its_log() {
+    let mut world = World::new(Kind::Docker).await;
+    world.start_executor().await;
+    // Longer than the limit, which is far longer than any stall of a loaded machine.
+    let shell = "i=0; while [ $i -lt 30 ]; do touch \"$EMBOFLOW_HEARTBEAT\"; sleep 0.5; i=$((i+1)); done";
+    let program = Program { shell, words: "" };
+    let start = world.attempt(RuntimeSpec { timeouts: beating(12_000), ..world.spec(program) });
+    world.send(Command::Start(Box::new(start.clone()))).await;
+    let end = world.end(&start).await;
+    assert_eq!((end.outcome, end.exit_code), (Outcome::Succeeded, Some(0)), "{end:?}");
 }

@@ -266,6 +266,7 @@ impl Step<'_> {
         self.take_back_gates(run);
         self.take_back_strays(run);
         self.watch_run_timeout(run);
+        self.planner.watch_limits(run, self.now);
     }
 
     fn take_back_attempt(&mut self, run: RunId, task: TaskKey) {

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use emboflow_model::state::Reason;
 use emboflow_model::transition::{Change, Transition};
 use emboflow_model::{AttemptId, ExecutorId, PoolName, RuntimeSpec, TaskKey};
 use emboflow_protocol::command::{Command, Start};
@@ -110,9 +111,17 @@ pub(super) fn stop(open: &OpenRun, task: &TaskKey, number: u32) -> Option<Effect
     let command = Command::Stop {
         attempt: AttemptId { run: open.id(), task: task.clone(), number },
         fence: attempt.fence,
-        reason: attempt.stopping?,
+        reason: told(attempt.stopping?),
     };
     Some(Effect::Command { pool: attempt.pool.clone(), executor: attempt.executor.clone(), command })
+}
+
+/// What an executor is told: to it, time that is over is time that is over, and one of the version before knows no more.
+pub(super) const fn told(reason: Reason) -> Reason {
+    match reason {
+        Reason::TotalTimeout => Reason::RunTimeout,
+        other => other,
+    }
 }
 
 fn release(open: &OpenRun, task: &TaskKey, number: u32) -> Option<Effect> {

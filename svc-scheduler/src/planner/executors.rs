@@ -236,6 +236,7 @@ impl Step<'_> {
                 }
                 Some(attempt) => {
                     if let Some(reason) = attempt.stopping {
+                        let reason = effect::told(reason);
                         let command =
                             Command::Stop { attempt: held.attempt.clone(), fence: held.fence, reason };
                         self.tell(beat, command);

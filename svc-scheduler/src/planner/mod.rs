@@ -27,6 +27,7 @@ mod forget;
 mod gang;
 mod gates;
 mod input;
+mod limits;
 mod open_run;
 mod order;
 mod policy;
@@ -61,6 +62,8 @@ mod forecast_tests;
 mod gang_tests;
 #[cfg(test)]
 mod gate_tests;
+#[cfg(test)]
+mod limit_tests;
 #[cfg(test)]
 mod maintenance_tests;
 #[cfg(test)]
@@ -215,6 +218,7 @@ impl Planner {
         }
         step.fire_timers();
         step.place();
+        step.end_overdue_waits();
         step.seal()
     }
 
@@ -284,6 +288,7 @@ impl Planner {
 
     fn wait(&self, open: &OpenRun, task: &Task, said: &mut Said, now: Timestamp) -> Option<TaskWait> {
         let wait_reason = self.wait_reason(open, task, said, now)?;
+        let wait_reason = open.with_limit(&task.key, wait_reason);
         Some(TaskWait { task: task.key.clone(), state: Some(task.state), wait_reason })
     }
 

@@ -8,7 +8,7 @@ use emboflow_model::name::TaskName;
 use emboflow_model::runtime_spec::Replica;
 use emboflow_model::state::TaskState;
 use emboflow_model::workflow::turn::Gates;
-use emboflow_model::workflow::{Context, PlannedTask, Problem, Workflow};
+use emboflow_model::workflow::{Context, PlannedTask, Problem, TaskLimits, Workflow};
 use emboflow_model::{Attempt, Run, RunId, RuntimeSpec, Task, TaskKey, Timestamp};
 use indexmap::IndexMap;
 use serde_json::Map;
@@ -181,11 +181,20 @@ impl OpenRun {
             let gang = self.is_of_gang(task).then(|| self.fan_out_of(task)).flatten();
             let shape = dispatch::shape(self.workflow.render_placement(planned, context)?, of, gang);
             let gates = self.workflow.gates_of_task(planned, context)?;
+            self.workflow.render_limits(planned, context)?;
             let spec = self.workflow.task(&planned.spec_name);
             let priority = spec.and_then(|spec| spec.priority).or(self.workflow.file.defaults.priority);
             Ok(Line { shape, gates, priority })
         };
         Some(line())
+    }
+
+    /// The time limits of a task that the scheduler watches; none for a task that the workflow does not have.
+    pub(super) fn limits_of(&self, task: &TaskKey) -> Option<Result<TaskLimits, Problem>> {
+        if !self.workflow.has_limits(task.name.as_str()) {
+            return Some(Ok(TaskLimits::default()));
+        }
+        Some(self.workflow.render_limits(self.planned.get(task)?, &self.context(self.spec_index(task)?)))
     }
 
     /// The same, as the run is now.
@@ -241,9 +250,17 @@ impl OpenRun {
     pub(super) fn leave(&mut self, task: &TaskKey) -> Option<TaskKey> {
         let index = self.spec_index(task)?;
         let spec = &mut self.specs[index];
+        if spec.is_held.remove(&task.index) {
+            // It gives up before it was taken on; its place in the line is passed over.
+            return None;
+        }
         spec.in_flight = spec.in_flight.saturating_sub(1);
-        let follower = spec.held.pop_front()?;
-        spec.is_held.remove(&follower.index);
+        let follower = loop {
+            let next = spec.held.pop_front()?;
+            if spec.is_held.remove(&next.index) {
+                break next;
+            }
+        };
         spec.in_flight += 1;
         Some(follower)
     }
@@ -259,9 +276,12 @@ impl OpenRun {
         self.paused.push(task);
     }
 
-    /// The tasks kept by [`OpenRun::hold_back`].
+    /// The tasks kept by [`OpenRun::hold_back`] that are still ready.
     pub(super) fn release_held_back(&mut self) -> Vec<TaskKey> {
-        std::mem::take(&mut self.paused)
+        let is_ready =
+            |task: &TaskKey| self.run.tasks.get(task).is_some_and(|task| task.state == TaskState::Queued);
+        let held = std::mem::take(&mut self.paused);
+        held.into_iter().filter(is_ready).collect()
     }
 
     /// Why a task waits, where the reason lies in the run itself.

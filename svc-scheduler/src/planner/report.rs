@@ -80,7 +80,7 @@ impl Step<'_> {
 
     /// An attempt is over: the task ends, or tries again.
     pub(super) fn close_attempt(&mut self, id: &AttemptId, end: AttemptEnd) {
-        let end = self.end_in_gang(id, self.end_of_drain(id, end));
+        let end = self.end_in_gang(id, self.end_of_total(id, self.end_of_drain(id, end)));
         let closed =
             Change::AttemptClosed { task: id.task.clone(), number: id.number, end: Box::new(end.clone()) };
         self.emit(id.run, closed);
@@ -90,6 +90,8 @@ impl Step<'_> {
             self.finish_stopped(id, ending, &end);
         } else if self.fails_run(id, &end) {
             self.fail_run_with(id, &end);
+        } else if self.is_out_of_time(id.run, &id.task) {
+            self.give_up_in_total(id.run, &id.task);
         } else if self.planner.runs.get(&id.run).is_some_and(|open| open.is_of_gang(&id.task)) {
             self.end_member(id, self.pause_before_retry(id, &end), &end);
         } else if let Some(pause_ms) = self.pause_before_retry(id, &end) {

@@ -52,6 +52,8 @@ pub(super) struct Step<'p> {
     pub(super) met_specs: VecDeque<(RunId, usize)>,
     /// Runs of which something ended.
     pub(super) touched: Vec<RunId>,
+    /// Tasks that may have waited too long for a place.
+    pub(super) overdue: Vec<(RunId, TaskKey)>,
     /// Tasks that became ready in this step.
     pub(super) newly_queued: Vec<(RunId, TaskKey)>,
     pub(super) rejections: Vec<Rejection>,
@@ -75,6 +77,7 @@ impl<'p> Step<'p> {
             effects: Vec::new(),
             met_specs: VecDeque::new(),
             touched: Vec::new(),
+            overdue: Vec::new(),
             newly_queued: Vec::new(),
             rejections: Vec::new(),
             forgotten: Vec::new(),
@@ -110,8 +113,8 @@ impl<'p> Step<'p> {
 
     /// Records a change: the run, the progress of its specs and what executors hold follow at once.
     pub(super) fn emit(&mut self, run: RunId, change: Change) {
+        self.planner.take_in(run, &change, self.now);
         let Some(open) = self.planner.runs.get_mut(&run) else { return };
-        open.run.apply_change(&change, self.now);
         match &change {
             Change::AttemptOpened { task, number, executor, resources, devices, .. } => {
                 let id = AttemptId { run, task: task.clone(), number: *number };

@@ -14,6 +14,10 @@ pub(super) enum Timer {
     Retry(RunId, TaskKey),
     /// A run's time is over.
     RunTimeout(RunId),
+    /// A task may have waited for a place as long as it may.
+    QueueLimit(RunId, TaskKey),
+    /// A task may have taken as long as it may.
+    TotalLimit(RunId, TaskKey),
     /// An executor may be too long silent.
     ExecutorSilent(ExecutorId),
     /// What is open on an executor may have to stop.
@@ -42,6 +46,10 @@ impl Timers {
         self.0.retain(|(_, timer)| !matches!(timer, Timer::ExecutorSilent(_)));
     }
 
+    pub(super) fn is_set(&self, at: Timestamp, timer: &Timer) -> bool {
+        self.0.contains(&(at, timer.clone()))
+    }
+
     pub(super) fn next(&self) -> Option<Timestamp> {
         self.0.first().map(|(at, _)| *at)
     }
@@ -61,6 +69,9 @@ impl Step<'_> {
             match timer {
                 Timer::Retry(run, task) => self.end_backoff(run, &task),
                 Timer::RunTimeout(run) => self.time_out_run(run),
+                // Judged when everybody has had a turn.
+                Timer::QueueLimit(run, task) => self.overdue.push((run, task)),
+                Timer::TotalLimit(run, task) => self.end_total(run, &task),
                 Timer::ExecutorSilent(executor) => self.judge_silence(&executor),
                 Timer::Drain(executor) => self.stop_drained(&executor),
                 Timer::Gate(gate) => self.planner.gates.stir(gate),

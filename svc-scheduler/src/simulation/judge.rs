@@ -3,6 +3,7 @@
 
 mod change;
 mod end;
+mod limits;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use emboflow_model::state::{Cause, Outcome, Reason, RunState};
+use emboflow_model::state::{Cause, Outcome, Reason, RunState, TaskState};
 use emboflow_model::transition::Change;
 use emboflow_model::{LogEntry, Resources, RunId, Transition};
 use emboflow_protocol::call::ClaimAnswer;
@@ -64,6 +64,8 @@ sabotages! {
     ChargeTheUser,
     /// One loss more is forgiven than the policy says.
     ForgiveOneMore,
+    /// Who waits gives up at once, as if its time were over.
+    GiveUpEarly,
     /// A run ends while an attempt of it is open.
     EndEarly,
     /// A task starts twice: its start goes to a second executor too, and every claim is granted.
@@ -127,6 +129,24 @@ pub(super) fn entries(stage: &Stage, mut entries: Vec<Arc<LogEntry>>) -> Vec<Arc
             {
                 let (from, to) = (RunState::Running, RunState::Succeeded);
                 transition.changes.push(Change::Run { from, to, reason: None });
+            }
+        }
+    }
+    if stage.is_sabotaged(Sabotage::GiveUpEarly) {
+        for entry in &mut entries {
+            if let LogEntry::Transition(transition) = Arc::make_mut(entry)
+                && let Some(Change::TaskWaits { task, .. }) = transition.changes.last().cloned()
+            {
+                let (from, to) = (TaskState::Queued, TaskState::Failed);
+                let reason = Some(Reason::QueueTimeout);
+                transition.changes.push(Change::Task {
+                    task,
+                    from,
+                    to,
+                    reason,
+                    message: None,
+                    retry_at: None,
+                });
             }
         }
     }

@@ -16,6 +16,7 @@ pub(super) const WORKFLOWS: &[&str] = &[
     "version: 1\nname: limited\ntimeout: 15s\ndefaults: { image: i }\ntasks:\n  a: {}\n  b: { needs: [a] }\n  c: { needs: [b] }\n",
     EXCLUSIVE,
     CODED,
+    TIMED,
     ENDLESS,
 ];
 
@@ -25,6 +26,9 @@ const CODES: [i32; 5] = [0, 1, 3, 75, 99];
 
 /// Of its tasks no two attempts run at once; one of them takes long.
 pub(super) const EXCLUSIVE: &str = "version: 1\nname: exclusive\ndefaults: { image: i, class: exclusive }\ntasks:\n  a: {}\n  long: { needs: [a] }\n  c: { needs: [long] }\n";
+
+/// Waits for a place, and takes, no longer than so.
+pub(super) const TIMED: &str = "version: 1\nname: timed\ndefaults: { image: i }\ntasks:\n  a: { resources: { cpu: 2 }, timeouts: { queue: 4s, total: 12s }, retry: { attempts: 3, delay: 1s } }\n  b: { matrix: { i: [1, 2, 3] }, max_parallel: 1, timeouts: { queue: 5s } }\n  c: { needs: [a, b], if: \"${{ always() }}\", timeouts: { total: 20s } }\n";
 
 /// Its program ends only when it is told to.
 pub(super) const ENDLESS: &str =

@@ -51,7 +51,7 @@ pub use not_yet::{NOT_YET, NotYet};
 pub use problem::Problem;
 pub use render::{
     DEFAULT_CPU_MILLIS, DEFAULT_MAX_RETRY_DELAY_MS, DEFAULT_MEMORY_BYTES, DEFAULT_RETRY_DELAY_MS,
-    InputReference, RenderedPlacement, RenderedRetry, RenderedTask,
+    InputReference, RenderedPlacement, RenderedRetry, RenderedTask, TaskLimits,
 };
 pub use schema::json_schema;
 pub use suggest::nearest;

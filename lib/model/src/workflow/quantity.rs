@@ -66,6 +66,14 @@ pub fn duration_ms(value: &Value) -> Result<u64, String> {
     }
 }
 
+/// Milliseconds of a silence that can be told from a pause: at least a second. Errors: what is wrong, in words.
+pub fn heartbeat_ms(value: &Value) -> Result<u64, String> {
+    match duration_ms(value)? {
+        0..1_000 => Err(format!("{value} is too short for a heartbeat; the least is \"1s\"")),
+        ms => Ok(ms),
+    }
+}
+
 /// Bytes of `512Mi`, `1.5Gi`, `500M` or a plain number. Errors: what is wrong, in words.
 pub fn size_bytes(value: &Value) -> Result<u64, String> {
     let wrong = || {

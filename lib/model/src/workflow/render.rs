@@ -1,8 +1,10 @@
 //! One task with every field evaluated: what a runtime has to know, and where its inputs come from.
 
 mod placement;
+mod timeouts;
 
 pub use placement::{DEFAULT_CPU_MILLIS, DEFAULT_MEMORY_BYTES, RenderedPlacement};
+pub use timeouts::TaskLimits;
 
 use std::collections::BTreeMap;
 
@@ -268,29 +270,6 @@ impl Render<'_> {
             env.insert(name.clone(), self.text(value.value(), &pointer)?);
         }
         Ok(env)
-    }
-
-    /// What the task says wins over what the defaults say, whichever way it is written.
-    fn timeouts(&mut self, spec: &TaskSpec) -> Result<Timeouts, Problem> {
-        let file = self.workflow.file.clone();
-        let (own, shared) = (spec.timeouts.as_ref(), file.defaults.timeouts.as_ref());
-        let start = self.given(
-            own.and_then(|own| own.start.as_ref()),
-            shared.and_then(|shared| shared.start.as_ref()),
-            "timeouts/start",
-        );
-        let own_run = self
-            .given(spec.timeout.as_ref(), None, "timeout")
-            .or_else(|| self.given(own.and_then(|own| own.run.as_ref()), None, "timeouts/run"));
-        let run = own_run
-            .or_else(|| self.given(None, file.defaults.timeout.as_ref(), "timeout"))
-            .or_else(|| self.given(None, shared.and_then(|shared| shared.run.as_ref()), "timeouts/run"));
-        Ok(Timeouts {
-            start_ms: self
-                .given_amount(start, quantity::duration_ms)?
-                .unwrap_or(Timeouts::default().start_ms),
-            run_ms: self.given_amount(run, quantity::duration_ms)?,
-        })
     }
 
     fn stage_out(&mut self, spec: &TaskSpec) -> Result<Vec<StageOut>, Problem> {

@@ -302,18 +302,31 @@ pub struct PlacementSpec {
     pub anti_affinity: Option<String>,
 }
 
-/// Time limits of a task.
+/// Time limits of a task; each of them ends it with a reason of its own.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TimeoutsSpec {
-    /// Until the container runs, image and inputs included.
+    /// How long the task may be ready without a place on an executor (`queue_timeout`). Each wait counts for itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::duration")]
+    pub queue: Option<Scalar>,
+    /// Until the container runs, image and inputs included (`start_timeout`); 10 minutes unless given.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::duration")]
     pub start: Option<Scalar>,
-    /// From the start of the container to its end.
+    /// From the start of the container to its end (`run_timeout`); the same as `timeout` of the task.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::duration")]
     pub run: Option<Scalar>,
+    /// How long a running task may give no sign of life (`heartbeat_lost`): write nothing to its log, and not touch the
+    /// file that `$EMBOFLOW_HEARTBEAT` names. At least `1s`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::duration")]
+    pub heartbeat: Option<Scalar>,
+    /// From the moment when the task was first ready to its end, with all attempts and waits (`total_timeout`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::duration")]
+    pub total: Option<Scalar>,
 }
 
 /// What happens when a task fails.

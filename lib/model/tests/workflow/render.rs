@@ -101,7 +101,7 @@ tasks:
         (task.placement.resources.disk_bytes, task.shm_bytes, task.pids),
         (5_000_000_000, Some(64 << 20), Some(64))
     );
-    assert_eq!(task.timeouts, Timeouts { start_ms: 60_000, run_ms: Some(120_000) });
+    assert_eq!(task.timeouts, Timeouts { start_ms: 60_000, run_ms: Some(120_000), heartbeat_ms: None });
     assert_eq!(task.stage_out[0].path, "out/x.bin");
     assert_eq!(
         task.placement.labels,

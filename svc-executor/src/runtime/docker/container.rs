@@ -10,7 +10,7 @@ use bollard::models::{
 use emboflow_model::runtime_spec::{Isolation, Network};
 use emboflow_model::{AttemptId, DeviceId, RuntimeSpec, TaskKey};
 
-use crate::runtime::{ContainerPlan, Owner, RuntimeError};
+use crate::runtime::{ContainerPlan, HEARTBEAT_FILE, Owner, RuntimeError};
 
 /// User and group of a task that names none.
 const DEFAULT_UID: u32 = 65_532;
@@ -207,6 +207,9 @@ fn environment(plan: &ContainerPlan) -> Result<Vec<String>, RuntimeError> {
     if !spec.devices.is_empty() {
         let ids: Vec<&str> = spec.devices.iter().map(DeviceId::as_str).collect();
         values.insert("EMBOFLOW_GPUS".to_owned(), ids.join(","));
+    }
+    if spec.timeouts.heartbeat_ms.is_some() {
+        values.insert("EMBOFLOW_HEARTBEAT".to_owned(), format!("{WORKSPACE}/{HEARTBEAT_FILE}"));
     }
     for input in &spec.inputs {
         values.insert(input_variable(&input.name), format!("/inputs/{}", input.name));

@@ -164,6 +164,16 @@ fn a_replica_knows_its_number_and_how_many_there_are() {
     assert!(env.contains(&"EMBOFLOW_REPLICA=2".into()) && env.contains(&"EMBOFLOW_REPLICAS=4".into()));
 }
 
+#[test]
+fn a_task_that_promises_signs_of_life_knows_the_file_to_touch() {
+    let timeouts = Timeouts { heartbeat_ms: Some(1_000), ..Timeouts::default() };
+    let named = |spec: RuntimeSpec| {
+        let env = emitted(spec)["Env"].clone();
+        env.as_array().unwrap().contains(&"EMBOFLOW_HEARTBEAT=/workspace/.emboflow-heartbeat".into())
+    };
+    assert!(named(RuntimeSpec { timeouts, ..spec() }) && !named(spec()));
+}
+
 /// Everything a hostile spec can say, in every field that takes free text.
 fn hostile() -> Vec<RuntimeSpec> {
     let texts = [

@@ -7,6 +7,7 @@ use emboflow_model::{AttemptId, Run, Task, TaskKey, epoch};
 
 use super::super::stage::Stage;
 use super::super::witness::Container;
+use super::limits::{judge_limit, judge_time_left};
 use super::{Judge, Judged};
 
 impl Judge {
@@ -42,9 +43,13 @@ impl Stage {
     ) -> Result<(), String> {
         match change {
             Change::Run { from, to, .. } => judge_run_step(judged, *from, *to)?,
-            Change::Task { task, from, to, .. } => self.judge_task_step(judged, task, *from, *to)?,
+            Change::Task { task, from, to, reason, .. } => {
+                self.judge_task_step(judged, task, *from, *to, *reason)?;
+                judge_limit(judged, task, *reason, transition.at)?;
+            }
             Change::AttemptOpened { task, number, fence, .. } => {
                 judge_opening(judged, task, *number)?;
+                judge_time_left(judged, task, transition.at)?;
                 self.judge_fence(judged, task, *fence, transition.seq)?;
             }
             Change::AttemptMoved { task, number, to: AttemptState::Closed, .. } => {
@@ -121,6 +126,7 @@ impl Stage {
         key: &TaskKey,
         from: TaskState,
         to: TaskState,
+        reason: Option<Reason>,
     ) -> Result<(), String> {
         let task = judged.run.tasks.get(key).ok_or_else(|| format!("no task {key}"))?;
         if task.state != from || !from.may_become(to) {
@@ -134,7 +140,9 @@ impl Stage {
             (_, TaskState::Succeeded) if last.is_none_or(|end| end.outcome != Outcome::Succeeded) => {
                 Err(format!("I5: {key} succeeds and none of its attempts has"))
             }
-            (TaskState::Active, TaskState::Failed) if !is_ending(judged) => {
+            (TaskState::Active, TaskState::Failed)
+                if !is_ending(judged) && reason != Some(Reason::TotalTimeout) =>
+            {
                 self.judge_giving_up(judged, task)
             }
             (TaskState::Active, TaskState::Waiting) => self.judge_retry(judged, task),

@@ -245,8 +245,20 @@ impl Check<'_> {
         self.quantity(&join(&of, "pids"), resources.pids.as_ref(), quantity::count);
         self.quantity(&join(at, "timeout"), timeout, quantity::duration_ms);
         let Some(timeouts) = timeouts else { return };
-        self.quantity(&format!("{at}/timeouts/start"), timeouts.start.as_ref(), quantity::duration_ms);
-        self.quantity(&format!("{at}/timeouts/run"), timeouts.run.as_ref(), quantity::duration_ms);
+        let limits = [
+            ("queue", &timeouts.queue),
+            ("start", &timeouts.start),
+            ("run", &timeouts.run),
+            ("total", &timeouts.total),
+        ];
+        for (field, limit) in limits {
+            self.quantity(&format!("{at}/timeouts/{field}"), limit.as_ref(), quantity::duration_ms);
+        }
+        self.quantity(
+            &format!("{at}/timeouts/heartbeat"),
+            timeouts.heartbeat.as_ref(),
+            quantity::heartbeat_ms,
+        );
         if timeout.is_some() && timeouts.run.is_some() {
             let message = "`timeout` and `timeouts.run` are the same limit; keep one of them";
             self.problems.push(self.document.at_key(code::CONFLICT, &join(at, "timeout"), message));
