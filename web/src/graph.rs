@@ -20,6 +20,8 @@ pub(crate) struct Node {
     /// It has a matrix.
     pub(crate) folds: bool,
     pub(crate) needs: Vec<String>,
+    /// It follows all others.
+    pub(crate) finally: bool,
     /// Tasks by state; empty before the run.
     pub(crate) states: IndexMap<TaskState, u32>,
     /// Where a click leads, relative to the site's root.
@@ -49,6 +51,11 @@ impl Node {
 
     /// The line below the name.
     fn figures(&self) -> String {
+        let figures = self.counts();
+        if self.finally { format!("finally · {figures}") } else { figures }
+    }
+
+    fn counts(&self) -> String {
         let total: u32 = self.states.values().sum();
         match (self.fan_out, self.leading()) {
             (Some(tasks), None) => format::count(tasks.into(), "task"),
@@ -188,6 +195,7 @@ mod tests {
             fan_out,
             folds: fan_out.is_some(),
             needs: Vec::new(),
+            finally: false,
             states: states.iter().copied().collect(),
             selected: false,
         }
@@ -208,5 +216,7 @@ mod tests {
         assert_eq!(node(Some(8), &[]).figures(), "8 tasks");
         assert_eq!(node(None, &[]).figures(), "1 task");
         assert_eq!(node(None, &[(TaskState::Skipped, 1)]).figures(), "Skipped");
+        let last = Node { finally: true, ..node(None, &[(TaskState::Waiting, 1)]) };
+        assert_eq!(last.figures(), "finally · Waiting");
     }
 }

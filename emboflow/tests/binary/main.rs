@@ -6,6 +6,7 @@ mod cli;
 mod config;
 mod contexts;
 mod each;
+mod endings;
 mod lost_answers;
 mod nats;
 mod operators;

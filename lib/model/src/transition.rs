@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use crate::name::TaskName;
 use crate::state::{AttemptState, Cause, Outcome, Reason, RunState, TaskState};
 use crate::upload::Pins;
+use crate::workflow::Finally;
 use crate::{
     ArtifactSummary, DeviceId, ExecutorId, LogSeal, PoolName, ProjectName, QueueName, Resources, RunId,
     TaskKey, Timestamp, WorkflowName,
@@ -235,6 +236,9 @@ pub struct PlannedSpec {
     /// The TaskSpecs that come first.
     #[serde(default)]
     pub needs: Vec<TaskName>,
+    /// It follows all others: then those of its needs that do not say so only show where it stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finally: Option<Finally>,
 }
 
 impl PlannedSpec {

@@ -234,7 +234,12 @@ mod tests {
 
     /// A fan-out all of whose tasks were queued and skipped in one transition, each with a message of so many bytes.
     fn skipped(tasks: u32, message_bytes: usize) -> (Transition, Run) {
-        let spec = PlannedSpec { name: "a".parse().unwrap(), fan_out: Some(tasks), needs: Vec::new() };
+        let spec = PlannedSpec {
+            name: "a".parse().unwrap(),
+            fan_out: Some(tasks),
+            needs: Vec::new(),
+            finally: None,
+        };
         let accepted = Accepted {
             workflow: "story".parse().unwrap(),
             digest: String::new(),

@@ -69,7 +69,21 @@ pub struct RunCounts {
     pub by_state: BTreeMap<RunState, u64>,
 }
 
-/// Body of `POST …/runs/{id}/cancel`, `…/pause`, `…/resume`.
+/// Body of `POST …/runs/{id}/cancel`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CancelBody {
+    /// Why, for the history.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = MAX_REASON_CHARS))]
+    pub reason: Option<String>,
+    /// What follows all other tasks (`finally`) does not run either, or is stopped. Also for a run that is being cancelled
+    /// already.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub skip_finally: bool,
+}
+
+/// Body of `POST …/runs/{id}/pause` and `…/resume`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReasonBody {

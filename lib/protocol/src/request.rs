@@ -217,6 +217,10 @@ pub struct RunBody {
     /// With `retry`: repeat from these tasks on (and all that needs them) instead of the failed ones.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tasks: Vec<TaskKey>,
+    /// With `cancel`: what follows all other tasks (`finally`) does not run either, or is stopped. Also for a run that is
+    /// being cancelled already.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub skip_finally: bool,
 }
 
 /// The answer to a request.

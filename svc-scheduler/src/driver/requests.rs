@@ -280,6 +280,7 @@ impl<W: World> Reader<'_, W> {
         };
         let state = summary.state;
         let done = match verb {
+            Verb::Cancel if body.skip_finally && self.planner.has_finals_left(run) => false,
             Verb::Cancel => matches!(state, RunState::Cancelling | RunState::Cancelled),
             Verb::Pause => state == RunState::Paused,
             _ => state == RunState::Running,
@@ -289,11 +290,15 @@ impl<W: World> Reader<'_, W> {
             return Ok(Ok(Understood::Done(Answer::Accepted { run_id: body.run, repeated: true, run })));
         }
         let (command, to) = match verb {
+            Verb::Cancel if body.skip_finally => {
+                (RunCommand::CancelWhole { reason: body.reason }, RunState::Cancelling)
+            }
             Verb::Cancel => (RunCommand::Cancel { reason: body.reason }, RunState::Cancelling),
             Verb::Pause => (RunCommand::Pause { reason: body.reason }, RunState::Paused),
             _ => (RunCommand::Resume, RunState::Running),
         };
-        let allowed = state.may_become(to) && (verb != Verb::Resume || state == RunState::Paused);
+        let may_become = state.may_become(to) || (verb == Verb::Cancel && state == to);
+        let allowed = may_become && (verb != Verb::Resume || state == RunState::Paused);
         if !allowed {
             let message = format!("{run} is {state}: it cannot become {to}");
             return Ok(Err(vec![FieldError::new(ErrorCode::RunStateConflict, message)]));

@@ -6,6 +6,7 @@ use emboflow_model::workflow::{Context, Problem};
 use emboflow_model::{RunId, Task, TaskKey};
 
 use super::executors::Hold;
+use super::finally::counts_as_need;
 use super::open_run::OpenRun;
 use super::step::Step;
 use super::timers::Timer;
@@ -117,7 +118,11 @@ impl Step<'_> {
         let Some(open) = self.planner.runs.get_mut(&run) else { return };
         let Some(index) = open.spec_index(task) else { return };
         if open.note_end(index) {
+            let is_last = open.note_work(index);
             self.meet_dependents(run, index);
+            if is_last {
+                self.begin_end(run);
+            }
         }
     }
 
@@ -184,7 +189,7 @@ impl Step<'_> {
         }
         let Some(open) = self.planner.runs.get(&run) else { return };
         let summary = &open.run.summary;
-        let (to, reason) = verdict(open);
+        let (to, reason) = verdict(open, |_| true);
         if matches!(summary.state, RunState::Queued | RunState::Paused) {
             self.step_run(run, RunState::Running, None);
         }
@@ -193,8 +198,8 @@ impl Step<'_> {
     }
 }
 
-/// What a run with no task left has come to, and why.
-fn verdict(open: &OpenRun) -> (RunState, Option<String>) {
+/// What a run has come to of which these tasks have ended, and why.
+pub(super) fn verdict(open: &OpenRun, of: impl Fn(&&Task) -> bool) -> (RunState, Option<String>) {
     let summary = &open.run.summary;
     if summary.state == RunState::Cancelling {
         return (RunState::Cancelled, None);
@@ -210,7 +215,7 @@ fn verdict(open: &OpenRun) -> (RunState, Option<String>) {
         let failed = matches!(task.state, TaskState::Failed | TaskState::UpstreamFailed);
         failed && !continues_on_error(open, task)
     };
-    let mut failed = open.run.tasks.values().filter(bad);
+    let mut failed = open.run.tasks.values().filter(of).filter(bad);
     let Some(first) = failed.next() else { return (RunState::Succeeded, None) };
     let more = match failed.count() {
         0 => String::new(),
@@ -223,12 +228,17 @@ fn verdict(open: &OpenRun) -> (RunState, Option<String>) {
 
 /// A need of the spec ended badly, the file does not say to go on, and the spec's condition has nothing to say to it.
 fn failed_need(open: &OpenRun, spec: usize) -> bool {
-    let spec = &open.run.summary.graph[spec];
+    let graph = &open.run.summary.graph;
+    let spec = &graph[spec];
+    let needed = |other: &TaskKey| {
+        let need = open.spec_index(other).map(|index| &graph[index]);
+        need.is_some_and(|need| spec.needs.contains(&need.name) && counts_as_need(spec, need))
+    };
     !open.workflow.judges_needs(spec.name.as_str())
         && open.run.tasks.values().any(|other| {
             let bad =
                 matches!(other.state, TaskState::Failed | TaskState::UpstreamFailed | TaskState::Cancelled);
-            bad && spec.needs.contains(&other.key.name) && !continues_on_error(open, other)
+            bad && needed(&other.key) && !continues_on_error(open, other)
         })
 }
 

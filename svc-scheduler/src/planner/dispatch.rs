@@ -1,7 +1,7 @@
 //! From a task of the workflow file to what placement and runtimes read.
 
 use emboflow_model::runtime_spec::{Replica, StageIn, StageInSource};
-use emboflow_model::state::TaskState;
+use emboflow_model::state::{RunState, TaskState};
 use emboflow_model::transition::PlannedSpec;
 use emboflow_model::workflow::{
     InputReference, PlannedTask, Problem, RenderedPlacement, RenderedTask, Workflow,
@@ -33,7 +33,7 @@ pub(crate) fn planned_specs(
         // A matrix over nothing gives no task at all.
         let fan_out = fan_outs.get(name.as_str()).copied().unwrap_or(Some(0));
         let needs = workflow.needs(name).iter().filter_map(|need| need.parse().ok()).collect();
-        Some(PlannedSpec { name: name.parse().ok()?, fan_out, needs })
+        Some(PlannedSpec { name: name.parse().ok()?, fan_out, needs, finally: workflow.finally(name) })
     });
     Ok(specs.collect())
 }
@@ -65,8 +65,17 @@ pub(super) fn state_of_spec(run: &Run, spec: &PlannedSpec) -> TaskState {
     states.max_by_key(severity).unwrap_or(TaskState::Succeeded)
 }
 
-/// All that a runtime reads about a task whose expressions have been evaluated.
-pub(super) fn runtime_spec(run: &Run, replica: Option<Replica>, task: RenderedTask) -> RuntimeSpec {
+/// All that a runtime reads about a task whose expressions have been evaluated. `outcome`: what the tasks before it have
+/// come to, where it follows all others.
+pub(super) fn runtime_spec(
+    run: &Run,
+    replica: Option<Replica>,
+    outcome: Option<RunState>,
+    mut task: RenderedTask,
+) -> RuntimeSpec {
+    if let Some(outcome) = outcome {
+        task.env.insert("EMBOFLOW_RUN_OUTCOME".to_owned(), outcome.to_string());
+    }
     RuntimeSpec {
         inputs: staged_in(run, &task.stage_in)
             .into_iter()

@@ -296,7 +296,7 @@ impl Step<'_> {
                 if self.is_fenced(executor, &id) {
                     self.lose_attempt(&id, format!("executor {executor} has been silent for {silence_s} s"));
                 }
-            } else if self.is_ending(id.run) {
+            } else if self.ending_of_attempt(&id).is_some() {
                 // "cancelled" promises that nothing of the run runs any more: without the executor's word it waits.
                 let wait_reason = format!("executor {executor} is unreachable: nobody can confirm the stop");
                 self.note_wait(&id, wait_reason);

@@ -6,6 +6,7 @@ use emboflow_model::transition::{AttemptEnd, Change};
 use emboflow_model::workflow::ExitAction;
 use emboflow_model::{AttemptId, RunId};
 
+use super::finally::Part;
 use super::open_run::OpenRun;
 use super::step::Step;
 
@@ -36,7 +37,8 @@ impl OpenRun {
 impl Step<'_> {
     /// Whether the program of the attempt says that the whole run has failed.
     pub(super) fn fails_run(&self, id: &AttemptId, end: &AttemptEnd) -> bool {
-        let open = self.planner.runs.get(&id.run);
+        // What follows all others has nobody left to stop.
+        let open = self.planner.runs.get(&id.run).filter(|open| !open.is_final(&id.task));
         open.and_then(|open| open.exit_action(id, end)) == Some(ExitAction::FailRun)
     }
 
@@ -47,7 +49,7 @@ impl Step<'_> {
             format!("{} ended with exit code {code}, which fails the run (`exit_codes.fail_run`)", id.task);
         self.begin_failing(id.run, reason);
         self.finish_task(id.run, &id.task, TaskState::Failed, end.reason, end.message.clone());
-        self.stop_everything(id.run, RunState::Failed);
+        self.stop(id.run, RunState::Failed, Part::Work);
     }
 
     /// The run is going to fail, whatever becomes of its other tasks.

@@ -55,6 +55,8 @@ pub(crate) struct Submission {
 pub(crate) enum RunCommand {
     /// End it.
     Cancel { reason: Option<String> },
+    /// End it, with what follows all others.
+    CancelWhole { reason: Option<String> },
     /// Start no more attempts.
     Pause { reason: Option<String> },
     /// Go on.

@@ -22,6 +22,7 @@ mod exclusive_tests;
 mod executors;
 mod exit_codes;
 mod explain;
+mod finally;
 mod fit;
 mod forget;
 mod gang;
@@ -56,6 +57,8 @@ mod cordon_tests;
 mod exit_code_tests;
 #[cfg(test)]
 mod fairness_tests;
+#[cfg(test)]
+mod finally_tests;
 #[cfg(test)]
 mod forecast_tests;
 #[cfg(test)]

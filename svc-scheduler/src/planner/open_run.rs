@@ -13,6 +13,7 @@ use emboflow_model::{Attempt, Run, RunId, RuntimeSpec, Task, TaskKey, Timestamp}
 use indexmap::IndexMap;
 use serde_json::Map;
 
+use super::finally::counts_as_need;
 use super::shape::{FanOut, Shape};
 use super::{dispatch, uploads};
 
@@ -25,6 +26,8 @@ pub(crate) struct OpenRun {
     pub(super) specs: Vec<SpecProgress>,
     /// The place of each TaskSpec in the graph.
     places: Arc<HashMap<TaskName, usize>>,
+    /// Specs with tasks that have not ended, those left out that follow all others.
+    pub(super) work_left: u32,
     planned: Arc<IndexMap<TaskKey, PlannedTask>>,
     /// What expressions see of every run of these inputs, whatever has ended.
     context: Context,
@@ -86,12 +89,21 @@ impl OpenRun {
                 specs[*index].unfinished -= 1;
             }
         }
+        let work = graph
+            .iter()
+            .zip(&specs)
+            .filter(|(spec, progress)| spec.finally.is_none() && progress.unfinished > 0);
+        let work_left = work.count() as u32;
         // The graph is in topological order, so a needed spec's own `unmet` is complete when it is looked at.
         for (index, spec) in graph.iter().enumerate() {
             if specs[index].unfinished == 0 {
                 specs[index].ended_as = Some(dispatch::state_of_spec(&run, spec));
             }
-            for needed in spec.needs.iter().filter_map(|need| places.get(need)) {
+            if spec.finally.is_some() && work_left > 0 {
+                specs[index].unmet += 1;
+            }
+            let needs = spec.needs.iter().filter_map(|need| places.get(need));
+            for needed in needs.filter(|need| counts_as_need(spec, &graph[**need])) {
                 specs[*needed].dependents.push(index);
                 if specs[*needed].unfinished > 0 || specs[*needed].unmet > 0 {
                     specs[index].unmet += 1;
@@ -102,7 +114,7 @@ impl OpenRun {
         let context = Context::new(&summary.id.to_string(), summary.project.as_str(), inputs);
         let gates = workflow.gates(&context).map_err(|problem| vec![problem])?;
         let (places, planned) = (Arc::new(places), Arc::new(planned));
-        Ok(Self { run, workflow, specs, places, planned, context, paused: Vec::new(), gates })
+        Ok(Self { run, workflow, specs, places, work_left, planned, context, paused: Vec::new(), gates })
     }
 
     pub(crate) fn id(&self) -> RunId {
@@ -146,6 +158,11 @@ impl OpenRun {
     /// What the expressions of a spec see of the run: they name no other task than those it needs.
     pub(super) fn context(&self, spec: usize) -> Context {
         let mut context = self.context.clone();
+        if self.run.summary.graph[spec].finally.is_some()
+            && let Some(outcome) = self.outcome()
+        {
+            context = context.with_outcome(outcome);
+        }
         for need in &self.run.summary.graph[spec].needs {
             if let Some(state) = self.places.get(need).and_then(|index| self.specs[*index].ended_as) {
                 context.set_task_state(need.as_str(), state);
@@ -160,7 +177,8 @@ impl OpenRun {
         let (planned, context) = (self.planned.get(task)?, self.context(self.spec_index(task)?));
         let rendered = self.workflow.render(planned, &context);
         let replica = self.replica(task);
-        Some(rendered.map(|rendered| dispatch::runtime_spec(&self.run, replica, rendered)))
+        let outcome = self.outcome().filter(|_| self.is_final(task));
+        Some(rendered.map(|rendered| dispatch::runtime_spec(&self.run, replica, outcome, rendered)))
     }
 
     /// How many tasks the spec of a task became; none when it is one without an index.
@@ -307,6 +325,9 @@ impl OpenRun {
     }
 
     fn unmet_need(&self, task: &Task) -> Option<String> {
+        if self.work_left > 0 && self.is_final(&task.key) {
+            return Some("waiting for all other tasks to end".to_owned());
+        }
         let spec = self.run.summary.graph.get(self.spec_index(&task.key)?)?;
         let open = |need: &&TaskName| self.places.get(*need).is_some_and(|at| self.specs[*at].unfinished > 0);
         let unmet = spec.needs.iter().find(open)?;

@@ -56,7 +56,8 @@ fn kept_tasks<'r>(old: &'r Run, repeat: &[TaskKey], is_gang: impl Fn(&TaskName) 
         if is_stale {
             stale.insert(&spec.name);
         }
-        if !(needs_stale || is_stale && is_gang(&spec.name)) {
+        // What follows all others follows those of the new run.
+        if !(spec.finally.is_some() || needs_stale || is_stale && is_gang(&spec.name)) {
             // What was skipped has no result; its condition is looked at anew.
             kept.extend(tasks.into_iter().filter(|task| task.state.is_good() && !repeated(task)));
         }

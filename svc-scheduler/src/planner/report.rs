@@ -86,7 +86,7 @@ impl Step<'_> {
         self.emit(id.run, closed);
         if end.outcome == Outcome::Succeeded {
             self.finish_task(id.run, &id.task, TaskState::Succeeded, None, None);
-        } else if let Some(ending) = self.ending_of(id.run) {
+        } else if let Some(ending) = self.ending_of_attempt(id) {
             self.finish_stopped(id, ending, &end);
         } else if self.fails_run(id, &end) {
             self.fail_run_with(id, &end);

@@ -153,6 +153,8 @@ impl Step<'_> {
                 0
             }
             RunState::Queued | RunState::Running => self.start_unit(run, &task, lane, room),
+            // What follows all others runs when these are cancelled too.
+            RunState::Cancelling if open.is_final(&task) => self.start_unit(run, &task, lane, room),
             _ => 0,
         }
     }

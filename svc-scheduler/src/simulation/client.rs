@@ -7,7 +7,7 @@ use bytes::Bytes;
 use emboflow_model::AttemptId;
 use emboflow_model::{ProjectName, RunId, RunState};
 use emboflow_protocol::call::{Claim, ClaimAnswer, ForgetAnswer, ForgetExecutor};
-use emboflow_protocol::request::{Answer, Verb, body_sha256, reply_subject, request_subject};
+use emboflow_protocol::request::{Answer, RunBody, Verb, body_sha256, reply_subject, request_subject};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
@@ -53,6 +53,17 @@ pub(super) enum Patience {
     TrustsNats,
     /// Asks once and goes away.
     Careless,
+}
+
+impl Clients {
+    /// Whether somebody wants a run to end without what follows its other tasks.
+    pub(super) fn want_no_finals(&self, run: RunId) -> bool {
+        let wants = |ask: &Ask| {
+            serde_json::from_slice::<RunBody>(&ask.body)
+                .is_ok_and(|body| body.run == run && body.skip_finally)
+        };
+        self.asked.iter().any(wants)
+    }
 }
 
 impl Ask {
@@ -129,7 +140,11 @@ impl Stage {
 
     /// Asks something of a run.
     pub(super) fn order(&mut self, verb: Verb, project: ProjectName, run: RunId) -> usize {
-        let body = Bytes::from(serde_json::to_vec(&json!({ "run": run })).unwrap_or_default());
+        self.order_with(verb, project, &json!({ "run": run }))
+    }
+
+    pub(super) fn order_with(&mut self, verb: Verb, project: ProjectName, body: &Value) -> usize {
+        let body = Bytes::from(serde_json::to_vec(body).unwrap_or_default());
         let key = format!("key-{}", self.clients.asked.len());
         let patience = Patience::AsksAgain;
         self.ask(Ask {
@@ -178,7 +193,8 @@ impl Stage {
         let soon = self.dice.between(1, 12_000);
         match self.dice.below(10) {
             0 | 1 => self.after(soon, move |stage| {
-                stage.order(Verb::Cancel, project, run);
+                let skips = stage.dice.below(4) == 0;
+                stage.order_with(Verb::Cancel, project, &json!({ "run": run, "skip_finally": skips }));
             }),
             2 => self.after(soon, move |stage| {
                 stage.order(Verb::Pause, project.clone(), run);

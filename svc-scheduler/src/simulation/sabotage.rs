@@ -66,6 +66,8 @@ sabotages! {
     ForgiveOneMore,
     /// Who waits gives up at once, as if its time were over.
     GiveUpEarly,
+    /// A cancel takes what follows all others with it.
+    LeaveOutFinals,
     /// A run ends while an attempt of it is open.
     EndEarly,
     /// A task starts twice: its start goes to a second executor too, and every claim is granted.
@@ -129,6 +131,18 @@ pub(super) fn entries(stage: &Stage, mut entries: Vec<Arc<LogEntry>>) -> Vec<Arc
             {
                 let (from, to) = (RunState::Running, RunState::Succeeded);
                 transition.changes.push(Change::Run { from, to, reason: None });
+            }
+        }
+    }
+    if stage.is_sabotaged(Sabotage::LeaveOutFinals) {
+        for entry in &mut entries {
+            if let LogEntry::Transition(transition) = Arc::make_mut(entry) {
+                let starts = |change: &Change| matches!(change, Change::Task { task, to: TaskState::Queued, .. } if task.name.as_str() == "tidy");
+                for change in transition.changes.iter_mut().filter(|change| starts(change)) {
+                    if let Change::Task { to, .. } = change {
+                        *to = TaskState::Cancelled;
+                    }
+                }
             }
         }
     }

@@ -17,6 +17,7 @@ pub(super) const WORKFLOWS: &[&str] = &[
     EXCLUSIVE,
     CODED,
     TIMED,
+    LASTLY,
     ENDLESS,
 ];
 
@@ -29,6 +30,9 @@ pub(super) const EXCLUSIVE: &str = "version: 1\nname: exclusive\ndefaults: { ima
 
 /// Waits for a place, and takes, no longer than so.
 pub(super) const TIMED: &str = "version: 1\nname: timed\ndefaults: { image: i }\ntasks:\n  a: { resources: { cpu: 2 }, timeouts: { queue: 4s, total: 12s }, retry: { attempts: 3, delay: 1s } }\n  b: { matrix: { i: [1, 2, 3] }, max_parallel: 1, timeouts: { queue: 5s } }\n  c: { needs: [a, b], if: \"${{ always() }}\", timeouts: { total: 20s } }\n";
+
+/// What follows all others, in whatever way these end.
+pub(super) const LASTLY: &str = "version: 1\nname: lastly\ndefaults: { image: i }\ntasks:\n  a: {}\n  b: { needs: [a], retry: { attempts: 2, delay: 500ms } }\n  c: {}\n  tidy: { finally: always, retry: { attempts: 2, delay: 500ms } }\n  alarm: { finally: failure, needs: [tidy], if: \"${{ always() }}\" }\n";
 
 /// Its program ends only when it is told to.
 pub(super) const ENDLESS: &str =

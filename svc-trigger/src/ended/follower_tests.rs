@@ -106,7 +106,12 @@ impl Log {
             queue: emboflow_model::QueueName::default(),
             fairness_key: None,
             uploads: emboflow_model::upload::Pins::new(),
-            tasks: vec![PlannedSpec { name: "a".parse().unwrap(), fan_out: None, needs: Vec::new() }],
+            tasks: vec![PlannedSpec {
+                name: "a".parse().unwrap(),
+                fan_out: None,
+                needs: Vec::new(),
+                finally: None,
+            }],
         };
         self.write(run, 1, Change::Accepted(Box::new(accepted))).await;
         self.end(run, 2).await;

@@ -14,6 +14,7 @@ pub(crate) fn nodes(drawing: &Drawing) -> Vec<Node> {
         fan_out: task.fan_out,
         folds: task.folds,
         needs: task.needs.clone(),
+        finally: task.facts.iter().any(|(name, _)| name == "finally"),
         states: IndexMap::new(),
         selected: false,
     };

@@ -56,12 +56,14 @@ fn show(client: &Client, run: &RunSummary, tasks: &[Task], output: &mut Output) 
     }
     output.line(&format!("page      {}", client.page_of(run.id)))?;
     output.line("")?;
-    let rows = tasks.iter().map(|task| row(task, output)).collect();
+    let is_final =
+        |task: &Task| run.graph.iter().any(|spec| spec.name == task.key.name && spec.finally.is_some());
+    let rows = tasks.iter().map(|task| row(task, is_final(task), output)).collect();
     output.table(&["TASK", "STATE", "ATTEMPTS", "EXECUTOR", "RAN", "WHY"], rows)?;
     Ok(())
 }
 
-fn row(task: &Task, output: &Output) -> Vec<String> {
+fn row(task: &Task, is_final: bool, output: &Output) -> Vec<String> {
     let (mark, colour) = text::task_mark(task.state);
     let last = task.attempts.last();
     let ran = last.and_then(|attempt| {
@@ -71,7 +73,7 @@ fn row(task: &Task, output: &Output) -> Vec<String> {
     let phase = task.open_attempt().map(|attempt| format!(" ({})", attempt.state)).unwrap_or_default();
     let why = task.wait_reason.clone().or_else(|| task.message.clone());
     vec![
-        task.key.to_string(),
+        if is_final { format!("{} (finally)", task.key) } else { task.key.to_string() },
         format!("{} {}{phase}", output.paint(colour, mark), task.state),
         task.attempts.len().to_string(),
         last.map(|attempt| attempt.executor.to_string()).unwrap_or_default(),

@@ -1,8 +1,9 @@
 //! `emboflow run cancel|pause|resume RUN`
 
 use emboflow_model::{RunState, RunSummary};
-use emboflow_protocol::http::ReasonBody;
+use emboflow_protocol::http::{CancelBody, ReasonBody};
 use reqwest::{Method, StatusCode};
+use serde::Serialize;
 
 use super::{announce, find_run};
 use crate::cli::Shared;
@@ -19,6 +20,9 @@ pub(crate) struct Cancel {
     /// Wait until nothing of it runs any more
     #[arg(long)]
     wait: bool,
+    /// Leave out its `finally` tasks, or stop them
+    #[arg(long)]
+    skip_finally: bool,
 }
 
 /// Pause a run.
@@ -45,11 +49,10 @@ struct What {
 }
 
 impl What {
-    async fn ask(&self, client: &Client, verb: &str) -> Result<RunSummary, Failure> {
+    async fn ask(&self, client: &Client, verb: &str, body: &impl Serialize) -> Result<RunSummary, Failure> {
         let run = find_run(client, &self.run).await?;
         let url = client.in_project(&["runs", &run.to_string(), verb]);
-        let body = ReasonBody { reason: self.reason.clone() };
-        let response = client.send(client.request(Method::POST, url).json(&body)).await?;
+        let response = client.send(client.request(Method::POST, url).json(body)).await?;
         if response.status() == StatusCode::ACCEPTED {
             return Err(Failure::Pending("safely taken, but the scheduler has not decided yet".to_owned()));
         }
@@ -58,18 +61,20 @@ impl What {
 
     async fn carry_out(&self, verb: &str, shared: &Shared, output: &mut Output) -> Result<(), Failure> {
         let client = shared.client()?;
-        let run = self.ask(&client, verb).await?;
+        let body = ReasonBody { reason: self.reason.clone() };
+        let run = self.ask(&client, verb, &body).await?;
         Ok(announce(&client, &run, output)?)
     }
 }
 
 impl Cancel {
     pub(super) async fn carry_out(&self, shared: &Shared, output: &mut Output) -> Result<(), Failure> {
-        if !self.wait {
-            return self.what.carry_out("cancel", shared, output).await;
-        }
         let client = shared.client()?;
-        let run = self.what.ask(&client, "cancel").await?;
+        let body = CancelBody { reason: self.what.reason.clone(), skip_finally: self.skip_finally };
+        let run = self.what.ask(&client, "cancel", &body).await?;
+        if !self.wait {
+            return Ok(announce(&client, &run, output)?);
+        }
         let mut watch = RunWatch::open(client.clone(), run.id).await?;
         while !watch.view().summary.state.is_terminal() {
             watch.next().await?;

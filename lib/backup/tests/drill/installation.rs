@@ -195,7 +195,12 @@ impl Scribe {
             queue: emboflow_model::QueueName::default(),
             fairness_key: None,
             uploads: emboflow_model::upload::Pins::new(),
-            tasks: vec![PlannedSpec { name: "a".parse().unwrap(), fan_out: None, needs: Vec::new() }],
+            tasks: vec![PlannedSpec {
+                name: "a".parse().unwrap(),
+                fan_out: None,
+                needs: Vec::new(),
+                finally: None,
+            }],
         };
         self.write(
             run,

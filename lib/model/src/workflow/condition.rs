@@ -8,7 +8,7 @@ use super::document::{Document, Node, join};
 use super::expression::{Evaluator, Fuel, Kind, Part, Status, Template};
 use super::render::text_of;
 use super::{Problem, Workflow, code};
-use crate::state::TaskState;
+use crate::state::{RunState, TaskState};
 
 /// What expressions can read of a run. A clone shares all but the states of tasks.
 #[derive(Clone, Debug)]
@@ -17,6 +17,7 @@ pub struct Context {
     run: Arc<Value>,
     /// A map from the name of a task to `{ state }`.
     tasks: Value,
+    outcome: Option<RunState>,
 }
 
 impl Context {
@@ -26,6 +27,7 @@ impl Context {
             inputs: Arc::new(Value::Object(inputs)),
             run: Arc::new(json!({ "id": run, "project": project })),
             tasks: Value::Object(Map::new()),
+            outcome: None,
         }
     }
 
@@ -41,6 +43,19 @@ impl Context {
         self
     }
 
+    /// The same context for tasks that follow all others: with what these have come to.
+    #[must_use]
+    pub fn with_outcome(mut self, outcome: RunState) -> Self {
+        let mut run = Value::clone(&self.run);
+        run["outcome"] = Value::from(outcome.word());
+        (self.run, self.outcome) = (Arc::new(run), Some(outcome));
+        self
+    }
+
+    pub(super) fn outcome(&self) -> Option<RunState> {
+        self.outcome
+    }
+
     fn state(&self, spec: &str) -> Option<TaskState> {
         TaskState::from_word(self.tasks.get(spec)?.get("state")?.as_str()?)
     }
@@ -49,9 +64,13 @@ impl Context {
 impl Workflow {
     /// Whether a task runs, once every task that it needs has ended: `if`, or that all it needs succeeded. An `if` that
     /// neither calls `success()`, `failure()` or `always()` nor reads a task's state holds only when all needs succeeded.
-    /// A need with `continue_on_error` that failed counts as succeeded.
+    /// A need with `continue_on_error` that failed counts as succeeded. A task that follows all others (`finally`) runs
+    /// whatever these have come to, unless it is for failures only; `success()` and `failure()` tell it of the run.
     /// Errors: the expression failed, or gave neither true nor false.
     pub fn condition(&self, spec: &str, context: &Context) -> Result<bool, Problem> {
+        if self.is_for_another_outcome(spec, context) {
+            return Ok(false);
+        }
         let status = self.status(spec, context);
         let text =
             match self.task(spec).and_then(|task| task.condition.as_ref()).map(super::field::Scalar::value) {
@@ -71,7 +90,8 @@ impl Workflow {
             ("workflow", &*self.facts),
         ];
         let mut fuel = Fuel::default();
-        let scope = Scope { document: &self.document, roots: &roots, status: Some(status) };
+        let scope =
+            Scope { document: &self.document, roots: &roots, status: Some(of_run(status, context.outcome)) };
         match scope.evaluate(node, &pointer, &text, &mut fuel)? {
             Value::Bool(value) => Ok(value),
             other => {
@@ -90,7 +110,7 @@ impl Workflow {
     fn status(&self, spec: &str, context: &Context) -> Status {
         let forgiven = |need: &str| self.task(need).is_some_and(|task| task.continue_on_error);
         let mut status = Status { success: true, failure: false };
-        for need in self.needs(spec) {
+        for need in self.needs(spec).iter().filter(|need| self.counts_as_need(spec, need)) {
             match context.state(need) {
                 Some(state) if state.is_good() => {}
                 Some(TaskState::Failed) if forgiven(need) => {}
@@ -116,6 +136,17 @@ impl Workflow {
             ("run", &*context.run),
             ("workflow", &self.facts),
         ]
+    }
+}
+
+/// What `success()` and `failure()` say to a task that knows what the run has come to.
+fn of_run(needs: Status, outcome: Option<RunState>) -> Status {
+    match outcome {
+        None => needs,
+        Some(outcome) => Status {
+            success: needs.success && outcome == RunState::Succeeded,
+            failure: needs.failure || matches!(outcome, RunState::Failed | RunState::TimedOut),
+        },
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::exit_codes::ExitCodesSpec;
 use super::field::{Axis, Scalar, Words};
+use super::finally::Finally;
 use super::schema;
 use super::turn_spec::{self, ConcurrencySpec, RateLimitSpec};
 use crate::runtime_spec::{Class, Isolation, PullPolicy, SecretForm};
@@ -26,6 +27,11 @@ pub struct TaskSpec {
     #[serde(rename = "if", skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::condition")]
     pub condition: Option<Scalar>,
+    /// The task runs when all tasks without `finally` have ended: `always`, or only after a `failure` of the run. What they
+    /// came to is `${{ run.outcome }}` and `$EMBOFLOW_RUN_OUTCOME`: `succeeded`, `failed`, `timed_out` or `cancelled`. Of
+    /// its `needs` only those count that have a `finally` themselves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub finally: Option<Finally>,
     /// Values by axis: the task runs once for each combination; `${{ matrix.axis }}` reads the value.
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
     pub matrix: IndexMap<String, Axis>,

@@ -72,8 +72,18 @@ impl Log {
             fairness_key: None,
             uploads: emboflow_model::upload::Pins::new(),
             tasks: vec![
-                PlannedSpec { name: "prepare".parse().unwrap(), fan_out: None, needs: Vec::new() },
-                PlannedSpec { name: "train".parse().unwrap(), fan_out: Some(shape.fan_out), needs },
+                PlannedSpec {
+                    name: "prepare".parse().unwrap(),
+                    fan_out: None,
+                    needs: Vec::new(),
+                    finally: None,
+                },
+                PlannedSpec {
+                    name: "train".parse().unwrap(),
+                    fan_out: Some(shape.fan_out),
+                    needs,
+                    finally: None,
+                },
             ],
         };
         self.numbers.insert(run, (0, project(shape.project)));

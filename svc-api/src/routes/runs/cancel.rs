@@ -3,7 +3,7 @@
 use aide::transform::TransformOperation;
 use axum::extract::State;
 use axum::response::Response;
-use emboflow_protocol::http::ReasonBody;
+use emboflow_protocol::http::CancelBody;
 use emboflow_protocol::request::Verb;
 
 use super::steer;
@@ -18,7 +18,7 @@ pub(crate) async fn cancel(
     State(app): State<App>,
     Params(place): Params<OfRun>,
     key: IdempotencyKey,
-    OptionalBody(body): OptionalBody<ReasonBody>,
+    OptionalBody(body): OptionalBody<CancelBody>,
 ) -> Outcome<Response> {
     steer::change(&app, place, Verb::Cancel, key, body).await
 }

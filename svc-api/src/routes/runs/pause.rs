@@ -3,7 +3,7 @@
 use aide::transform::TransformOperation;
 use axum::extract::State;
 use axum::response::Response;
-use emboflow_protocol::http::ReasonBody;
+use emboflow_protocol::http::{CancelBody, ReasonBody};
 use emboflow_protocol::request::Verb;
 
 use super::steer;
@@ -20,7 +20,8 @@ pub(crate) async fn pause(
     key: IdempotencyKey,
     OptionalBody(body): OptionalBody<ReasonBody>,
 ) -> Outcome<Response> {
-    steer::change(&app, place, Verb::Pause, key, body).await
+    steer::change(&app, place, Verb::Pause, key, CancelBody { reason: body.reason, ..CancelBody::default() })
+        .await
 }
 
 /// Its documentation.

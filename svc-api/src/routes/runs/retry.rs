@@ -27,7 +27,7 @@ pub(crate) async fn retry(
     OptionalBody(body): OptionalBody<RetryBody>,
 ) -> Outcome<Response> {
     app.run(&project, run).await?;
-    let body = RunBody { run, reason: None, tasks: body.tasks };
+    let body = RunBody { run, reason: None, tasks: body.tasks, skip_finally: false };
     let key = key.or_made_up();
     let mut asked = steer::asked(&project, Verb::Retry, &key, &body);
     asked.traceparent = submit::traceparent(&headers);

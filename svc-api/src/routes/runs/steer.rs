@@ -5,7 +5,7 @@ use axum::Json;
 use axum::response::Response;
 use emboflow_model::RunSummary;
 use emboflow_protocol::ErrorCode;
-use emboflow_protocol::http::{ReasonBody, RequestStatus};
+use emboflow_protocol::http::{CancelBody, RequestStatus};
 use emboflow_protocol::request::{RunBody, Verb};
 
 use super::answer;
@@ -22,10 +22,10 @@ pub(super) async fn change(
     OfRun { project, run }: OfRun,
     verb: Verb,
     key: IdempotencyKey,
-    ReasonBody { reason }: ReasonBody,
+    CancelBody { reason, skip_finally }: CancelBody,
 ) -> Outcome<Response> {
     app.run(&project, run).await?;
-    let body = RunBody { run, reason, tasks: Vec::new() };
+    let body = RunBody { run, reason, tasks: Vec::new(), skip_finally };
     let key = key.or_made_up();
     let answer = app.intake.ask(asked(&project, verb, &key, &body)).await?;
     answer::of_changed_run(app, &project, run, answer).await

@@ -38,6 +38,7 @@ impl History {
             name: TaskName::new(name).unwrap(),
             fan_out: *fan_out,
             needs: Vec::new(),
+            finally: None,
         });
         let source = "version: 1\nname: digits\n";
         let accepted = Accepted {

@@ -51,7 +51,12 @@ fn accepted(n: u128, repeats: Option<u128>) -> Change {
         queue: emboflow_model::QueueName::default(),
         fairness_key: None,
         uploads: emboflow_model::upload::Pins::new(),
-        tasks: vec![PlannedSpec { name: "a".parse().unwrap(), fan_out: None, needs: Vec::new() }],
+        tasks: vec![PlannedSpec {
+            name: "a".parse().unwrap(),
+            fan_out: None,
+            needs: Vec::new(),
+            finally: None,
+        }],
     }))
 }
 

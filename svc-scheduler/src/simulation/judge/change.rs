@@ -1,5 +1,6 @@
 //! What a decision may change.
 
+use emboflow_model::name::TaskName;
 use emboflow_model::state::{AttemptState, Cause, Outcome, Reason, RunState, TaskState};
 use emboflow_model::transition::{AttemptEnd, Change, Transition};
 use emboflow_model::workflow::ExitAction;
@@ -42,7 +43,10 @@ impl Stage {
         transition: &Transition,
     ) -> Result<(), String> {
         match change {
-            Change::Run { from, to, .. } => judge_run_step(judged, *from, *to)?,
+            Change::Run { from, to, .. } => {
+                judge_run_step(judged, *from, *to)?;
+                self.judge_finals(judged, *to)?;
+            }
             Change::Task { task, from, to, reason, .. } => {
                 self.judge_task_step(judged, task, *from, *to, *reason)?;
                 judge_limit(judged, task, *reason, transition.at)?;
@@ -85,6 +89,20 @@ impl Stage {
         let is_it = |own: &Container| own.fence == stray.fence;
         match self.witness.running().find(|(_, attempt, own)| *attempt == id && is_it(own)) {
             Some((executor, ..)) => Err(format!("I6: {id} is said to be gone and runs on e{executor}")),
+            None => Ok(()),
+        }
+    }
+
+    /// I16: what follows all others has had its turn, unless nothing was there to follow or somebody wanted it left out.
+    fn judge_finals(&self, judged: &Judged, to: RunState) -> Result<(), String> {
+        let run = &judged.run;
+        let has_started = run.tasks.values().any(|task| !task.attempts.is_empty());
+        if !to.is_terminal() || !has_started || self.clients.want_no_finals(run.summary.id) {
+            return Ok(());
+        }
+        let left_out = |task: &&Task| is_final(judged, &task.key.name) && task.state == TaskState::Cancelled;
+        match run.tasks.values().find(left_out) {
+            Some(task) => Err(format!("I16: the run ends {to}, and {} has never had its turn", task.key)),
             None => Ok(()),
         }
     }
@@ -141,7 +159,7 @@ impl Stage {
                 Err(format!("I5: {key} succeeds and none of its attempts has"))
             }
             (TaskState::Active, TaskState::Failed)
-                if !is_ending(judged) && reason != Some(Reason::TotalTimeout) =>
+                if !is_ended(judged, key) && reason != Some(Reason::TotalTimeout) =>
             {
                 self.judge_giving_up(judged, task)
             }
@@ -201,6 +219,32 @@ impl Stage {
     }
 }
 
+/// What follows all others starts when these have ended, whatever has become of the run; and nothing else starts then.
+fn judge_part(judged: &Judged, key: &TaskKey) -> Result<(), String> {
+    let state = judged.run.summary.state;
+    if !is_final(judged, &key.name) {
+        return match state == RunState::Running && !is_ending(judged) {
+            true => Ok(()),
+            false => Err(format!("{key} is started while the run is {state}")),
+        };
+    }
+    let mut work = judged.run.tasks.values().filter(|task| !is_final(judged, &task.key.name));
+    match work.find(|task| !task.state.is_terminal()) {
+        Some(left) => Err(format!("I7: {key} follows all others, and {} is {}", left.key, left.state)),
+        None if matches!(state, RunState::Running | RunState::Cancelling) => Ok(()),
+        None => Err(format!("{key} is started while the run is {state}")),
+    }
+}
+
+fn is_final(judged: &Judged, name: &TaskName) -> bool {
+    judged.workflow.finally(name.as_str()).is_some()
+}
+
+/// Whether the end of the run is the end of the task too.
+fn is_ended(judged: &Judged, key: &TaskKey) -> bool {
+    is_ending(judged) && !is_final(judged, &key.name)
+}
+
 fn judge_run_step(judged: &Judged, from: RunState, to: RunState) -> Result<(), String> {
     let run = &judged.run;
     if run.summary.state != from || !from.may_become(to) {
@@ -229,9 +273,7 @@ fn judge_run_step(judged: &Judged, from: RunState, to: RunState) -> Result<(), S
 /// I3, I7 and pause: whether one more attempt may be opened.
 fn judge_opening(judged: &Judged, key: &TaskKey, number: u32) -> Result<(), String> {
     let Judged { run, workflow, .. } = judged;
-    if run.summary.state != RunState::Running || is_ending(judged) {
-        return Err(format!("{key} is started while the run is {}", run.summary.state));
-    }
+    judge_part(judged, key)?;
     let task = run.tasks.get(key).ok_or_else(|| format!("no task {key}"))?;
     if task.open_attempt().is_some() {
         return Err(format!("I3: {key} has an open attempt and gets another one"));
@@ -240,7 +282,8 @@ fn judge_opening(judged: &Judged, key: &TaskKey, number: u32) -> Result<(), Stri
         return Err(format!("I3: attempt {number} of {key} is out of order"));
     }
     let spec = run.summary.graph.iter().find(|spec| spec.name == key.name);
-    for need in spec.iter().flat_map(|spec| &spec.needs) {
+    let needs = spec.iter().flat_map(|spec| &spec.needs);
+    for need in needs.filter(|need| !is_final(judged, &key.name) || is_final(judged, need)) {
         let goes_on = workflow.task(need.as_str()).is_some_and(|spec| spec.continue_on_error)
             || workflow.judges_needs(key.name.as_str());
         let is_met = |task: &Task| task.state.is_good() || (goes_on && task.state.is_terminal());

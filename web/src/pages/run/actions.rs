@@ -2,7 +2,7 @@
 
 use dioxus::prelude::*;
 use emboflow_model::{RunState, RunSummary, TaskState};
-use emboflow_protocol::http::{ReasonBody, RetryBody};
+use emboflow_protocol::http::{CancelBody, ReasonBody, RetryBody};
 
 use crate::api;
 use crate::format;
@@ -21,7 +21,7 @@ pub(super) fn Actions(run: RunSummary) -> Element {
     let ended = run.state.is_terminal();
     let bad = [TaskState::Failed, TaskState::UpstreamFailed, TaskState::Cancelled];
     let repeatable: u32 = bad.iter().map(|state| run.tasks.in_state(*state)).sum();
-    let can_cancel = matches!(run.state, RunState::Queued | RunState::Running | RunState::Paused);
+    let can_cancel = can_cancel(&run);
     let retried = id.clone();
     if !may_run() {
         return rsx! { LookOnly {} };
@@ -76,9 +76,19 @@ pub(super) fn Actions(run: RunSummary) -> Element {
             }
         }
         if asks() {
-            Confirm { id, tasks: run.tasks.in_state(TaskState::Active), onclose: move |()| asks.set(false) }
+            Confirm { id, tasks: run.tasks.in_state(TaskState::Active), has_finally: has_finally(&run), onclose: move |()| asks.set(false) }
         }
     }
+}
+
+fn has_finally(run: &RunSummary) -> bool {
+    run.graph.iter().any(|spec| spec.finally.is_some())
+}
+
+/// Also while it is being cancelled: what follows all others can be left out later too.
+fn can_cancel(run: &RunSummary) -> bool {
+    let is_open = matches!(run.state, RunState::Queued | RunState::Running | RunState::Paused);
+    is_open || (run.state == RunState::Cancelling && has_finally(run))
 }
 
 #[component]
@@ -108,7 +118,8 @@ fn Steer(run: String, verb: &'static str, name: &'static str, icon: Icon, hint: 
 }
 
 #[component]
-fn Confirm(id: String, tasks: u32, onclose: Callback<()>) -> Element {
+fn Confirm(id: String, tasks: u32, has_finally: bool, onclose: Callback<()>) -> Element {
+    let mut skips = use_signal(|| false);
     rsx! {
         Dialog { label: "Cancel this run?", alert: true, onclose,
             div { class: "dialog-body",
@@ -118,6 +129,16 @@ fn Confirm(id: String, tasks: u32, onclose: Callback<()>) -> Element {
                         {format!("{} {} asked to end, and killed when not. ", format::count(tasks.into(), "active task"), if tasks == 1 { "is" } else { "are" })}
                     }
                     "No further task starts. The run is cancelled for good; what it has stored stays."
+                }
+                if has_finally {
+                    label { class: "switch",
+                        input {
+                            r#type: "checkbox",
+                            checked: skips(),
+                            onchange: move |event| skips.set(event.checked()),
+                        }
+                        "Leave out its finally tasks, which would run now"
+                    }
                 }
             }
             div { class: "dialog-foot",
@@ -129,7 +150,7 @@ fn Confirm(id: String, tasks: u32, onclose: Callback<()>) -> Element {
                     onclick: move |_| {
                         let id = id.clone();
                         onclose.call(());
-                        dioxus::core::spawn_forever(async move { cancel(&id).await });
+                        dioxus::core::spawn_forever(async move { cancel(&id, skips()).await });
                     },
                     "Cancel the run"
                 }
@@ -138,8 +159,8 @@ fn Confirm(id: String, tasks: u32, onclose: Callback<()>) -> Element {
     }
 }
 
-async fn cancel(id: &str) {
-    let body = ReasonBody { reason: Some("cancelled on the page".to_owned()) };
+async fn cancel(id: &str, skip_finally: bool) {
+    let body = CancelBody { reason: Some("cancelled on the page".to_owned()), skip_finally };
     match api::post::<serde_json::Value>(&api::of_run(id, "cancel"), &body).await {
         Ok(_) => toast::done("The run is being cancelled."),
         Err(error) => toast::failed(error),

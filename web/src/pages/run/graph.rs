@@ -33,6 +33,7 @@ fn nodes(view: RunView, opened: &str) -> Vec<Node> {
                 fan_out: spec.fan_out,
                 folds: spec.fan_out.is_some(),
                 needs: spec.needs.iter().map(ToString::to_string).collect(),
+                finally: spec.finally.is_some(),
                 states: states.remove(&name).unwrap_or_default(),
                 selected: name == opened,
                 name,

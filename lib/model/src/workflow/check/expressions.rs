@@ -200,7 +200,7 @@ impl Walk<'_> {
         };
         let known: Vec<&str> = match (root, text.place) {
             ("inputs", _) => self.file.inputs.keys().map(String::as_str).collect(),
-            ("run", _) => RUN_FIELDS.to_vec(),
+            ("run", place) => self.run_fields(place),
             ("workflow", _) => WORKFLOW_FIELDS.to_vec(),
             ("matrix", Place::Task(task) | Place::Upload(task)) => self
                 .file
@@ -223,6 +223,13 @@ impl Walk<'_> {
             };
             self.report(code::UNKNOWN_NAME, text, at, message, hint);
         }
+    }
+
+    /// What has become of a run is known to what follows its other tasks.
+    fn run_fields(&self, place: Place<'_>) -> Vec<&'static str> {
+        let is_final = |task: &str| self.file.tasks.get(task).is_some_and(|task| task.finally.is_some());
+        let outcome = matches!(place, Place::Task(task) | Place::Condition(task) if is_final(task));
+        RUN_FIELDS.iter().copied().chain(outcome.then_some("outcome")).collect()
     }
 
     fn task_state(

@@ -2,6 +2,7 @@
 
 mod exit_codes;
 mod expressions;
+mod finally;
 mod graph;
 mod path;
 mod placement;
@@ -54,7 +55,8 @@ pub(super) fn check(document: &Document, file: &WorkflowFile) -> Result<Graph, V
     exit_codes::check(document, file, &mut problems);
     triggers::check(document, file, &mut problems);
     let mentioned = expressions::check(document, file, &mut problems);
-    let needs = graph::needs(document, file, mentioned, &mut problems);
+    let mut needs = graph::needs(document, file, mentioned, &mut problems);
+    finally::follow(document, file, &mut needs, &mut problems);
     let order = graph::order(document, file, &needs, &mut problems);
     problems.into_result()?;
     Ok(Graph { dependents: graph::dependents(&needs), needs, order })

@@ -1,9 +1,12 @@
 //! Stories of how tasks and runs come to their end.
 
 use emboflow_model::state::{Reason, RunState, TaskState};
+use emboflow_protocol::request::Verb;
+use serde_json::json;
 
+use super::super::super::client::project;
 use super::super::super::scheduler::Condition;
-use super::super::super::workload::CODED;
+use super::super::super::workload::{CODED, LASTLY};
 use super::Story;
 
 #[test]
@@ -69,5 +72,62 @@ fn time_that_is_over_stops_what_runs_also_when_a_stopped_scheduler_goes_on() {
     story.until_state(run, RunState::Failed);
     let task = story.task(run, "forever");
     assert_eq!((task.attempts.len(), task.reason), (1, Some(Reason::TotalTimeout)));
+    story.end();
+}
+
+#[test]
+fn a_cancelled_run_tidies_up_although_the_scheduler_dies_after_each_decision() {
+    let mut story = Story::begin();
+    let run = story.submit(LASTLY);
+    story.until_runs("a");
+    story.order(Verb::Cancel, run).unwrap();
+    for _ in 0..6 {
+        story.on_stage(|stage| stage.kill_at_next_entry = Some(0));
+        story.pass_ms(2_000);
+    }
+    story.on_stage(|stage| stage.kill_at_next_entry = None);
+    story.until_state(run, RunState::Cancelled);
+    let states = ["b", "tidy", "alarm"].map(|task| story.task(run, task).state);
+    assert_eq!(states, [TaskState::Cancelled, TaskState::Succeeded, TaskState::Skipped]);
+    story.end();
+}
+
+#[test]
+fn a_run_that_tidies_up_for_ever_ends_when_somebody_wants_that() {
+    const STUCK: &str =
+        "version: 1\nname: stuck\ndefaults: { image: i }\ntasks:\n  a: {}\n  forever: { finally: always }\n";
+    let mut story = Story::begin();
+    let run = story.submit(STUCK);
+    story.until_runs("forever");
+    story.order(Verb::Cancel, run).unwrap();
+    story.pass_ms(20_000);
+    assert_eq!(story.run(run).summary.state, RunState::Cancelling, "a cancel lets it end by itself");
+    story.on_stage(|stage| {
+        stage.order_with(Verb::Cancel, project("default"), &json!({ "run": run, "skip_finally": true }))
+    });
+    story.until_state(run, RunState::Cancelled);
+    assert_eq!(story.task(run, "forever").state, TaskState::Cancelled);
+    story.end();
+}
+
+#[test]
+fn what_follows_all_others_is_tried_again_when_its_machine_is_gone_although_the_run_is_cancelled() {
+    let mut story = Story::begin();
+    let run = story.submit(LASTLY);
+    story.until_runs("a");
+    story.order(Verb::Cancel, run).unwrap();
+    let executor = story.until_runs("tidy");
+    story.on_stage(|stage| {
+        stage.cut_power(executor);
+        stage.executors[executor].is_gone = true;
+    });
+    story.until("it has ended", |stage| {
+        let mut tasks = stage.judge.runs[&run].run.tasks.values();
+        tasks.any(|task| task.key.name.as_str() == "tidy" && task.state.is_terminal())
+    });
+    let tidy = story.task(run, "tidy");
+    assert_eq!((tidy.state, tidy.attempts.len()), (TaskState::Succeeded, 2));
+    // Somebody still has to say that the machine is gone.
+    assert_eq!(story.run(run).summary.state, RunState::Cancelling);
     story.end();
 }
