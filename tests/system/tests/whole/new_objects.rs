@@ -93,12 +93,13 @@ async fn an_upload_starts_one_run_and_no_other_look_or_start_starts_another(cell
     let of_second = is_read_by_one_run(&stack, "b.csv", &second, "of the second\n").await;
     let both = [("a.csv".to_owned(), vec![of_first]), ("b.csv".to_owned(), vec![of_second])];
     assert_eq!(started(&client).await, both.into());
-    eventually("the history has both, and nothing else", || async {
+    eventually("the history has each object once", || async {
         let history = client.get("/triggers/arrivals/history").await;
-        let results: Vec<_> =
-            history["items"].as_array().unwrap().iter().map(|start| start["result"].clone()).collect();
-        assert!(results.len() <= 2, "{history:#}");
-        (results == ["started", "started"]).then_some(())
+        // That it could not look for a moment, on a busy machine, stands there too.
+        let is_of_object = |start: &&Value| start["cause"].as_str().unwrap().starts_with("object ");
+        let starts: Vec<_> = history["items"].as_array().unwrap().iter().filter(is_of_object).collect();
+        assert!(starts.len() <= 2, "{history:#}");
+        (starts.len() == 2 && starts.iter().all(|start| start["result"] == "started")).then_some(())
     })
     .await;
 }
