@@ -20,7 +20,7 @@ const SHOWN: usize = 20;
 pub(crate) struct Explain {
     /// The run, or latest
     run: String,
-    /// The task to look at closely, such as train[3] [default: the first one that is ready]
+    /// The task to look at closely, such as `train[3]` [default: the first one that is ready]
     #[arg(long, short, value_name = "TASK")]
     task: Option<String>,
     /// Do not look ahead, which takes some seconds
