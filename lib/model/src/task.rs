@@ -38,7 +38,7 @@ pub struct Task {
     /// When it was first ready.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queued_at: Option<Timestamp>,
-    /// When it became ready for the last time: after its needs, or after a back-off.
+    /// When it became ready again for the last time: after a back-off. None of one that was ready once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready_at: Option<Timestamp>,
     /// When it ended.
@@ -141,6 +141,11 @@ impl Task {
             taken_over_from: None,
             version: 1,
         }
+    }
+
+    /// Since when it has been ready, as often as it was.
+    pub fn ready_since(&self) -> Option<Timestamp> {
+        self.ready_at.or(self.queued_at)
     }
 
     /// The attempts that were given up unseen and may still run.
@@ -253,8 +258,10 @@ impl Task {
     fn step(&mut self, to: TaskState, at: Timestamp) {
         self.state = to;
         if to == TaskState::Queued {
-            self.queued_at.get_or_insert(at);
-            self.ready_at = Some(at);
+            match self.queued_at {
+                None => self.queued_at = Some(at),
+                Some(_) => self.ready_at = Some(at),
+            }
         } else {
             self.wait_reason = None;
         }

@@ -21,7 +21,7 @@ impl OpenRun {
     /// When a ready task has waited for a place as long as it may; the time of a pause does not count.
     fn queue_ends_at(&self, task: &TaskKey) -> Option<Timestamp> {
         let found = self.run.tasks.get(task).filter(|task| task.state == TaskState::Queued)?;
-        let since = found.ready_at.or(found.queued_at)?.max(self.run.summary.resumed_at.unwrap_or_default());
+        let since = found.ready_since()?.max(self.run.summary.resumed_at.unwrap_or_default());
         Some(since.plus_ms(self.limits(task).queue_ms?))
     }
 

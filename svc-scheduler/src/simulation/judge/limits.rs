@@ -18,7 +18,7 @@ pub(super) fn judge_limit(
     let limits = limits_of(judged, key);
     let (since, limit) = match reason {
         Some(Reason::QueueTimeout) => {
-            let waits_since = task.ready_at.max(judged.run.summary.resumed_at);
+            let waits_since = task.ready_since().max(judged.run.summary.resumed_at);
             (waits_since, limits.and_then(|limits| limits.queue.as_ref()))
         }
         Some(Reason::TotalTimeout) => (task.queued_at, limits.and_then(|limits| limits.total.as_ref())),
