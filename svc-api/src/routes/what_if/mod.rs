@@ -18,7 +18,7 @@ use emboflow_protocol::{ErrorCode, FieldError};
 use crate::app::App;
 use crate::extract::{Body, Params};
 use crate::foresight;
-use crate::openapi::{self, Doc, IN_PROJECT, WITH_BODY};
+use crate::openapi::{self, Doc, IN_PROJECT, WITH_BODY, WRITES};
 use crate::problem::{Failure, Outcome};
 use crate::routes::place::InProject;
 
@@ -76,5 +76,5 @@ fn document(operation: TransformOperation<'_>) -> TransformOperation<'_> {
             ErrorCode::BusUnavailable,
         ],
     };
-    openapi::describe(operation, &doc, &[IN_PROJECT, WITH_BODY])
+    openapi::describe(operation, &doc, &[IN_PROJECT, WITH_BODY, WRITES])
 }
