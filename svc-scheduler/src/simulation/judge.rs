@@ -240,7 +240,9 @@ impl Stage {
         if closed_at.is_some_and(|at| self.now - at > UNDER_WAY_MS) {
             return self.fail(format!("I3: {attempt} ({fence}) starts long after its end"));
         }
-        let beside = self.witness.running().find(|(executor, other, container)| {
+        // One that was given up while its start was under way runs beside its successor like one that ran already.
+        let is_excused = self.may_run_beside(attempt, fence);
+        let beside = self.witness.running().filter(|_| !is_excused).find(|(executor, other, container)| {
             let is_other = (*executor, *other) != (index, attempt);
             let is_same_task = other.run == attempt.run && other.task == attempt.task;
             is_other && is_same_task && !self.may_run_beside(other, container.fence)
