@@ -11,7 +11,7 @@ use super::*;
 /// Seeds of a change; a night takes more, with `make simulate`.
 const SEEDS: u64 = 2_000;
 /// A defect shows within so many.
-const SEEDS_OF_A_DEFECT: u64 = 2_000;
+const SEEDS_OF_A_DEFECT: u64 = 6_000;
 
 /// Works through the seeds on two threads until one gives something.
 fn first<T: Send>(seeds: u64, look: impl Fn(u64) -> Option<T> + Sync) -> Option<T> {

@@ -96,8 +96,10 @@ impl Drop for Containers {
     fn drop(&mut self) {
         let left = if std::thread::panicking() { Vec::new() } else { self.list(&["--all"]) };
         if !left.is_empty() {
-            let names: Vec<_> = left.iter().map(String::as_str).collect();
-            self.docker(&[&["rm", "--force"], names.as_slice()].concat());
+            // The executor may be removing one of them at this moment.
+            let mut remove = Command::new("docker");
+            remove.args(self.host.iter().flat_map(|host| ["--host", host.as_str()]));
+            let _removed_or_gone = remove.args(["rm", "--force"]).args(&left).output();
         }
     }
 }
