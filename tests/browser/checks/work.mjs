@@ -101,10 +101,10 @@ export async function the_page_tells_what_another_executor_would_change(session)
   await dialog.getByLabel('In the pool').fill('nowhere');
   await dialog.getByLabel('Cores of each').fill('2');
   await dialog.getByRole('button', { name: 'Look ahead' }).click();
-  await dialog.getByText('say memory_bytes too').waitFor();
+  await dialog.getByText('say memory_bytes too').first().waitFor();
   await dialog.getByLabel('Memory of each').fill('4');
   await dialog.getByRole('button', { name: 'Look ahead' }).click();
-  await dialog.getByText('would start at once').waitFor();
+  await dialog.getByText('would start at once').first().waitFor();
   await dialog.getByText('browser-stranded').first().waitFor();
   await ensureForAll(tab, 'the answer what would be');
   await tab.picture('what-if');
