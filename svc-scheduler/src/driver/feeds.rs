@@ -17,6 +17,7 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::foresight::Foresight;
+use super::hearing;
 use super::machine::Machine;
 use super::world::Feeds;
 use crate::forecast::{Learned, Snapshot};
@@ -79,6 +80,7 @@ pub(super) async fn open(bus: &Bus, feeds: Feeds<Machine>) -> anyhow::Result<()>
     tasks.spawn(pump(bus.consume(reports).await?.until(stop.clone()), signals.clone(), Signal::Reports));
     tasks.spawn(hear(bus.clone(), signals.clone(), stop.clone()));
     tasks.spawn(notice_emptied(bus.clone(), signals.clone(), stop.clone()));
+    tasks.spawn(hearing::notice(bus.clone(), signals.clone(), stop.clone()));
     tasks.spawn(measure(signals.clone(), stop.clone()));
     tasks.spawn(serve_claims(bus.clone(), signals.clone(), stop.clone()));
     tasks.spawn(serve_forgetting(bus.clone(), signals.clone(), stop.clone()));

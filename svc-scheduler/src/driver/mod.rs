@@ -10,6 +10,7 @@ mod cordons;
 mod fail_point;
 mod feeds;
 mod foresight;
+mod hearing;
 mod kept;
 mod known_projects;
 mod known_requests;

@@ -217,7 +217,7 @@ impl Step<'_> {
             && !known.watched
         {
             known.watched = true;
-            let at = known.last_seen.plus_ms(lost_after_ms);
+            let at = self.planner.hearing.silent_since(known.last_seen).plus_ms(lost_after_ms);
             self.planner.timers.set(at, Timer::ExecutorSilent(executor.clone()));
         }
     }
@@ -277,15 +277,15 @@ impl Step<'_> {
 
     /// A timer found that an executor may have been silent for too long.
     pub(super) fn judge_silence(&mut self, executor: &ExecutorId) {
-        let lost_after_ms = self.planner.policy.lost_after_ms;
+        let (lost_after_ms, hearing) = (self.planner.policy.lost_after_ms, self.planner.hearing);
         let Some(known) = self.planner.executors.get_mut(executor) else { return };
         known.watched = false;
-        if self.now.ms_since(known.last_seen) < lost_after_ms {
+        if self.now.ms_since(hearing.silent_since(known.last_seen)) < lost_after_ms {
             self.watch_silence(executor);
             return;
         }
         let open: Vec<AttemptId> = known.open.keys().cloned().collect();
-        if open.is_empty() && known.strays.is_empty() {
+        if open.is_empty() && known.strays.is_empty() && !hearing.is_deaf() {
             self.planner.drop_executor(executor);
             return;
         }
@@ -296,6 +296,8 @@ impl Step<'_> {
                 if self.is_fenced(executor, &id) {
                     self.lose_attempt(&id, format!("executor {executor} has been silent for {silence_s} s"));
                 }
+            } else if hearing.is_deaf() {
+                // It may be well, and cannot be heard: neither can anybody else.
             } else if self.ending_of_attempt(&id).is_some() {
                 // "cancelled" promises that nothing of the run runs any more: without the executor's word it waits.
                 let wait_reason = format!("executor {executor} is unreachable: nobody can confirm the stop");

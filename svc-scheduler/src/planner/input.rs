@@ -28,6 +28,8 @@ pub(crate) enum Input {
     Report { executor: ExecutorId, report: Report },
     /// An executor says that it is there.
     Heartbeat(Box<Heartbeat>),
+    /// Whether anybody can be heard at all.
+    Hearing(bool),
     /// Nothing is started, for this reason; none: everything is again.
     Maintenance(Option<String>),
     /// Nothing is started in these pools, and why.

@@ -27,6 +27,7 @@ mod fit;
 mod forget;
 mod gang;
 mod gates;
+mod hearing;
 mod input;
 mod limits;
 mod open_run;
@@ -111,6 +112,7 @@ pub(crate) use step::Decisions;
 use allocation::Allocations;
 use executors::KnownExecutor;
 use gates::Gates;
+use hearing::Hearing;
 use queues::{QueueBook, Said};
 use quota::{Census, QuotaBook};
 use ready::ReadyQueue;
@@ -146,6 +148,7 @@ pub(crate) struct Planner {
     /// All that the executors have together.
     total: Amount,
     gates: Gates,
+    hearing: Hearing,
     /// Why nothing is started now.
     maintenance: Option<String>,
     /// And in single pools.
@@ -189,6 +192,7 @@ impl Planner {
             total: Amount::default(),
             gates: Gates::default(),
             maintenance: None,
+            hearing: Hearing::default(),
             pool_maintenance: BTreeMap::new(),
             cordons: Cordons::new(),
             left_behind: Vec::new(),

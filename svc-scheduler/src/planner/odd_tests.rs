@@ -109,6 +109,22 @@ fn the_time_limit_of_a_run_that_is_over_is_forgotten() {
 }
 
 #[test]
+fn nobody_is_lost_while_nobody_can_be_heard_and_everybody_has_the_whole_time_again_afterwards() {
+    let mut paper = Paper::with_executor();
+    let run = paper.submit(&workflow("  a: {}\n"));
+    paper.take(Input::Hearing(false));
+    for _ in 0..600 {
+        paper.pass_ms(1_000);
+    }
+    assert_eq!(paper.task(run, "a").attempts.len(), 1, "NATS was away for ten minutes");
+    paper.take(Input::Hearing(true));
+    paper.pass_ms(59_000);
+    assert_eq!(paper.open_attempt(run, "a").0.number, 1);
+    paper.pass_ms(2_000);
+    assert!(!paper.task(run, "a").attempts[0].is_open(), "it could have been heard for a minute");
+}
+
+#[test]
 fn an_executor_that_no_longer_holds_what_it_began_shows_that_another_scheduler_may_have_decided() {
     let mut paper = Paper::with_executor();
     let run = paper.submit(&workflow("  a: {}\n"));

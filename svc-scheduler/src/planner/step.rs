@@ -101,6 +101,7 @@ impl<'p> Step<'p> {
             Input::Recover { old, tasks, submission } => self.recover(&old, &tasks, *submission),
             Input::Report { executor, report } => self.report(&executor, report),
             Input::Heartbeat(beat) => self.hear(*beat),
+            Input::Hearing(hears) => self.planner.hearing.becomes(hears, self.now),
             Input::Maintenance(reason) => self.planner.maintenance = reason,
             Input::PoolMaintenance(pools) => self.planner.pool_maintenance = pools,
             Input::Cordons(cordons) => self.cordon(cordons),

@@ -23,6 +23,7 @@ mod nats_users;
 mod nemesis;
 mod new_objects;
 mod observed;
+mod outages;
 mod outsider;
 mod placement;
 mod removed_runs;
