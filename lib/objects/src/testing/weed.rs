@@ -90,7 +90,7 @@ fn free_ports() -> Vec<u16> {
 fn arguments(folder: &Path, keys_file: &Path, ports: &[u16]) -> Vec<String> {
     let mut arguments: Vec<String> = ["weed", "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"]
         .into_iter()
-        .chain(["-volume.max=100", "-master.volumeSizeLimitMB=64", "-filer", "-s3"])
+        .chain(["-volume.max=1000", "-master.volumeSizeLimitMB=64", "-filer", "-s3"])
         .map(str::to_owned)
         .collect();
     arguments.push(format!("-dir={}", folder.display()));
@@ -116,6 +116,8 @@ fn supervised(folder: &Path, ports: &[u16], arguments: &[String]) -> Child {
         .arg(folder)
         .arg(ports.join(" "))
         .args(arguments)
+        // Each bucket has volumes of its own; seven at once, as by default, would soon be all that there may be.
+        .env("WEED_MASTER_VOLUME_GROWTH_COPY_1", "1")
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
