@@ -11,6 +11,7 @@ mod create;
 mod error;
 mod files;
 mod heal;
+mod in_use;
 mod key;
 mod manifest;
 pub mod measure;

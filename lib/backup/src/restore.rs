@@ -19,6 +19,7 @@ use crate::contents::{SIDE_BY_SIDE, short};
 use crate::create::now;
 use crate::error::BackupError;
 use crate::files;
+use crate::in_use;
 use crate::manifest::{IndexLine, Manifest, ShardPart};
 use crate::part::{PartReader, object_key};
 use crate::proof::Proof;
@@ -93,6 +94,7 @@ pub async fn restore(
         let (file, found) = (Manifest::file(&manifest.id), manifest.schema);
         return Err(BackupError::Newer { file, what: "records of schema version", found, known });
     }
+    in_use::refuse_while_in_use(&target.records).await?;
     let objects = open_objects(&target.objects)?;
     let prepared = files::prepare(manifest, repository, target.files_below.as_deref()).await?;
     if !target.replace {

@@ -7,7 +7,10 @@ use emboflow_backup::{
     BackupError, BackupKey, Depth, Keep, Listed, Manifest, Repository, SLICES, Share, heal, prune, restore,
     verify,
 };
+use emboflow_model::Timestamp;
+use emboflow_model::lease::Lease;
 use emboflow_objects::Backend;
+use emboflow_records::SharedRecords;
 
 use crate::installation::{Installation, Scribe, contents};
 
@@ -175,6 +178,51 @@ async fn a_second_command_waits_for_nobody_and_says_who_is_at_work() {
     let error = restore(&repository, &manifest, &installation.target(true)).await.unwrap_err();
     assert_eq!(error.code().code(), "backup.busy", "{error}");
     drop(gateway);
+}
+
+#[tokio::test]
+async fn records_with_which_a_scheduler_decides_do_not_give_way() {
+    let installation = Installation::on_servers("in_use").await;
+    let mut scribe = Scribe::of(&installation).await;
+    scribe.finished_run(1).await;
+    drop(scribe);
+    let manifest = installation.back_up().await;
+    let records = installation.open().await;
+    let scheduler = tokio::spawn(async move {
+        let (mut version, mut time) = (None, tokio::time::interval(std::time::Duration::from_millis(500)));
+        loop {
+            time.tick().await;
+            version = keep_lease(&records, version, false).await;
+        }
+    });
+    until_kept(&installation).await;
+    let target = installation.target(true);
+    let error = restore(&installation.repository(), &manifest, &target).await.unwrap_err();
+    assert_eq!(error.code().code(), "backup.busy", "{error}");
+    assert!(error.to_string().contains("a scheduler decides"), "{error}");
+    scheduler.abort();
+    assert!(scheduler.await.unwrap_err().is_cancelled());
+
+    let records = installation.open().await;
+    let version = records.kept(Lease::KIND, "", &Lease::name(0)).await.unwrap().map(|kept| kept.version);
+    keep_lease(&records, version, true).await.expect("nobody else keeps it");
+    restore(&installation.repository(), &manifest, &target).await.unwrap();
+}
+
+async fn keep_lease(records: &SharedRecords, version: Option<u64>, released: bool) -> Option<u64> {
+    let lease = Lease { holder: "a scheduler".to_owned(), since: Timestamp(1), released };
+    let body = serde_json::to_string(&lease).unwrap();
+    records.keep(Lease::KIND, "", &Lease::name(0), version, body).await.unwrap()
+}
+
+async fn until_kept(installation: &Installation) {
+    let records = installation.open().await;
+    let kept = async {
+        while records.kept(Lease::KIND, "", &Lease::name(0)).await.unwrap().is_none() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(60), kept).await.expect("the lease is kept");
 }
 
 #[tokio::test]
