@@ -30,6 +30,7 @@ use tokio::sync::{Mutex, oneshot};
 
 use crate::discard::discard;
 use crate::executor::Executor;
+use crate::fail_point::FailPoint;
 use crate::held::{Orders, asked_again, released};
 use crate::journal::{Entry, JournalError, Marks};
 use crate::metrics;
@@ -177,7 +178,9 @@ impl Attempt {
         // Nothing of it runs any more: what is left to be done takes the time that it takes.
         drop(keeping);
         let end = Box::new(self.finish(result).await);
+        self.visit(FailPoint::Stored);
         self.executor.journal.append(&self.id, Entry::Ended { end: end.clone() });
+        self.visit(FailPoint::Ended);
         metrics::attempt_ended(&end);
         trace::tell(&self.executor.tracer, &self.start, &end.times, self.staged_at);
         Life::Ended(end)
@@ -201,6 +204,7 @@ impl Attempt {
 
     /// Removes the container, running or not, and the folder; the journal keeps that it is done with.
     async fn forget(&self, haste: Haste) {
+        self.visit(FailPoint::Released);
         let _no_launch = self.launching.lock().await;
         let engine_is_real = self.executor.runtime.outlives_executor();
         let turn = match haste {
@@ -209,6 +213,7 @@ impl Attempt {
         };
         self.remove_container().await;
         drop(turn);
+        self.visit(FailPoint::Removed);
         let folder = self.folder();
         if let Ok(Err(error)) = tokio::task::spawn_blocking(move || discard(&folder)).await {
             tracing::warn!(attempt = %self.id, %error, "the attempt's folder could not be removed");
@@ -216,6 +221,7 @@ impl Attempt {
         if !self.start.spec.secrets.is_empty() {
             self.executor.secrets.forget(&self.id);
         }
+        self.visit(FailPoint::Discarded);
         self.executor.journal.append(&self.id, Entry::Released { fence: self.start.fence });
         self.executor.held.forget(&self.id);
     }
@@ -243,6 +249,10 @@ impl Attempt {
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(ENGINE_PAUSE_MAX);
         }
+    }
+
+    fn visit(&self, place: FailPoint) {
+        self.executor.fail_points.visit(place);
     }
 
     fn report(&self, phase: Phase) {

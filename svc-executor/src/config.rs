@@ -62,6 +62,8 @@ pub struct Config {
     pub health_listen: SocketAddr,
     /// Where traces go; nowhere by default.
     pub telemetry: emboflow_service::telemetry::Config,
+    /// For tests: die at the N-th visit of a place, as `created:3`.
+    pub fail_at: Option<String>,
 }
 
 /// What carries out attempts.
@@ -140,6 +142,7 @@ impl Default for Config {
             stop_containers_on_exit: false,
             health_listen: ([127, 0, 0, 1], 4083).into(),
             telemetry: Default::default(),
+            fail_at: None,
         }
     }
 }

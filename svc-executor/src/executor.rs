@@ -11,7 +11,7 @@ use emboflow_model::transition::AttemptEnd;
 use emboflow_model::{AttemptId, Device, DeviceId, PoolName, Reason, RuntimeSpec};
 use emboflow_protocol::command::{Command, Start};
 use emboflow_protocol::report::{Phase, Report};
-use emboflow_service::Tracer;
+use emboflow_service::{FailPoints, Tracer};
 use emboflow_storage::Client;
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
@@ -62,6 +62,7 @@ pub(crate) struct Executor {
     /// How long an end waits for a storage that is away.
     pub(crate) storage_patience: Duration,
     pub(crate) tracer: Tracer,
+    pub(crate) fail_points: FailPoints,
     /// Set while it takes no new work, such as when its disk is full.
     pub(crate) closed: AtomicBool,
     /// Ends all attempts' tasks, and leaves their containers as they are.

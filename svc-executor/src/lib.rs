@@ -9,6 +9,7 @@ mod devices;
 mod discard;
 mod disk_use;
 mod executor;
+mod fail_point;
 pub mod guard;
 mod heartbeat;
 mod held;
@@ -30,5 +31,6 @@ mod store;
 mod survey;
 
 pub use config::{Capacity, Config, DockerChoice, RuntimeChoice};
+pub use fail_point::fail_points;
 pub use identity::id_of;
 pub use service::{Started, run, start, start_on};

@@ -10,12 +10,13 @@ use emboflow_model::executor::ExecutorState;
 use emboflow_model::{ExecutorId, PoolName, Reason};
 use emboflow_protocol::health::AskHealth;
 use emboflow_service::health::Report;
-use emboflow_service::{Health, Shutdown, Tracer, vitals};
+use emboflow_service::{FailPoints, Health, Shutdown, Tracer, vitals};
 use emboflow_storage::Client;
 use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, RuntimeChoice};
 use crate::executor::Executor;
+use crate::fail_point::fail_points;
 use crate::guard::{Guard, Post};
 use crate::heartbeat::{self, Offer};
 use crate::journal::{Journal, Replay};
@@ -79,6 +80,7 @@ pub async fn start_on(
     // The engine mounts folders by their absolute path.
     let data_dir = config.data_dir.canonicalize().context("finding the data directory")?;
     let config = Config { data_dir, ..config };
+    let fail_points = FailPoints::parse(config.fail_at.as_deref(), &fail_points())?;
     let pool = PoolName::new(&config.pool).context("reading the pool's name")?;
     let owner = Owner { instance: config.instance.clone(), executor: identity.executor.clone() };
     let guard = Guard::of(post(&config, &owner));
@@ -113,6 +115,7 @@ pub async fn start_on(
         secrets: SecretsDir::new(secrets_dir),
         storage_patience: Duration::from_millis(config.storage_patience_ms),
         tracer,
+        fail_points,
         closed: AtomicBool::new(false),
         stop: Default::default(),
         tasks: TaskTracker::new(),

@@ -22,6 +22,9 @@ pub struct Config {
     /// Where to register as a NATS micro service and to tell of new objects; the gateway works without.
     #[serde(default)]
     pub nats: Option<emboflow_bus::Config>,
+    /// For tests: die at the N-th visit of a place, as `stored:3`.
+    #[serde(default)]
+    pub fail_at: Option<String>,
 }
 
 fn default_listen() -> SocketAddr {
@@ -31,7 +34,7 @@ fn default_listen() -> SocketAddr {
 impl Config {
     /// The configuration of the embedded gateway; everything else by default.
     pub fn new(listen: SocketAddr, backend: Backend, signing_key: Secret) -> Self {
-        Self { listen, backend, signing_key, limits: Limits::default(), nats: None }
+        Self { listen, backend, signing_key, limits: Limits::default(), nats: None, fail_at: None }
     }
 }
 

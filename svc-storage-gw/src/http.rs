@@ -17,6 +17,7 @@ use emboflow_objects::ObjectStore;
 use emboflow_protocol::storage_token::TokenKey;
 use emboflow_protocol::upload_token::UPLOAD_PATH;
 use emboflow_protocol::{ErrorCode, Problem};
+use emboflow_service::FailPoints;
 use refusal::Refusal;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,13 +34,28 @@ pub(crate) struct Gateway {
     uploads: Arc<Semaphore>,
     created: Created,
     ledger: Ledger,
+    fail_points: Arc<FailPoints>,
 }
 
 impl Gateway {
-    pub(crate) fn new(store: Arc<dyn ObjectStore>, key: TokenKey, limits: Limits, created: Created) -> Self {
+    pub(crate) fn new(
+        store: Arc<dyn ObjectStore>,
+        key: TokenKey,
+        limits: Limits,
+        created: Created,
+        fail_points: FailPoints,
+    ) -> Self {
         let uploads = Arc::new(Semaphore::new(limits.uploads.clamp(1, Semaphore::MAX_PERMITS)));
         let ledger = Ledger::new(store.clone(), Duration::from_millis(limits.stored_age_ms));
-        Self { store, key, limits: Arc::new(limits), uploads, created, ledger }
+        Self {
+            store,
+            key,
+            limits: Arc::new(limits),
+            uploads,
+            created,
+            ledger,
+            fail_points: Arc::new(fail_points),
+        }
     }
 }
 

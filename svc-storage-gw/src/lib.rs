@@ -3,6 +3,7 @@
 
 mod config;
 mod created;
+mod fail_point;
 mod http;
 mod ledger;
 mod measure;
@@ -10,4 +11,5 @@ mod service;
 
 pub use config::{Config, Limits};
 pub use emboflow_objects::{Backend, DirectoryBackend, S3Backend};
+pub use fail_point::fail_points;
 pub use service::{Started, run, start};

@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::created::Created;
+use crate::fail_point::fail_points;
 use crate::http::{Gateway, router, uploads};
 use crate::measure;
 use anyhow::Context;
@@ -11,7 +12,7 @@ use emboflow_objects::Backend;
 use emboflow_objects::{ObjectStore, open_backend};
 use emboflow_protocol::health::AskHealth;
 use emboflow_protocol::storage_token::TokenKey;
-use emboflow_service::{Health, Shutdown, vitals};
+use emboflow_service::{FailPoints, Health, Shutdown, vitals};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -48,6 +49,7 @@ pub async fn run(config: Config, shutdown: Shutdown) -> anyhow::Result<()> {
 /// listener shows too (`/health`, `/ready`, `/metrics`).
 pub async fn start(config: Config, shutdown: &Shutdown, health: &Health) -> anyhow::Result<Started> {
     let key = TokenKey::new(config.signing_key.reveal().as_bytes()).context("reading signing_key")?;
+    let fail_points = FailPoints::parse(config.fail_at.as_deref(), &fail_points())?;
     let store = open_backend(&config.backend, Duration::from_millis(config.limits.stall_ms))?;
     match &config.backend {
         Backend::Directory(settings) => {
@@ -63,7 +65,7 @@ pub async fn start(config: Config, shutdown: &Shutdown, health: &Health) -> anyh
         Some(nats) => Created::over(register(nats, shutdown, health).await?, shutdown),
         None => Created::default(),
     };
-    let gateway = Gateway::new(store, key, config.limits, created);
+    let gateway = Gateway::new(store, key, config.limits, created, fail_points);
     let (uploads, router) = (uploads(gateway.clone()), router(gateway).merge(health.router()));
     let listener = TcpListener::bind(config.listen)
         .await

@@ -2,6 +2,7 @@
 //! orderly stop. It knows nothing about workflows.
 
 pub mod config;
+mod fail_point;
 pub mod health;
 mod log_file;
 pub mod metrics;
@@ -15,6 +16,7 @@ pub mod trace;
 pub mod vitals;
 
 pub use config::{ConfigError, Keys, Secret};
+pub use fail_point::FailPoints;
 pub use health::Health;
 pub use probe::probe;
 pub use served::served_certificate;

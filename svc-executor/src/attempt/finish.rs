@@ -7,6 +7,7 @@ use emboflow_model::{ArtifactSummary, Cause, LogSeal, Outcome, Reason};
 
 use super::watch::{Recorded, Watched};
 use super::{Attempt, now, stage_out};
+use crate::fail_point::FailPoint;
 use crate::held::stopped;
 use crate::log::{Cut, seal};
 use crate::metrics;
@@ -81,7 +82,10 @@ impl Attempt {
         };
         tokio::select! {
             biased;
-            kept = kept => kept.map(Some),
+            kept = kept => kept.map(|seal| {
+                self.visit(FailPoint::Sealed);
+                Some(seal)
+            }),
             () = impatient => {
                 let waited = STOPPED_PATIENCE.as_secs();
                 Err(Trouble::Passing(format!("the storage was away for {waited} s after it was told to end")))

@@ -7,6 +7,7 @@ use tokio::sync::Mutex;
 
 use super::{ENGINE_PAUSE, Right};
 use crate::executor::Executor;
+use crate::fail_point::FailPoint;
 use crate::journal::Entry;
 use crate::machine;
 use crate::runtime::{ContainerPlan, Creation, RuntimeError, Seen};
@@ -59,14 +60,19 @@ async fn launch_once(
     if created == Creation::TakenOver && runtime.observe(attempt).await? != Seen::Created {
         return Ok(());
     }
+    executor.fail_points.visit(FailPoint::Created);
     mark_start(executor, plan).await?;
+    executor.fail_points.visit(FailPoint::Marked);
     // Nothing that takes long is between this look and the start but the engine itself.
     if right.is_some_and(Right::look) {
         let detail = "the claim of an exclusive attempt could not be renewed".to_owned();
         return Err(RuntimeError::Failed { doing: "starting a container", detail });
     }
     *told = true;
-    let Err(error) = runtime.start(attempt).await else { return Ok(()) };
+    let Err(error) = runtime.start(attempt).await else {
+        executor.fail_points.visit(FailPoint::Started);
+        return Ok(());
+    };
     match runtime.observe(attempt).await? {
         Seen::Running { .. } | Seen::Exited(_) => Ok(()),
         Seen::Created | Seen::Absent => Err(error),

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use super::launch::{NotLaunched, launch};
 use super::{Attempt, ENGINE_PAUSE, NotGranted, now, stage_in};
+use crate::fail_point::FailPoint;
 use crate::held::stopped;
 use crate::journal::{Entry, JournalError};
 use crate::metrics;
@@ -45,6 +46,7 @@ impl Attempt {
         if let Err(over) = fetched {
             return over;
         }
+        self.visit(FailPoint::Fetched);
         let (executor, plan, launching) = (self.executor.clone(), self.plan(), self.launching.clone());
         // A task of its own: whatever happens to this attempt, a launch is not broken off half-way.
         let launched = tokio::spawn(launch(executor, plan, self.right.clone(), launching)).await;
@@ -83,8 +85,10 @@ impl Attempt {
 
     async fn journal_intent(&mut self) -> Result<(), JournalError> {
         let Some(journaled) = self.journaled.take() else { return Ok(()) };
+        self.visit(FailPoint::Commanded);
         let intent = Entry::Intent { start: self.start.clone() };
         let committed = self.executor.journal.commit(&self.id, intent).await;
+        self.visit(FailPoint::Journaled);
         let _nobody_waits = journaled.send(committed.clone());
         committed
     }
@@ -109,6 +113,7 @@ impl Attempt {
             };
             self.secrets = kept.map_err(|why| Prepared::Over(outcome::no_place_for_secrets(&why)))?;
         }
+        self.visit(FailPoint::Claimed);
         let at = now();
         self.executor.journal.append(&self.id, Entry::Claimed { at });
         self.marks.times.claimed_at = Some(at);

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::signs_of_life::LogLength;
 use super::{Attempt, ENGINE_PAUSE, SETTLING, now};
+use crate::fail_point::FailPoint;
 use crate::held::stopped;
 use crate::journal::{Entry, Stopping};
 use crate::log::{Archive, Cut, Mask, Pump, Source, Spool};
@@ -54,6 +55,7 @@ impl Attempt {
         let log = recorder.as_ref().map(|(pump, _)| pump.length());
         let ending = self.until_ended(disk_full, log).await;
         self.store.wait_without_end(false);
+        self.visit(FailPoint::Exited);
         let exit = match &ending.seen {
             Seen::Exited(exit) => Some(exit.clone()),
             _ => None,
@@ -156,6 +158,7 @@ impl Attempt {
             },
         };
         self.executor.journal.append(&self.id, Entry::Stopping { reason, detail: detail.clone() });
+        self.visit(FailPoint::Stopping);
         // One that goes on writing would fill the disk in its grace.
         let seen = self.stop_container(detail.is_some()).await;
         Ending { seen, asked: Some(Stopping { reason, detail }), engine_restarted, lapsed: false }

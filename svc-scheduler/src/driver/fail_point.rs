@@ -1,7 +1,7 @@
-//! Places where a test can make the process die. Each effect of the planner is one, so a new kind of effect cannot be
-//! added without being killed at.
+//! Where the driver can be made to die. Each effect of the planner is a place, so a new kind of effect cannot be added
+//! without being killed at.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::fmt;
 
 use crate::planner::EffectKind;
 
@@ -20,14 +20,14 @@ pub(super) enum FailPoint {
     BeforeSettle,
 }
 
-impl FailPoint {
-    fn word(self) -> String {
+impl fmt::Display for FailPoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::BeforeCommit => "before-commit".to_owned(),
-            Self::AfterCommit => "after-commit".to_owned(),
-            Self::Before(kind) => format!("before-{}", kind.word()),
-            Self::BeforeReply => "before-reply".to_owned(),
-            Self::BeforeSettle => "before-settle".to_owned(),
+            Self::BeforeCommit => f.write_str("before-commit"),
+            Self::AfterCommit => f.write_str("after-commit"),
+            Self::Before(kind) => write!(f, "before-{}", kind.word()),
+            Self::BeforeReply => f.write_str("before-reply"),
+            Self::BeforeSettle => f.write_str("before-settle"),
         }
     }
 }
@@ -37,38 +37,5 @@ pub fn fail_points() -> Vec<String> {
     let effects = EffectKind::ALL.iter().map(|kind| FailPoint::Before(*kind));
     let others =
         [FailPoint::BeforeCommit, FailPoint::AfterCommit, FailPoint::BeforeReply, FailPoint::BeforeSettle];
-    effects.chain(others).map(FailPoint::word).collect()
-}
-
-/// Which place is armed, and after how many visits it kills.
-pub(super) struct FailPoints {
-    armed: Option<(String, u64)>,
-    visits: AtomicU64,
-}
-
-impl FailPoints {
-    /// From `name:N` (die at the N-th visit, from 1); nothing is armed without it. Errors: no such place, no number.
-    pub(super) fn parse(text: Option<&str>) -> anyhow::Result<Self> {
-        let armed = match text {
-            None => None,
-            Some(text) => {
-                let (name, visit) = text.split_once(':').unwrap_or((text, "1"));
-                let known = fail_points();
-                anyhow::ensure!(
-                    known.iter().any(|known| known == name),
-                    "no fail-point '{name}'; there are {known:?}"
-                );
-                Some((name.to_owned(), visit.parse()?))
-            }
-        };
-        Ok(Self { armed, visits: AtomicU64::new(0) })
-    }
-
-    /// Dies here, at once and without a word, if this is the visit that was armed.
-    pub(super) fn visit(&self, point: FailPoint) {
-        let Some((name, nth)) = &self.armed else { return };
-        if *name == point.word() && self.visits.fetch_add(1, Ordering::Relaxed) + 1 == *nth {
-            std::process::abort();
-        }
-    }
+    effects.chain(others).map(|place| place.to_string()).collect()
 }

@@ -48,7 +48,7 @@ use anyhow::Context;
 use emboflow_bus::Bus;
 use emboflow_protocol::storage_token::TokenKey;
 use emboflow_records::SharedRecords;
-use emboflow_service::{Health, Shutdown, Tracer, telemetry};
+use emboflow_service::{FailPoints, Health, Shutdown, Tracer, telemetry};
 #[cfg(any(test, feature = "simulation"))]
 use tokio_util::sync::CancellationToken;
 
@@ -64,7 +64,6 @@ pub(crate) use {
     world::{Envelope, Feeds, Letter, World},
 };
 
-use fail_point::FailPoints;
 use liveness::Liveness;
 use machine::Machine;
 use vault::Vault;
@@ -100,7 +99,7 @@ impl<W> Surroundings<W> {
     ) -> anyhow::Result<Self> {
         config.retention.check()?;
         config.policy.check()?;
-        let fail_points = Arc::new(FailPoints::parse(config.fail_at.as_deref())?);
+        let fail_points = Arc::new(FailPoints::parse(config.fail_at.as_deref(), &fail_points())?);
         let storage_key =
             TokenKey::new(config.storage_key.reveal().as_bytes()).context("reading storage_key")?;
         let vault = Vault::new(config.secrets.as_ref())?;

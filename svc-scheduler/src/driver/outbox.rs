@@ -15,10 +15,11 @@ use emboflow_protocol::event::Event;
 use emboflow_protocol::message::Message;
 use emboflow_protocol::report::{Phase, Report};
 use emboflow_protocol::request::Answer;
+use emboflow_service::FailPoints;
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::fail_point::{FailPoint, FailPoints};
+use super::fail_point::FailPoint;
 use super::feeds::Signal;
 use super::world::{Letter, World};
 use crate::planner::Effect;

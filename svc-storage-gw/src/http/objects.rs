@@ -2,6 +2,7 @@
 
 use super::access::{Access, Key};
 use super::{Gateway, Refusal};
+use crate::fail_point::FailPoint;
 use crate::ledger::Booking;
 use crate::measure;
 use axum::Json;
@@ -104,7 +105,9 @@ async fn store(
     let turn = tokio::time::timeout(wait, gateway.uploads.acquire()).await;
     let _turn = turn.map_err(|_| Refusal::busy(gateway.limits.uploads))?;
     let backend = gateway.store.kind();
+    gateway.fail_points.visit(FailPoint::Receiving);
     let stored = measure::operation(backend, "put", gateway.store.put(put, content)).await?;
+    gateway.fail_points.visit(FailPoint::Stored);
     measure::bytes_in(backend, stored.size_bytes);
     match booking {
         Some(booking) => booking.filled(stored.size_bytes),

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use emboflow_bus::testing::TestServer;
 use emboflow_records::testing::MongoServer;
-use system_tests::{Containers, Engine, Service, Stack};
+use system_tests::{Containers, Engine, Service, Stack, Wire};
 
 const SIGABRT: i32 = 6;
-/// How long the scheduler may take to come to a place at which it is to die.
+/// How long a service may take to come to a place at which it is to die.
 const COMES_BY_WITHIN: Duration = Duration::from_secs(60);
 
 /// One harm, with what makes it good again.
@@ -17,8 +17,10 @@ pub(super) enum Fault {
     Kill(Victim),
     /// Stopped for longer than anybody waits for an answer, and continued.
     Freeze(Victim),
-    /// The scheduler dies at a place that it names.
-    DieAt(String),
+    /// Nothing goes between it and NATS for longer than anybody waits, though both ends believe in their connection.
+    CutOff(Victim),
+    /// It dies at a place that it names.
+    DieAt(Victim, String),
     KillNats,
     EmptyNats,
     KillRecords,
@@ -27,7 +29,7 @@ pub(super) enum Fault {
     KillEverything,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Victim {
     Scheduler,
     Executor,
@@ -35,7 +37,42 @@ pub(super) enum Victim {
     Api,
 }
 
+/// How long somebody is cut off.
+const CUT_OFF: Duration = Duration::from_secs(5);
+
+impl Victim {
+    /// Where services can be made to die.
+    fn places() -> Vec<(Self, String)> {
+        let of = |victim, places: Vec<String>| places.into_iter().map(move |place| (victim, place));
+        of(Self::Scheduler, svc_scheduler::fail_points())
+            .chain(of(Self::Executor, svc_executor::fail_points()))
+            .chain(of(Self::Gateway, svc_storage_gw::fail_points()))
+            .collect()
+    }
+}
+
 const ALL: [Victim; 4] = [Victim::Scheduler, Victim::Executor, Victim::Gateway, Victim::Api];
+
+/// The ways of the services to NATS.
+pub(super) struct Wires(Vec<(Victim, Wire)>);
+
+impl Wires {
+    /// One for each service that decides or carries out.
+    pub(super) async fn of(nats: &str) -> Self {
+        Self(vec![(Victim::Scheduler, Wire::to(nats).await), (Victim::Executor, Wire::to(nats).await)])
+    }
+
+    /// Lets the services use them from their next start on.
+    pub(super) fn lay(&self, stack: &mut Stack) {
+        for (victim, wire) in &self.0 {
+            let service = match victim {
+                Victim::Scheduler => &mut stack.scheduler,
+                _ => &mut stack.executor,
+            };
+            service.set("nats.url", wire.url());
+        }
+    }
+}
 
 /// Everything that can be harmed.
 pub(super) struct Victims<'s> {
@@ -45,6 +82,7 @@ pub(super) struct Victims<'s> {
     gateway: &'s mut Service,
     api: &'s mut Service,
     pub(super) containers: &'s Containers,
+    wires: &'s Wires,
     engine: Option<&'s mut Engine>,
     mongo: Option<&'s mut MongoServer>,
 }
@@ -52,23 +90,25 @@ pub(super) struct Victims<'s> {
 impl Fault {
     /// Every one that there is for these victims.
     pub(super) fn all(victims: &Victims<'_>) -> Vec<Self> {
-        let places = svc_scheduler::fail_points().into_iter().map(Self::DieAt);
+        let places = Victim::places().into_iter().map(|(victim, place)| Self::DieAt(victim, place));
         let services = ALL.into_iter().flat_map(|victim| [Self::Kill(victim), Self::Freeze(victim)]);
+        let wires = victims.wires.0.iter().map(|(victim, _)| Self::CutOff(*victim));
         let engine = victims.engine.iter().map(|_| Self::KillEngine);
         let records = victims.mongo.iter().map(|_| Self::KillRecords);
         let others = [Self::KillNats, Self::EmptyNats, Self::KillEverything];
-        places.chain(services).chain(engine).chain(records).chain(others).collect()
+        places.chain(services).chain(wires).chain(engine).chain(records).chain(others).collect()
     }
 }
 
 impl<'s> Victims<'s> {
     pub(super) fn of(
         stack: &'s mut Stack,
+        wires: &'s Wires,
         engine: Option<&'s mut Engine>,
         mongo: Option<&'s mut MongoServer>,
     ) -> Self {
         let Stack { nats, scheduler, executor, gateway, api, containers, .. } = stack;
-        Self { nats, scheduler, executor, gateway, api, containers, engine, mongo }
+        Self { nats, scheduler, executor, gateway, api, containers, wires, engine, mongo }
     }
 
     fn service(&mut self, victim: Victim) -> &mut Service {
@@ -89,7 +129,14 @@ impl<'s> Victims<'s> {
                 service.freeze().await;
                 service.thaw();
             }
-            Fault::DieAt(place) => self.die_at(&place).await,
+            Fault::CutOff(victim) => {
+                if let Some((_, wire)) = self.wires.0.iter().find(|(own, _)| *own == victim) {
+                    wire.cut();
+                    tokio::time::sleep(CUT_OFF).await;
+                    wire.mend();
+                }
+            }
+            Fault::DieAt(victim, place) => self.die_at(victim, &place).await,
             Fault::KillNats => self.nats.restart().await,
             Fault::EmptyNats => self.nats.empty().await,
             Fault::KillRecords => {
@@ -107,15 +154,16 @@ impl<'s> Victims<'s> {
     }
 
     /// A place that nobody comes by is not covered: that is a failure too.
-    async fn die_at(&mut self, place: &str) {
-        self.scheduler.kill().await;
-        self.scheduler.set("fail_at", format!("{place}:1"));
-        self.scheduler.spawn();
-        let ended = tokio::time::timeout(COMES_BY_WITHIN, self.scheduler.ended()).await;
-        let status = ended.unwrap_or_else(|_| panic!("the scheduler never came to {place}"));
+    async fn die_at(&mut self, victim: Victim, place: &str) {
+        let service = self.service(victim);
+        service.kill().await;
+        service.set("fail_at", format!("{place}:1"));
+        service.spawn();
+        let ended = tokio::time::timeout(COMES_BY_WITHIN, service.ended()).await;
+        let status = ended.unwrap_or_else(|_| panic!("the {victim:?} never came to {place}"));
         assert_eq!(status.signal(), Some(SIGABRT), "{status} at {place}");
-        self.scheduler.unset("fail_at");
-        self.scheduler.start().await;
+        service.unset("fail_at");
+        service.start().await;
     }
 
     async fn kill_everything(&mut self) {

@@ -2,7 +2,7 @@
 //! end is judged by witnesses of their own: what the clients were told, the engine's record of every start, the stored
 //! logs and artifacts.
 //!
-//! Every fault happens at least once, and the scheduler dies once at each place that it names. `make nemesis` goes on
+//! Every fault happens at least once, and scheduler, executor and gateway die once at each place that they name. `make nemesis` goes on
 //! for longer, with another seed each time.
 
 mod fault;
@@ -16,7 +16,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use system_tests::{Cell, Engine, RecordsKind, Stack, on_cells};
 
-use fault::{Fault, Victims};
+use fault::{Fault, Victims, Wires};
 use workload::{History, Workload};
 
 /// How many clients work at the same time.
@@ -53,13 +53,17 @@ async fn nothing_is_lost_or_doubled_whatever_is_killed(cell: Cell) {
         }
     })
     .await;
+    let wires = Wires::of(&stack.nats.url()).await;
+    wires.lay(&mut stack);
+    stack.scheduler.restart().await;
+    stack.executor.restart().await;
     // A part that was stopped for long is refused its answers to questions of before.
     stack.answers_come_late = true;
     stack.doing = format!("again with NEMESIS_SEED={seed}");
     let client = stack.client();
     let mut dice = StdRng::seed_from_u64(seed);
     let (history, carried_out) = {
-        let mut victims = Victims::of(&mut stack, engine.as_mut(), mongo.as_mut());
+        let mut victims = Victims::of(&mut stack, &wires, engine.as_mut(), mongo.as_mut());
         let workload = Workload::new(&client, victims.containers, seed);
         let work = workload.work(CLIENTS);
         let harm = async {
