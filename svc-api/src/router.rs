@@ -129,7 +129,8 @@ fn of_project() -> ApiRouter<App> {
         .api_route(
             &path("/workflows/{workflow}"),
             put_with(workflows::apply::apply, workflows::apply::document)
-                .get_with(workflows::show::show, workflows::show::document),
+                .get_with(workflows::show::show, workflows::show::document)
+                .delete_with(workflows::remove::remove, workflows::remove::document),
         )
 }
 
@@ -142,6 +143,7 @@ fn workflow_named_validate() -> ApiMethodRouter<App> {
     let show = move |app, Params(place), query| workflows::show::show(app, named(place), query);
     let apply =
         move |app, Params(place), wanted, body| workflows::apply::apply(app, named(place), wanted, body);
+    let remove = move |app, Params(place), wanted| workflows::remove::remove(app, named(place), wanted);
     get_with(show, |operation| {
         workflows::show::document(operation)
             .id("showWorkflowNamedValidate")
@@ -151,6 +153,11 @@ fn workflow_named_validate() -> ApiMethodRouter<App> {
         workflows::apply::document(operation)
             .id("applyWorkflowNamedValidate")
             .summary("Keep the workflow `validate`")
+    })
+    .delete_with(remove, |operation| {
+        workflows::remove::document(operation)
+            .id("removeWorkflowNamedValidate")
+            .summary("Remove the workflow `validate`")
     })
 }
 

@@ -3,7 +3,7 @@
 
 use anyhow::Context;
 use emboflow_bus::Bus;
-use emboflow_model::secret::{KIND, KeptSecret, check_value};
+use emboflow_model::secret::{KIND, KeptSecret, MAX_OF_PROJECT, check_value};
 use emboflow_model::{ProjectName, SecretName, Timestamp};
 use emboflow_protocol::http::secret::SecretView;
 use emboflow_protocol::notice::Notice;
@@ -54,7 +54,10 @@ impl Secrets {
             let found = self.records.kept(KIND, project.as_str(), secret.as_str()).await?;
             let (expected, before) = match &found {
                 Some(found) => (Some(found.version), Some(read(found)?)),
-                None => (None, None),
+                None => {
+                    self.check_room(project).await?;
+                    (None, None)
+                }
             };
             let version = before.as_ref().map_or(1, |before| before.version + 1);
             let place = Place { project, secret, version };
@@ -76,6 +79,17 @@ impl Secrets {
             }
         }
         Err(changed_meanwhile(secret))
+    }
+
+    /// Two that are made at the same moment may both be the last one: the bound keeps the list short, nothing rests on it.
+    async fn check_room(&self, project: &ProjectName) -> Outcome<()> {
+        let limit = MAX_OF_PROJECT as u32;
+        let kept = self.records.kept_page(KIND, Some(project.as_str()), None, limit).await?;
+        if kept.len() < MAX_OF_PROJECT {
+            return Ok(());
+        }
+        let detail = format!("project '{project}' has {} secrets, and may have no more", kept.len());
+        Err(Failure::new(ErrorCode::SecretTooMany, detail))
     }
 
     /// A secret without its value.

@@ -157,6 +157,12 @@ async fn a_kept_workflow_runs_by_its_name_with_typed_inputs() {
         let refused = platform.emboflow(&["run", "kept", "--input", input]).await;
         assert_eq!(refused.code, code, "{input}: {}", refused.err);
     }
+    let unasked = platform.emboflow(&["workflow", "remove", "kept"]).await;
+    assert_ne!(unasked.code, 0, "nobody confirmed it: {}", unasked.out);
+    assert_eq!(platform.emboflow(&["workflow", "remove", "kept", "--yes"]).await.code, 0);
+    assert_eq!(platform.emboflow(&["workflow", "list", "-o", "name"]).await.out, "");
+    let shown = platform.emboflow(&["run", "get", first["id"].as_str().unwrap()]).await;
+    assert_eq!(shown.code, 0, "runs outlive their workflow: {}", shown.err);
     let unknown = platform.emboflow(&["run", "nothing-of-that-name"]).await;
     assert_eq!((unknown.code, unknown.err.contains("workflow.not_found")), (1, true), "{}", unknown.err);
 }

@@ -11,6 +11,9 @@ pub const VALUE_BYTES_MAX: usize = 16 * 1024;
 /// Bytes of the values of all secrets of a task at most: they travel in one message, and its log is searched for them.
 pub const TASK_BYTES_MAX: usize = 64 * 1024;
 
+/// Secrets of one project at most.
+pub const MAX_OF_PROJECT: usize = 1_000;
+
 /// A secret in the records. Its value is sealed, and nobody but the scheduler ever opens it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeptSecret {

@@ -128,6 +128,12 @@ catalogue! {
     /// No such workflow.
     WorkflowNotFound = "workflow.not_found", 404, "There is no such workflow",
         "`emboflow workflow list` shows the names; `emboflow workflow apply` keeps a file.";
+    /// Triggers start it.
+    WorkflowInUse = "workflow.in_use", 409, "Triggers start runs of the workflow",
+        "Remove those triggers first, or let them start another workflow; runs that exist do not mind.";
+    /// There is no room for more.
+    WorkflowTooMany = "workflow.too_many", 409, "There are as many workflows, or versions of it, as there may be",
+        "Remove workflows that nobody needs any more: `emboflow workflow remove NAME`.";
     /// No such project.
     ProjectNotFound = "project.not_found", 404, "There is no such project";
     /// No such secret.
@@ -139,6 +145,9 @@ catalogue! {
     /// Nothing seals secrets.
     SecretNoKey = "secret.no_key", 409, "The installation has no key for secrets",
         "Set `secrets.key` (or `secrets.key_file`) for the API and the scheduler, and start them again.";
+    /// There is no room for more.
+    SecretTooMany = "secret.too_many", 409, "The project has as many secrets as there may be",
+        "Remove secrets that no task needs any more: `emboflow secret remove NAME`.";
     /// No such upload, or no such version of it.
     UploadNotFound = "upload.not_found", 404, "There is no such upload",
         "`emboflow upload list` shows the uploads of the project; `emboflow upload put FILE` makes one.";

@@ -198,6 +198,9 @@ pub trait Records: Send + Sync {
         limit: u32,
     ) -> Answer<'a, Vec<WorkflowRow>>;
 
+    /// Drops a workflow with all its versions; whether there was one. Repeatable, and to be repeated when it fails.
+    fn drop_workflow<'a>(&'a self, project: &'a ProjectName, name: &'a WorkflowName) -> Answer<'a, bool>;
+
     /// A setting's value.
     fn setting<'a>(&'a self, name: &'a str) -> Answer<'a, Option<String>>;
 

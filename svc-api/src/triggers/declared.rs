@@ -7,12 +7,9 @@ use emboflow_model::workflow::{self, Workflow, input_problems};
 use emboflow_model::{ProjectName, TriggerName, WorkflowName};
 use emboflow_protocol::{ErrorCode, FieldError};
 
-use super::{KeptTrigger, check_room, find, keep, page, remove};
+use super::{KeptTrigger, all, check_room, find, keep, remove};
 use crate::app::{App, now};
 use crate::problem::{Failure, Outcome};
-
-/// Triggers read at a time.
-const PAGE: u32 = 200;
 
 /// What is to be done so that the kept triggers of a workflow are those of its file.
 pub(crate) struct Declared {
@@ -52,8 +49,8 @@ impl Declared {
                 changed(spec, known.map(|known| known.document), None, Some(self.workflow.clone()));
             keep(app, project, expected, &document).await?;
         }
-        for old in declared_by(app, project, &self.workflow).await? {
-            if !names.contains(&old.name) {
+        for old in all(app, project).await? {
+            if old.document.declared_by.as_ref() == Some(&self.workflow) && !names.contains(&old.name) {
                 remove(app, project, &old).await?;
             }
         }
@@ -113,20 +110,6 @@ pub(crate) async fn check_declared(app: &App, project: &ProjectName, spec: &Trig
         ..FieldError::default()
     };
     Err(Failure::rejected(problems.into_iter().map(error).collect()))
-}
-
-async fn declared_by(app: &App, project: &ProjectName, workflow: &WorkflowName) -> Outcome<Vec<KeptTrigger>> {
-    let mut all: Vec<KeptTrigger> = Vec::new();
-    let mut after: Option<TriggerName> = None;
-    loop {
-        let found = page(app, project, after.as_ref(), PAGE).await?;
-        let is_last = found.len() < PAGE as usize;
-        after = found.last().map(|last| last.name.clone());
-        all.extend(found.into_iter().filter(|one| one.document.declared_by.as_ref() == Some(workflow)));
-        if is_last {
-            return Ok(all);
-        }
-    }
 }
 
 fn taken(name: &TriggerName, other: &KeptTrigger) -> Failure {

@@ -1,9 +1,11 @@
 //! The triggers that are kept: read, changed from the version that was read, and told to who starts their runs.
 
 mod declared;
+mod starters;
 mod view;
 
 pub(crate) use declared::{Declared, changed, check_declared};
+pub(crate) use starters::Starters;
 use view::full;
 pub(crate) use view::{row, times, times_between};
 
@@ -20,6 +22,9 @@ use crate::access::unreadable;
 use crate::app::App;
 use crate::conditional::tag_of;
 use crate::problem::{Failure, Outcome};
+
+/// Triggers read at a time.
+const PAGE: u32 = 200;
 
 /// A trigger and the version of its document.
 pub(crate) struct KeptTrigger {
@@ -80,6 +85,20 @@ pub(crate) async fn page(
         after = page.last().map(|last| last.name.clone()).or(after);
         all.extend(page.iter().filter_map(KeptTrigger::readable));
         if is_last || all.len() >= limit as usize {
+            return Ok(all);
+        }
+    }
+}
+
+/// All triggers of a project, which are at most [`MAX_OF_PROJECT`].
+async fn all(app: &App, project: &ProjectName) -> Outcome<Vec<KeptTrigger>> {
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let found = page(app, project, after.as_ref(), PAGE).await?;
+        let is_last = found.len() < PAGE as usize;
+        after = found.last().map(|last| last.name.clone());
+        all.extend(found);
+        if is_last {
             return Ok(all);
         }
     }

@@ -1,9 +1,32 @@
 //! What all lists have in common.
 
-use emboflow_model::LogEntry;
+use emboflow_model::{LogEntry, Timestamp};
+use emboflow_records::WorkflowVersion;
 use reqwest::{Method, StatusCode};
+use serde_json::json;
 
 use crate::support::{History, World, answer};
+
+#[tokio::test]
+async fn a_project_that_is_full_of_workflows_takes_no_more_but_changes_those_it_has() {
+    let world = World::start().await;
+    let file = |name: &str, image: &str| json!({ "source": format!("version: 1\nname: {name}\ntasks: {{ a: {{ image: {image} }} }}\n") });
+    let put = async |name: &str, image: &str| {
+        let path = format!("/api/v1/projects/default/workflows/{name}");
+        let (status, answered) = answer(world.request(Method::PUT, &path).json(&file(name, image))).await;
+        (status.as_u16(), answered["code"].as_str().map(str::to_owned))
+    };
+    let fill = (0..1_000).map(|n| {
+        let name = emboflow_model::WorkflowName::new(format!("w-{n}")).unwrap();
+        let (project, digest) = ("default".parse().unwrap(), format!("sha256:{n}"));
+        let kept = WorkflowVersion::to_put(project, name, digest, "text".into(), None, Timestamp(1));
+        world.records.put_workflow(kept)
+    });
+    assert!(futures::future::join_all(fill).await.iter().all(Result::is_ok));
+    assert_eq!(put("one-more", "a").await, (409, Some("workflow.too_many".to_owned())));
+    assert_eq!(put("w-7", "a").await, (200, None));
+    world.end().await;
+}
 
 #[tokio::test]
 async fn a_page_links_to_the_next_one_with_every_other_parameter_until_the_last() {

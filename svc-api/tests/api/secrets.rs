@@ -47,6 +47,26 @@ async fn a_value_goes_in_and_no_answer_and_no_document_shows_it() {
 }
 
 #[tokio::test]
+async fn a_project_that_is_full_of_secrets_takes_no_more_but_changes_those_it_has() {
+    let world = world().await;
+    let (_, first) = put(&world, &format!("{LAB}/first"), "a").await;
+    assert_eq!(first["version"], 1, "{first}");
+    let body = world.records.kept("secret", "lab", "first").await.unwrap().unwrap().body;
+    let fill = (1..emboflow_model::secret::MAX_OF_PROJECT).map(|n| {
+        let (records, body) = (world.records.clone(), body.clone());
+        async move { records.keep("secret", "lab", &format!("s-{n}"), None, body).await.unwrap() }
+    });
+    futures::future::join_all(fill).await;
+    let (status, problem) = put(&world, &format!("{LAB}/one-more"), "b").await;
+    assert_eq!((status, problem["code"].as_str()), (StatusCode::CONFLICT, Some("secret.too_many")));
+    let (status, changed) = put(&world, &format!("{LAB}/first"), "b").await;
+    assert_eq!((status, changed["version"].as_u64()), (StatusCode::OK, Some(2)), "{changed}");
+    let (status, _) = put(&world, "/api/v1/projects/default/secrets/one-more", "b").await;
+    assert_eq!(status, StatusCode::OK, "another project has room");
+    world.end().await;
+}
+
+#[tokio::test]
 async fn secrets_are_of_one_project_and_can_be_removed() {
     let world = world().await;
     for index in 0..5 {

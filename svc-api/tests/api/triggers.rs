@@ -143,6 +143,40 @@ async fn the_triggers_of_a_workflows_file_come_and_go_with_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_workflow_is_removed_with_its_own_triggers_unless_others_start_it() {
+    let world = world().await;
+    let remove = async |name: &str| {
+        let (status, problem) =
+            answer(world.request(Method::DELETE, &format!("{PROJECT}/workflows/{name}"))).await;
+        (status.as_u16(), problem)
+    };
+    answer(put(&world, "daily", "{ schedule: { cron: '@daily' } }")).await;
+    let (status, problem) = remove("report").await;
+    assert_eq!((status, problem["code"].as_str()), (409, Some("workflow.in_use")));
+    assert!(problem["detail"].as_str().unwrap().contains("'daily'"), "{problem}");
+    assert_eq!(world.get(&format!("{PROJECT}/workflows/report")).await.0, StatusCode::OK);
+    answer(world.request(Method::DELETE, &format!("{PROJECT}/triggers/daily"))).await;
+    assert_eq!(remove("report").await.0, 204);
+
+    let on = "on:\n  schedule: { cron: '@daily' }";
+    assert_eq!(apply_workflow(&world, "shop", on).await.0, StatusCode::OK);
+    let path = format!("{PROJECT}/workflows/shop");
+    let stale = answer(world.request(Method::DELETE, &path).header("if-match", "\"other\"")).await;
+    assert_eq!(stale.0, StatusCode::PRECONDITION_FAILED);
+    assert_eq!(remove("shop").await.0, 204);
+    assert_eq!(world.get(&format!("{PROJECT}/triggers/shop-schedule")).await.0, StatusCode::NOT_FOUND);
+    for path in ["workflows/shop", "workflows/report"] {
+        let (status, problem) = world.get(&format!("{PROJECT}/{path}")).await;
+        assert_eq!((status.as_u16(), problem["code"].as_str()), (404, Some("workflow.not_found")));
+    }
+    let (status, problem) = remove("shop").await;
+    assert_eq!((status, problem["code"].as_str()), (404, Some("workflow.not_found")));
+    let (_, anew) = apply_workflow(&world, "shop", "").await;
+    assert_eq!(anew["version"], 1, "{anew}");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_trigger_is_fired_and_backfilled_and_the_history_says_so() {
     let world = world().await;
     answer(put(&world, "daily", "{ schedule: { cron: '0 6 * * *' } }")).await;

@@ -342,6 +342,10 @@ impl Records for SimulatedRecords {
         not_simulated()
     }
 
+    fn drop_workflow<'a>(&'a self, _project: &'a ProjectName, _name: &'a WorkflowName) -> Answer<'a, bool> {
+        not_simulated()
+    }
+
     fn setting<'a>(&'a self, _name: &'a str) -> Answer<'a, Option<String>> {
         self.read(|_| None)
     }

@@ -157,3 +157,19 @@ export async function the_palette_jumps_anywhere_by_keyboard(session) {
   await tab.page.goBack();
   await tab.page.locator('h1', { hasText: 'Runs' }).waitFor();
 }
+
+export async function a_workflow_is_removed_and_its_runs_stay(session) {
+  const name = `browser-${process.pid}-removed`;
+  await api(`projects/default/workflows/${name}`, { method: 'PUT', body: { source: good.replace('browser-good', name) } });
+  const tab = await session.tab();
+  await tab.visit(`workflows/${name}`);
+  await tab.page.getByRole('button', { name: 'Remove…' }).press('Enter');
+  await tab.page.getByRole('dialog').getByText('Its runs stay').waitFor();
+  await ensureForAll(tab, 'the question whether to remove a workflow');
+  await tab.page.getByRole('button', { name: 'Remove it' }).click();
+  await tab.page.waitForURL(/\/workflows$/);
+  await tab.page.getByRole('heading', { name: 'Workflows', level: 1 }).waitFor();
+  await tab.page.locator('[data-workflow]').or(tab.page.getByText('No workflow is kept yet')).first().waitFor();
+  ensure((await tab.page.locator(`[data-workflow="${name}"]`).count()) === 0, 'it is gone from the list');
+  tab.ensureQuiet();
+}

@@ -8,13 +8,15 @@ use emboflow_web_reader::{Drawing, Finding};
 use crate::api;
 use crate::graph::Graph;
 use crate::icon::{Drawn, Icon};
+use crate::parts::act::{Confirm, use_act};
 use crate::parts::banner::{Empty, Loading, Problem};
 use crate::parts::definition;
 use crate::parts::inputs_form::InputsForm;
 use crate::parts::look_only::may_run;
 use crate::parts::source::Source;
 use crate::parts::text::Ago;
-use crate::place::{Link, PLACE};
+use crate::parts::toast;
+use crate::place::{Link, PLACE, go};
 use crate::reader;
 use crate::route::{Place, Route, encode};
 
@@ -85,6 +87,7 @@ fn Shown(view: WorkflowView) -> Element {
                     "Its runs"
                 }
                 if may_run() {
+                    Removal { name: name.clone() }
                     Link { to: place.with("tab", "run"), class: "button primary",
                         Drawn { icon: Icon::Play }
                         "Run…"
@@ -101,6 +104,31 @@ fn Shown(view: WorkflowView) -> Element {
             {drawn}
             if tab != "run" {
                 Source { text: source }
+            }
+        }
+    }
+}
+
+#[component]
+fn Removal(name: String) -> Element {
+    let mut asks = use_signal(|| false);
+    let act = use_act();
+    rsx! {
+        button { class: "button", r#type: "button", onclick: move |_| asks.set(true), "Remove…" }
+        if asks() {
+            Confirm {
+                title: "Remove the workflow {name}?",
+                text: "All its versions go, and the triggers of its file. Its runs stay, and those that are open go on.",
+                verb: "Remove it",
+                act,
+                onclose: move |()| asks.set(false),
+                onconfirm: move |()| {
+                    let address = api::in_project(&format!("workflows/{}", encode(&name)));
+                    act.start(async move { api::delete(&address).await }, move |()| {
+                        toast::done("The workflow is removed.");
+                        go(Place::new(Route::Workflows));
+                    });
+                },
             }
         }
     }

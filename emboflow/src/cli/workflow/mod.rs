@@ -2,6 +2,7 @@
 
 mod apply;
 mod list;
+mod remove;
 mod show;
 mod validate;
 
@@ -25,6 +26,9 @@ pub(crate) enum Workflow {
     List,
     /// Print the file of a workflow
     Show(show::Show),
+    /// Remove a workflow with all its versions and the triggers of its file; its runs stay
+    #[command(visible_alias = "rm")]
+    Remove(remove::Remove),
 }
 
 impl Workflow {
@@ -34,6 +38,7 @@ impl Workflow {
             Self::Apply(apply) => apply.carry_out(shared, output).await,
             Self::List => list::list(shared, output).await,
             Self::Show(show) => show.carry_out(shared, output).await,
+            Self::Remove(remove) => remove.carry_out(shared, output).await,
         }
     }
 }

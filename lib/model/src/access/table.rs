@@ -145,9 +145,11 @@ pub const ROUTES: &[Line] = &[
     get("/api/v1/projects/{project}/workflows", InProject(Viewer)),
     get("/api/v1/projects/{project}/workflows/{workflow}", InProject(Viewer)),
     put("/api/v1/projects/{project}/workflows/{workflow}", InProject(Developer)),
+    delete("/api/v1/projects/{project}/workflows/{workflow}", InProject(Developer)),
     post("/api/v1/projects/{project}/workflows/validate", InProject(Viewer)),
     get("/api/v1/projects/{project}/workflows/validate", InProject(Viewer)),
     put("/api/v1/projects/{project}/workflows/validate", InProject(Developer)),
+    delete("/api/v1/projects/{project}/workflows/validate", InProject(Developer)),
     // Triggers. Who sends to a webhook is known by the signature.
     get("/api/v1/projects/{project}/notifications", InProject(Viewer)),
     get("/api/v1/projects/{project}/notifications/{notification}", InProject(Viewer)),

@@ -228,6 +228,11 @@ impl Records for Mongo {
         self.run("workflows", workflows::list(workflows, project.clone(), after.cloned(), limit)).boxed()
     }
 
+    fn drop_workflow<'a>(&'a self, project: &'a ProjectName, name: &'a WorkflowName) -> Answer<'a, bool> {
+        let workflows = self.collection(WORKFLOWS);
+        self.run("drop_workflow", workflows::drop(workflows, project.clone(), name.clone())).boxed()
+    }
+
     fn setting<'a>(&'a self, name: &'a str) -> Answer<'a, Option<String>> {
         self.run("setting", workflows::setting(self.collection(SETTINGS), name.to_owned())).boxed()
     }

@@ -95,6 +95,15 @@ pub(super) async fn list(
     Ok(rows)
 }
 
+pub(super) async fn drop(
+    workflows: Collection<Document>,
+    project: ProjectName,
+    name: WorkflowName,
+) -> Result<bool, RecordsError> {
+    let all = doc! { "project": project.as_str(), "name": name.as_str() };
+    Ok(workflows.delete_many(all).await?.deleted_count > 0)
+}
+
 pub(super) async fn setting(
     settings: Collection<Document>,
     name: String,

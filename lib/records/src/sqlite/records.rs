@@ -244,6 +244,12 @@ impl Records for Sqlite {
             .boxed()
     }
 
+    fn drop_workflow<'a>(&'a self, project: &'a ProjectName, name: &'a WorkflowName) -> Answer<'a, bool> {
+        let (project, name) = (project.clone(), name.clone());
+        self.write("drop_workflow", OnDisk, move |connection| workflows::drop(connection, &project, &name))
+            .boxed()
+    }
+
     fn setting<'a>(&'a self, name: &'a str) -> Answer<'a, Option<String>> {
         let name = name.to_owned();
         self.read("setting", move |connection| workflows::setting(connection, &name)).boxed()

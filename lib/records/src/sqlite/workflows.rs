@@ -69,6 +69,15 @@ pub(super) fn list(
     Ok(workflows)
 }
 
+pub(super) fn drop(
+    connection: &Connection,
+    project: &ProjectName,
+    name: &WorkflowName,
+) -> Result<bool, RecordsError> {
+    let mut delete = connection.prepare_cached("DELETE FROM workflows WHERE project = ?1 AND name = ?2")?;
+    Ok(delete.execute(params![project.as_str(), name.as_str()])? > 0)
+}
+
 /// A write of one row, so that a full disk is noticed.
 pub(super) fn ping(connection: &Connection) -> Result<(), RecordsError> {
     let sql = "INSERT INTO settings (name, value) VALUES ('records.ping', 1)

@@ -90,5 +90,6 @@ conformance! {
         a_new_text_is_a_new_version_and_the_same_text_is_not,
         racing_texts_get_different_versions,
         the_newest_version_of_each_workflow_is_listed,
+        a_dropped_workflow_is_gone_with_all_its_versions,
         the_first_value_of_a_setting_stays;
 }

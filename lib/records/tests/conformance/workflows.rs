@@ -71,6 +71,24 @@ pub(crate) async fn the_newest_version_of_each_workflow_is_listed(place: &Place)
     assert_eq!(records.workflows(&project("other"), None, 10).await.unwrap(), []);
 }
 
+pub(crate) async fn a_dropped_workflow_is_gone_with_all_its_versions(place: &Place) {
+    let records = place.open().await;
+    for (workflow, source) in [("a", "1"), ("a", "2"), ("b", "1")] {
+        records.put_workflow(text(workflow, source)).await.unwrap();
+    }
+    let default = project("default");
+    assert!(!records.drop_workflow(&project("other"), &name("a")).await.unwrap());
+    assert!(records.drop_workflow(&default, &name("a")).await.unwrap());
+    assert!(!records.drop_workflow(&default, &name("a")).await.unwrap(), "it is gone already");
+    for version in [None, Some(1), Some(2)] {
+        assert_eq!(records.workflow(&default, &name("a"), version).await.unwrap(), None);
+    }
+    let left = records.workflows(&default, None, 10).await.unwrap();
+    assert_eq!(left.into_iter().map(|row| row.name).collect::<Vec<_>>(), [name("b")]);
+    let anew = records.put_workflow(text("a", "3")).await.unwrap();
+    assert_eq!(anew.row.version, 1, "a workflow of that name begins again");
+}
+
 pub(crate) async fn the_first_value_of_a_setting_stays(place: &Place) {
     let (first, second) = (place.open().await, place.open().await);
     assert_eq!(first.setting("instance").await.unwrap(), None);

@@ -34,6 +34,7 @@ pub(crate) fn document(operation: TransformOperation<'_>) -> TransformOperation<
             ErrorCode::SecretNotFound,
             ErrorCode::SecretInvalid,
             ErrorCode::SecretNoKey,
+            ErrorCode::SecretTooMany,
             ErrorCode::RequestPrecondition,
         ],
     };
