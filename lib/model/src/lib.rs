@@ -20,6 +20,7 @@ pub mod name;
 pub mod notification;
 pub mod object_key;
 pub mod queue;
+pub mod rerun;
 pub mod resources;
 pub mod run;
 pub mod runtime_spec;

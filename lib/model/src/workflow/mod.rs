@@ -19,6 +19,7 @@ mod mapping;
 mod not_yet;
 mod problem;
 pub mod quantity;
+mod reads;
 mod render;
 mod scalar;
 mod schema;

@@ -11,6 +11,7 @@ mod good;
 mod hostile;
 mod inputs;
 mod placement;
+mod reads;
 mod render;
 mod turns;
 mod uploads;

@@ -361,7 +361,7 @@ pub(in crate::workflow) fn referenced_output(text: &str) -> Option<(String, Stri
 }
 
 /// `a.b["c"]` as names with their offsets, when it is nothing else.
-fn path_of(expression: &Expression) -> Option<Vec<(&str, usize)>> {
+pub(in crate::workflow) fn path_of(expression: &Expression) -> Option<Vec<(&str, usize)>> {
     match &expression.kind {
         Kind::Name(name) => Some(vec![(name, expression.at)]),
         Kind::Field { of, name } | Kind::Has { of, name } => {

@@ -18,8 +18,9 @@ use super::file::WorkflowFile;
 use super::{Problem, code, input, not_yet, quantity};
 use crate::name::is_name;
 
-pub(super) use expressions::referenced_output;
+pub(super) use expressions::{path_of, referenced_output};
 pub use path::check_output_path;
+pub(super) use scope::Place;
 pub(super) use task::{check_image, check_user, check_workdir};
 
 /// What the checks found out on the way.

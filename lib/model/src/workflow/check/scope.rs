@@ -2,7 +2,7 @@
 
 /// Where an expression stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place<'p> {
+pub(in crate::workflow) enum Place<'p> {
     /// In a field of a task that is evaluated before each attempt.
     Task(&'p str),
     /// In `if`.
@@ -27,7 +27,7 @@ pub(super) enum Place<'p> {
 
 impl Place<'_> {
     /// The place of a value, from the path to it.
-    pub(super) fn of<'p>(path: &[&'p str]) -> Place<'p> {
+    pub(in crate::workflow) fn of<'p>(path: &[&'p str]) -> Place<'p> {
         match path {
             [.., "description"] => Place::Prose,
             ["tasks", task, "run"] => Place::Script(task),
@@ -58,7 +58,7 @@ impl Place<'_> {
     }
 
     /// The first parts of names that there are in this place.
-    pub(super) fn roots(self) -> &'static [&'static str] {
+    pub(in crate::workflow) fn roots(self) -> &'static [&'static str] {
         match self {
             Place::Task(_) => &["inputs", "matrix", "tasks", "run", "workflow"],
             Place::Condition(_) => &["inputs", "tasks", "run", "workflow"],
