@@ -171,6 +171,10 @@ fn of_runs() -> ApiRouter<App> {
         .api_route(&path("/history"), get_with(runs::history::history, runs::history::document))
         .api_route(&path("/cancel"), post_with(runs::cancel::cancel, runs::cancel::document))
         .api_route(&path("/retry"), post_with(runs::retry::retry, runs::retry::document))
+        .api_route(
+            &path("/retry/preview"),
+            post_with(runs::rerun_preview::preview, runs::rerun_preview::document),
+        )
         .api_route(&path("/pause"), post_with(runs::pause::pause, runs::pause::document))
         .api_route(&path("/resume"), post_with(runs::resume::resume, runs::resume::document))
 }

@@ -327,3 +327,32 @@ async fn a_run_waits_in_the_queue_that_it_names_also_after_a_restart() {
     }
     world.end().await;
 }
+
+#[tokio::test]
+async fn a_run_is_repeated_with_other_inputs_or_refused_with_the_place() {
+    let world = World::start().await;
+    let source = "version: 1\nname: story\ninputs: { n: { type: integer, default: 1 } }\nfairness_key: 'n-${{ inputs.n }}'\n\
+                  tasks: { a: { image: busybox }, b: { image: busybox, command: ['${{ inputs.n }}'] } }\n";
+    world.ask(Verb::Submit, "old", json!({ "source": source })).await;
+    let RequestOutcome::Accepted(old) = world.outcome("old").await else { panic!("rejected") };
+
+    // It is open, so something must be said of what is to be repeated.
+    world.ask(Verb::Retry, "plain", json!({ "run": old })).await;
+    let RequestOutcome::Rejected(errors) = world.outcome("plain").await else { panic!("accepted") };
+    assert_eq!(errors[0]["code"], "run.state_conflict");
+    let wrong = json!({ "run": old, "inputs": { "n": "many", "m": 1 } });
+    world.ask(Verb::Retry, "wrong", wrong).await;
+    let RequestOutcome::Rejected(errors) = world.outcome("wrong").await else { panic!("accepted") };
+    let places: Vec<_> = errors.iter().map(|error| error["pointer"].as_str().unwrap()).collect();
+    assert_eq!(places, ["/inputs/m", "/inputs/n"]);
+    world.ask(Verb::Retry, "unknown", json!({ "run": old, "tasks": ["c"] })).await;
+    let RequestOutcome::Rejected(errors) = world.outcome("unknown").await else { panic!("accepted") };
+    assert_eq!(errors[0]["code"], "task.not_found");
+
+    world.ask(Verb::Retry, "again", json!({ "run": old, "inputs": { "n": 5 } })).await;
+    let RequestOutcome::Accepted(again) = world.outcome("again").await else { panic!("rejected") };
+    let summary = emboflow_records::fresh_run(&*world.records, again).await.unwrap().unwrap();
+    assert_eq!((summary.recovered_from, &summary.inputs["n"]), (Some(old), &json!(5)));
+    assert_eq!(summary.fairness_key.as_deref(), Some("n-5"), "the file gave the old one");
+    world.end().await;
+}

@@ -113,7 +113,7 @@ impl Requester {
     /// Asks for the end of a run that another one replaces.
     pub(crate) async fn replace(&self, trigger: &Trigger, run: RunId, key: &str) -> Result<(), NotTaken> {
         let reason = Some(format!("replaced by the next run of trigger {}", trigger.name));
-        let body = serde_json::to_vec(&RunBody { run, reason, tasks: Vec::new(), skip_finally: false })
+        let body = serde_json::to_vec(&RunBody { reason, ..RunBody::of(run) })
             .map_err(|error| NotTaken::Never(ErrorCode::Internal, error.to_string()))?;
         self.publish(&trigger.project, Verb::Cancel, format!("{key}/replace"), None, body).await
     }

@@ -195,10 +195,10 @@ catalogue! {
         "`emboflow run list` shows the runs of the project; one that has ended long ago may have been removed.";
     /// The run's state does not allow it.
     RunStateConflict = "run.state_conflict", 409, "The run's state does not allow this",
-        "A run that has ended never opens again: retry makes a new one.";
+        "A run that has ended never opens again: retry makes a new one. Of a run that is open, name the tasks to repeat, or change its inputs.";
     /// Nothing of the run could be repeated.
-    RunNothingToRetry = "run.nothing_to_retry", 409, "Every task of the run ended well",
-        "Name the tasks to repeat from, or submit a new run.";
+    RunNothingToRetry = "run.nothing_to_retry", 409, "Nothing of the run would be repeated",
+        "Name the tasks to repeat from, give an input another value, or submit a new run.";
     /// No such request.
     RequestNotFound = "request.not_found", 404, "There is no request with this key",
         "Nothing waits under this key: send the request; with the same key that is safe.";

@@ -8,6 +8,7 @@ pub mod explanation;
 pub mod maintenance;
 pub mod notification;
 pub mod queue;
+pub mod rerun;
 pub mod secret;
 pub mod service;
 pub mod trigger;
@@ -20,7 +21,7 @@ use emboflow_model::executor::Heartbeat;
 use emboflow_model::{ExecutorId, RunId, RunState, TaskKey, Timestamp, WorkflowName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::request::MAX_REASON_CHARS;
 
@@ -93,13 +94,18 @@ pub struct ReasonBody {
     pub reason: Option<String>,
 }
 
-/// Body of `POST …/runs/{id}/retry`.
+/// Body of `POST …/runs/{id}/retry` and `…/retry/preview`. Of a run that has not ended, tasks or inputs must be given.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RetryBody {
-    /// Repeat from these tasks on instead of the failed ones.
+    /// Repeat these tasks too, and all that needs them; a fan-out by the name of one task or of all. What did not end well
+    /// is repeated in any case.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tasks: Vec<TaskKey>,
+    /// Values in place of those of the run; null takes one away, so that the default holds. What reads a value that is
+    /// different now is repeated too.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub inputs: Map<String, Value>,
 }
 
 /// Answer of `GET …/requests/{key}`.

@@ -23,7 +23,7 @@ pub enum Verb {
     Batch,
     /// End a run ([`RunBody`]).
     Cancel,
-    /// A new run that repeats the tasks of a finished one that did not end well ([`RunBody`]).
+    /// A new run that repeats tasks of another one and takes over the results of the rest ([`RunBody`]).
     Retry,
     /// Start no more attempts of a run ([`RunBody`]).
     Pause,
@@ -214,13 +214,25 @@ pub struct RunBody {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = MAX_REASON_CHARS))]
     pub reason: Option<String>,
-    /// With `retry`: repeat from these tasks on (and all that needs them) instead of the failed ones.
+    /// With `retry`: repeat these tasks too, and all that needs them; a fan-out by the name of one task or of all. What
+    /// did not end well is repeated in any case.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tasks: Vec<TaskKey>,
+    /// With `retry`: values in place of those of the run; null takes one away, so that the default holds. What reads a
+    /// value that is different now is repeated too.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub inputs: Map<String, Value>,
     /// With `cancel`: what follows all other tasks (`finally`) does not run either, or is stopped. Also for a run that is
     /// being cancelled already.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub skip_finally: bool,
+}
+
+impl RunBody {
+    /// A request about this run that says nothing more.
+    pub fn of(run: RunId) -> Self {
+        Self { run, reason: None, tasks: Vec::new(), inputs: Map::new(), skip_finally: false }
+    }
 }
 
 /// The answer to a request.

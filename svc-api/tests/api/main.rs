@@ -19,6 +19,7 @@ mod reading;
 mod refusals;
 mod removal;
 mod requests;
+mod rerun;
 mod secrets;
 mod session;
 mod submitting;

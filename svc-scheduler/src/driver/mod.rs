@@ -29,6 +29,7 @@ mod quotas;
 mod rates;
 mod recovery;
 mod requests;
+mod rerun;
 mod retention;
 mod tenure;
 #[cfg(test)]

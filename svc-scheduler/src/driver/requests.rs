@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use emboflow_model::transition::Accepted;
 use emboflow_model::workflow::Workflow;
-use emboflow_model::{ProjectName, Run, RunId, RunState, run};
+use emboflow_model::{ProjectName, RunId, RunState};
 use emboflow_protocol::request::{Answer, RunBody, SubmitBody, Verb, check_labels, check_reason};
 use emboflow_protocol::{ErrorCode, FieldError};
 use emboflow_records::{Records, RecordsError, RequestOutcome};
@@ -17,7 +17,7 @@ use super::turn;
 use super::uploads;
 use super::workflows::Workflows;
 use super::world::World;
-use crate::planner::{Input, Planner, RunCommand, Submission, ended_badly, planned_specs};
+use crate::planner::{Input, Planner, RunCommand, Submission, planned_specs};
 
 /// What became of a message.
 pub(super) struct Read {
@@ -250,7 +250,8 @@ impl<W: World> Reader<'_, W> {
     /// The submission with the uploads that its run uses to its end.
     async fn pinned(&self, mut submission: Submission) -> Result<Result<Understood, Refusal>, RecordsError> {
         let Submission { run, project, workflow, accepted } = &submission;
-        let (run, pins) = (*run, uploads::pin(self.records, project, workflow, &accepted.inputs).await?);
+        let (run, pins) =
+            (*run, uploads::pin(self.records, project, workflow, &accepted.inputs, &accepted.uploads).await?);
         Ok(pins.map(|pins| {
             submission.accepted.uploads = pins;
             Understood::Input(run, Input::Submit(Box::new(submission)))
@@ -305,51 +306,10 @@ impl<W: World> Reader<'_, W> {
         }
         Ok(Ok(Understood::Input(run, Input::Command { run, command })))
     }
-
-    async fn retry(
-        &mut self,
-        request: &Request,
-        body: RunBody,
-    ) -> Result<Result<Understood, Refusal>, RecordsError> {
-        if self.planner.run(body.run).is_some() {
-            let message = format!("{} has not ended: cancel it first, or wait", body.run);
-            return Ok(Err(vec![FieldError::new(ErrorCode::RunStateConflict, message)]));
-        }
-        if self.planner.is_removing(body.run) {
-            return Ok(Err(vec![run_not_found(request, body.run)]));
-        }
-        let history = self.records.histories(vec![body.run]).await?.pop().unwrap_or_default();
-        let folded = Run::fold(&history).ok().flatten().filter(|run| run.summary.project == request.project);
-        let (Some(old), Some(first)) = (folded, history.first().and_then(run::accepted)) else {
-            return Ok(Err(vec![run_not_found(request, body.run)]));
-        };
-        if let Some(unknown) = body.tasks.iter().find(|task| !old.tasks.contains_key(*task)) {
-            let message = format!("{} has no task {unknown}", body.run);
-            return Ok(Err(vec![FieldError::new(ErrorCode::TaskNotFound, message)]));
-        }
-        if body.tasks.is_empty() && !old.tasks.values().any(ended_badly) {
-            let message = format!("every task of {} ended well: name the tasks to repeat", body.run);
-            return Ok(Err(vec![FieldError::new(ErrorCode::RunNothingToRetry, message)]));
-        }
-        let run = self.world.new_run_id();
-        let workflow = match self.workflows.parse(&first.source) {
-            Ok(workflow) => workflow,
-            Err(problems) => return Ok(Err(problems.into_iter().map(FieldError::from).collect())),
-        };
-        let accepted = Accepted {
-            key: request.key.clone(),
-            body_sha256: request.body_sha256.clone(),
-            trace_id: request.trace_id.clone(),
-            recovered_from: Some(body.run),
-            ..first.clone()
-        };
-        let submission = Box::new(Submission { run, project: request.project.clone(), workflow, accepted });
-        Ok(Ok(Understood::Input(run, Input::Recover { old: Box::new(old), tasks: body.tasks, submission })))
-    }
 }
 
 /// What a readable request comes to.
-enum Understood {
+pub(super) enum Understood {
     /// The planner decides on it.
     Input(RunId, Input),
     /// There is nothing to decide.
@@ -362,7 +322,7 @@ fn malformed(errors: &Refusal) -> Option<String> {
     Some(malformed.message.clone())
 }
 
-fn run_not_found(request: &Request, run: RunId) -> FieldError {
+pub(super) fn run_not_found(request: &Request, run: RunId) -> FieldError {
     FieldError::new(ErrorCode::RunNotFound, format!("project {} has no run {run}", request.project))
 }
 

@@ -2,7 +2,7 @@
 
 use emboflow_model::workflow::turn::check_key;
 use emboflow_model::workflow::{Context, Workflow};
-use emboflow_model::{ProjectName, QueueName, RunId};
+use emboflow_model::{ProjectName, QueueName, RunId, RunSummary};
 use emboflow_protocol::{ErrorCode, FieldError};
 use serde_json::{Map, Value};
 
@@ -54,6 +54,25 @@ pub(super) fn turn(
         },
     };
     Ok(Turn { queue, fairness_key })
+}
+
+/// The fairness key of a run that repeats `old` with these inputs: evaluated anew where the file gave it, else the one that
+/// a request gave. Errors: a key of the run cannot be evaluated.
+pub(super) fn fairness_key_again(
+    workflow: &Workflow,
+    old: &RunSummary,
+    run: RunId,
+    inputs: &Map<String, Value>,
+) -> Result<Option<String>, Vec<FieldError>> {
+    let context = |run: RunId, inputs: &Map<String, Value>| {
+        Context::new(&run.to_string(), old.project.as_str(), inputs.clone())
+    };
+    let (before, now) = (context(old.id, &old.inputs), context(run, inputs));
+    workflow.gates(&now).map_err(one)?;
+    match workflow.fairness_key(&before) {
+        Ok(of_file) if of_file == old.fairness_key => workflow.fairness_key(&now).map_err(one),
+        _ => Ok(old.fairness_key.clone()),
+    }
 }
 
 fn one(problem: emboflow_model::workflow::Problem) -> Vec<FieldError> {

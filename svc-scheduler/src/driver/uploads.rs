@@ -10,12 +10,14 @@ use serde_json::{Map, Value};
 
 use super::message::Refusal;
 
-/// The newest versions of all uploads that the tasks take in, or why there is none. Errors: the records do not answer.
+/// The versions of all uploads that the tasks take in: those that are pinned already, else the newest; or why there is
+/// none. Errors: the records do not answer.
 pub(super) async fn pin(
     records: &dyn Records,
     project: &ProjectName,
     workflow: &Workflow,
     inputs: &Map<String, Value>,
+    pinned: &Pins,
 ) -> Result<Result<Pins, Refusal>, RecordsError> {
     let names = match workflow.uploads_of_run(inputs) {
         Ok(names) => names,
@@ -23,6 +25,10 @@ pub(super) async fn pin(
     };
     let (mut pins, mut errors) = (Pins::new(), Refusal::new());
     for name in names {
+        if let Some(version) = pinned.get(&name) {
+            pins.insert(name, version.clone());
+            continue;
+        }
         match records.kept(KIND, project.as_str(), name.as_str()).await? {
             Some(kept) => match serde_json::from_str::<KeptUpload>(&kept.body) {
                 Ok(upload) => {
@@ -92,18 +98,26 @@ tasks:
         put("lab", "data.csv", 1).await;
         put("lab", "x.bin", 2).await;
         put("other", "y.bin", 3).await;
-        let refused = pin(&*records, &lab, &workflow, &inputs).await.unwrap().unwrap_err();
+        let refused = pin(&*records, &lab, &workflow, &inputs, &Pins::new()).await.unwrap().unwrap_err();
         let codes: Vec<_> =
             refused.iter().map(|error| (error.code.as_str(), error.message.as_str())).collect();
         let message = "project lab has no upload 'y.bin', which a task takes in";
         assert_eq!(codes, [("upload.not_found", message)], "another project's does not count");
         put("lab", "y.bin", 4).await;
-        let pins = pin(&*records, &lab, &workflow, &inputs).await.unwrap().unwrap();
+        let pins = pin(&*records, &lab, &workflow, &inputs, &Pins::new()).await.unwrap().unwrap();
         let versions: Vec<_> = pins.iter().map(|(name, pin)| (name.as_str(), pin.clone())).collect();
         assert_eq!(
             versions,
             [("data.csv", kept(1).pinned), ("x.bin", kept(2).pinned), ("y.bin", kept(4).pinned)]
         );
+        // A run that repeats one reads what that one read, and of the rest what is newest.
+        let before = Pins::from_iter([
+            ("x.bin".parse().unwrap(), kept(9).pinned),
+            ("z".parse().unwrap(), kept(8).pinned),
+        ]);
+        let again = pin(&*records, &lab, &workflow, &inputs, &before).await.unwrap().unwrap();
+        let versions: Vec<_> = again.values().cloned().collect();
+        assert_eq!(versions, [kept(1).pinned, kept(9).pinned, kept(4).pinned]);
     }
 
     #[tokio::test]
@@ -115,7 +129,7 @@ tasks:
         let given = Map::from_iter([("file".to_owned(), Value::from("../../other/uploads/secret"))]);
         let inputs = workflow.resolve_inputs(&given).unwrap();
         let lab = "lab".parse().unwrap();
-        let refused = pin(&*records, &lab, &workflow, &inputs).await.unwrap().unwrap_err();
+        let refused = pin(&*records, &lab, &workflow, &inputs, &Pins::new()).await.unwrap().unwrap_err();
         assert_eq!(refused[0].code, "workflow.bad_name");
     }
 }

@@ -22,7 +22,7 @@ pub(crate) enum Input {
     Reject { project: ProjectName, key: String, body_sha256: String, errors: Vec<FieldError> },
     /// Something is asked of a run that is open.
     Command { run: RunId, command: RunCommand },
-    /// A finished run is repeated from the tasks that did not end well.
+    /// A run is repeated, but for the results that the new one takes over.
     Recover { old: Box<Run>, tasks: Vec<TaskKey>, submission: Box<Submission> },
     /// An executor says what became of an attempt.
     Report { executor: ExecutorId, report: Report },

@@ -83,6 +83,8 @@ mod property_tests;
 #[cfg(test)]
 mod queue_tests;
 #[cfg(test)]
+mod recover_tests;
+#[cfg(test)]
 mod strays_tests;
 #[cfg(test)]
 mod testing;
@@ -106,7 +108,6 @@ pub(crate) use open_run::OpenRun;
 pub use policy::Policy;
 pub(crate) use queues::{QueueRules, QueueUse};
 pub(crate) use quota::ProjectQuotas;
-pub(crate) use recover::ended_badly;
 pub(crate) use step::Decisions;
 
 use allocation::Allocations;

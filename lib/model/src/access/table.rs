@@ -194,6 +194,7 @@ pub const ROUTES: &[Line] = &[
     get("/api/v1/projects/{project}/runs/{run}/history", InProject(Viewer)),
     post("/api/v1/projects/{project}/runs/{run}/cancel", InProject(Developer)),
     post("/api/v1/projects/{project}/runs/{run}/retry", InProject(Developer)),
+    post("/api/v1/projects/{project}/runs/{run}/retry/preview", InProject(Developer)),
     post("/api/v1/projects/{project}/runs/{run}/pause", InProject(Developer)),
     post("/api/v1/projects/{project}/runs/{run}/resume", InProject(Developer)),
     get("/api/v1/projects/{project}/runs/{run}/tasks", InProject(Viewer)),

@@ -9,6 +9,7 @@ pub(crate) mod forecast;
 pub(crate) mod history;
 pub(crate) mod list;
 pub(crate) mod pause;
+pub(crate) mod rerun_preview;
 pub(crate) mod resume;
 pub(crate) mod retry;
 pub(crate) mod show;

@@ -1,4 +1,4 @@
-//! `POST …/runs/{run}/retry`: a new run that repeats what did not end well.
+//! `POST …/runs/{run}/retry`: a new run that repeats a part of another one, with its inputs or with others.
 
 use aide::transform::TransformOperation;
 use axum::Json;
@@ -18,7 +18,8 @@ use crate::openapi::{self, AT_INTAKE, Doc, IN_PROJECT};
 use crate::problem::Outcome;
 use crate::routes::place::OfRun;
 
-/// Repeats the failed tasks, or those named and all that needs them; the results of the others are taken over.
+/// Repeats what did not end well, what is named, what reads a changed input, and all that needs one of these; the results
+/// of the others are taken over.
 pub(crate) async fn retry(
     State(app): State<App>,
     Params(OfRun { project, run }): Params<OfRun>,
@@ -27,7 +28,7 @@ pub(crate) async fn retry(
     OptionalBody(body): OptionalBody<RetryBody>,
 ) -> Outcome<Response> {
     app.run(&project, run).await?;
-    let body = RunBody { run, reason: None, tasks: body.tasks, skip_finally: false };
+    let body = RunBody { tasks: body.tasks, inputs: body.inputs, ..RunBody::of(run) };
     let key = key.or_made_up();
     let mut asked = steer::asked(&project, Verb::Retry, &key, &body);
     asked.traceparent = submit::traceparent(&headers);
@@ -40,12 +41,14 @@ pub(crate) fn document(operation: TransformOperation<'_>) -> TransformOperation<
     let doc = Doc {
         id: "retryRun",
         tag: "runs",
-        summary: "Make a new run that repeats the tasks that did not end well",
+        summary: "Make a new run that repeats what did not end well, what is named, and what reads a changed input",
         errors: &[
             ErrorCode::RunNotFound,
             ErrorCode::RunStateConflict,
             ErrorCode::RunNothingToRetry,
             ErrorCode::TaskNotFound,
+            ErrorCode::WorkflowInvalid,
+            ErrorCode::UploadNotFound,
         ],
     };
     let operation = operation

@@ -25,7 +25,7 @@ pub(super) async fn change(
     CancelBody { reason, skip_finally }: CancelBody,
 ) -> Outcome<Response> {
     app.run(&project, run).await?;
-    let body = RunBody { run, reason, tasks: Vec::new(), skip_finally };
+    let body = RunBody { reason, skip_finally, ..RunBody::of(run) };
     let key = key.or_made_up();
     let answer = app.intake.ask(asked(&project, verb, &key, &body)).await?;
     answer::of_changed_run(app, &project, run, answer).await
