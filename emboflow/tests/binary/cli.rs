@@ -48,6 +48,41 @@ async fn a_failed_run_ends_with_5_and_shows_the_end_of_its_log() {
 }
 
 #[tokio::test]
+async fn a_run_is_repeated_from_a_task_on_or_with_another_input() {
+    let platform = Platform::start().await;
+    let source = "version: 1\nname: tune\ninputs: { rate: { type: integer, default: 1 } }\nenv: { SIMULATE: ms=1 }\ndefaults: { image: i }\n\
+                  tasks:\n  prepare: { run: 'true' }\n  train: { needs: [prepare], command: [train, '${{ inputs.rate }}'] }\n  report: { needs: [train], run: 'true' }\n";
+    let file = platform.file("w.yaml", source);
+    let run = platform.submit(&file).await;
+    assert_eq!(platform.emboflow(&["run", "watch", &run]).await.code, 0);
+    let none = platform.emboflow(&["run", "rerun", &run]).await;
+    assert!(none.code != 0 && none.err.contains("name the tasks"), "{}", none.err);
+
+    let dry = platform.emboflow(&["run", "rerun", &run, "--input", "rate=7", "--dry-run"]).await;
+    let lines: Vec<_> = dry.out.lines().collect();
+    let wanted = [
+        "repeats     train: reads rate, which changed",
+        "repeats     report: needs train",
+        "takes over  prepare",
+    ];
+    assert_eq!(lines, wanted, "{}", dry.err);
+    let again = platform.emboflow(&["run", "rerun", &run, "--input", "rate=7", "-o", "json"]).await;
+    assert!(again.err.contains("takes over  prepare"), "{}", again.err);
+    let again: Value = serde_json::from_str(&again.out).unwrap();
+    assert_eq!(
+        (&again["recovered_from"], &again["inputs"]["rate"]),
+        (&Value::from(run.as_str()), &Value::from(7))
+    );
+    let new = again["id"].as_str().unwrap();
+    assert_eq!(platform.emboflow(&["run", "watch", new]).await.code, 0);
+    let from = platform.emboflow(&["run", "rerun", new, "--from", "report", "--watch"]).await;
+    assert_eq!(from.code, 0, "{}{}", from.out, from.err);
+    assert!(from.err.contains("takes over  train"), "{}", from.err);
+    let wrong = platform.emboflow(&["run", "rerun", new, "--input", "rat=7"]).await;
+    assert!(wrong.code != 0 && wrong.err.contains("`rat`"), "{}", wrong.err);
+}
+
+#[tokio::test]
 async fn a_cancelled_run_ends_with_3_and_so_does_impatience() {
     let platform = Platform::start().await;
     let file = platform.file("w.yaml", &workflow("long", FIRST, "ms=60000"));

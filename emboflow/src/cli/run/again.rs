@@ -4,16 +4,15 @@ use std::path::Path;
 
 use emboflow_model::workflow;
 use emboflow_protocol::request::SubmitBody;
-use reqwest::Method;
 
 use super::inputs::{Wrong, read_inputs};
-use super::{find_run, submit, watch};
+use super::{Asked, find_run, source_of};
 use crate::cli::Shared;
 use crate::cli::workflow::print_problems;
 use crate::failure::Failure;
 use crate::output::Output;
 
-/// Run the same file once more.
+/// Run the same file once more, from the start.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Again {
     /// The run, or latest
@@ -21,14 +20,8 @@ pub(crate) struct Again {
     /// Another value of an input
     #[arg(long, short, value_name = "NAME=VALUE")]
     input: Vec<String>,
-    /// Idempotency key
-    #[arg(long, value_name = "KEY")]
-    key: Option<String>,
-    /// Follow the new run to its end
-    #[arg(long, short)]
-    watch: bool,
     #[command(flatten)]
-    how: watch::How,
+    asked: Asked,
 }
 
 impl Again {
@@ -36,9 +29,7 @@ impl Again {
         let client = shared.client()?;
         let run = find_run(&client, &self.run).await?;
         let before = client.run(run).await?;
-        let url = client.in_project(&["runs", &run.to_string(), "source"]);
-        let response = client.send(client.request(Method::GET, url)).await?;
-        let source = response.text().await.map_err(|error| client.unreachable(&error))?;
+        let source = source_of(&client, run).await?;
         let named = Path::new(before.workflow.as_str());
         let parsed = workflow::parse(&source).map_err(|problems| print_problems(named, &problems, output))?;
         // An optional input that was not given is null.
@@ -56,7 +47,7 @@ impl Again {
             fairness_key: before.fairness_key,
             ..SubmitBody::default()
         };
-        let new = submit::send(&client, client.in_project(&["runs"]), &body, self.key.clone()).await?;
-        submit::finish(client, new, self.watch.then_some(&self.how), output).await
+        let url = client.in_project(&["runs"]);
+        self.asked.make(client, url, &body, output).await
     }
 }

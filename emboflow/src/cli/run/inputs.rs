@@ -18,24 +18,28 @@ pub(super) fn read_inputs(
     before: Map<String, Value>,
     given: &[String],
 ) -> Result<Map<String, Value>, Wrong> {
+    let mut inputs = before;
+    inputs.extend(read_values(workflow, given).map_err(Wrong::Usage)?);
+    workflow.resolve_inputs(&inputs).map_err(Wrong::Problems)?;
+    Ok(inputs)
+}
+
+/// The values alone, read as the workflow declares them.
+pub(super) fn read_values(workflow: &Workflow, given: &[String]) -> Result<Map<String, Value>, Failure> {
     let mut inputs = Map::new();
     for pair in given {
-        let (name, text) = split("--input", pair).map_err(Wrong::Usage)?;
+        let (name, text) = split("--input", pair)?;
         let value = match workflow.file.inputs.get(name) {
-            Some(input) => input
-                .read(text)
-                .map_err(|message| Wrong::Usage(Failure::usage(format!("the input `{name}` {message}"))))?,
-            // It is refused below, with what it was perhaps meant to be.
+            Some(input) => {
+                input.read(text).map_err(|message| Failure::usage(format!("the input `{name}` {message}")))?
+            }
+            // Whoever resolves it refuses it, with what it was perhaps meant to be.
             None => Value::from(text),
         };
         if inputs.insert(name.to_owned(), value).is_some() {
-            return Err(Wrong::Usage(Failure::usage(format!("the input `{name}` is given twice"))));
+            return Err(Failure::usage(format!("the input `{name}` is given twice")));
         }
     }
-    let mut all = before;
-    all.extend(inputs);
-    let inputs = all;
-    workflow.resolve_inputs(&inputs).map_err(Wrong::Problems)?;
     Ok(inputs)
 }
 

@@ -1,19 +1,23 @@
 //! `emboflow run FILE`, and what can be done with runs: `emboflow run list|get|watch|…`.
 
 mod again;
+mod asked;
 mod each;
 mod get;
 mod inputs;
 mod list;
 mod logs;
+mod rerun;
 mod retry;
 mod sending;
 mod steer;
 mod submit;
 mod watch;
 
+use asked::Asked;
 use clap::{Args, Subcommand};
 use emboflow_model::{RunId, RunSummary};
+use reqwest::Method;
 
 use super::Shared;
 use crate::client::Client;
@@ -49,9 +53,11 @@ enum Verb {
     Pause(steer::Pause),
     /// Go on with a paused run
     Resume(steer::Resume),
-    /// Make a new run that repeats what failed and takes over the rest
+    /// Make a new run that repeats only what did not end well; all other results are taken over
     Retry(retry::Retry),
-    /// Make a new run of the same file with the same inputs
+    /// Make a new run from chosen tasks on, or with other inputs; results that this does not touch are taken over
+    Rerun(rerun::Rerun),
+    /// Make a new run of the same file from the start; no result is taken over
     Again(again::Again),
 }
 
@@ -70,6 +76,7 @@ impl Run {
             Some(Verb::Pause(pause)) => pause.carry_out(shared, output).await,
             Some(Verb::Resume(resume)) => resume.carry_out(shared, output).await,
             Some(Verb::Retry(retry)) => retry.carry_out(shared, output).await,
+            Some(Verb::Rerun(rerun)) => rerun.carry_out(shared, output).await,
             Some(Verb::Again(again)) => again.carry_out(shared, output).await,
         }
     }
@@ -85,6 +92,13 @@ pub(in crate::cli) async fn find_run(client: &Client, named: &str) -> Result<Run
     let newest: Vec<emboflow_protocol::event::RunRow> = client.list(url, 1).await?;
     let none = || Failure::Other(anyhow::anyhow!("the project '{}' has no runs yet", client.project()));
     newest.first().map(|run| run.id).ok_or_else(none)
+}
+
+/// The file that a run was made from.
+async fn source_of(client: &Client, run: RunId) -> Result<String, Failure> {
+    let url = client.in_project(&["runs", &run.to_string(), "source"]);
+    let response = client.send(client.request(Method::GET, url)).await?;
+    response.text().await.map_err(|error| client.unreachable(&error))
 }
 
 /// Says which run there is now, and where people look at it.

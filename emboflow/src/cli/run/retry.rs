@@ -3,27 +3,21 @@
 use emboflow_model::TaskKey;
 use emboflow_protocol::http::RetryBody;
 
-use super::{find_run, submit, watch};
+use super::{Asked, find_run};
 use crate::cli::Shared;
 use crate::failure::Failure;
 use crate::output::Output;
 
-/// Repeat what failed.
+/// Repeat what did not end well.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Retry {
     /// The run, or latest
     run: String,
-    /// Repeat from this task on instead of from what failed
-    #[arg(long, value_name = "TASK")]
+    /// As `emboflow run rerun --from`
+    #[arg(long, value_name = "TASK", hide = true)]
     task: Vec<TaskKey>,
-    /// Idempotency key
-    #[arg(long, value_name = "KEY")]
-    key: Option<String>,
-    /// Follow the new run to its end
-    #[arg(long, short)]
-    watch: bool,
     #[command(flatten)]
-    how: watch::How,
+    asked: Asked,
 }
 
 impl Retry {
@@ -31,8 +25,7 @@ impl Retry {
         let client = shared.client()?;
         let run = find_run(&client, &self.run).await?;
         let url = client.in_project(&["runs", &run.to_string(), "retry"]);
-        let body = RetryBody { tasks: self.task.clone() };
-        let new = submit::send(&client, url, &body, self.key.clone()).await?;
-        submit::finish(client, new, self.watch.then_some(&self.how), output).await
+        let body = RetryBody { tasks: self.task.clone(), ..RetryBody::default() };
+        self.asked.make(client, url, &body, output).await
     }
 }
