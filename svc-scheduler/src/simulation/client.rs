@@ -203,6 +203,10 @@ impl Stage {
                     stage.order(Verb::Resume, project, run);
                 });
             }),
+            _ if self.is_tuned(run) && self.dice.below(2) == 0 => self.after(soon, move |stage| {
+                let n = stage.dice.between(1, 3);
+                stage.order_with(Verb::Retry, project, &json!({ "run": run, "inputs": { "n": n } }));
+            }),
             3 => self.after(soon + 5_000, move |stage| {
                 stage.order(Verb::Retry, project, run);
             }),
@@ -230,6 +234,10 @@ impl Stage {
                 stage.order(Verb::Cancel, project, run);
             });
         }
+    }
+
+    fn is_tuned(&self, run: RunId) -> bool {
+        self.judge.runs.get(&run).is_some_and(|judged| judged.workflow.name == "tuned")
     }
 
     /// Requests come in over the time of trouble.

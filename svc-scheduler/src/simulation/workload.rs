@@ -18,6 +18,7 @@ pub(super) const WORKFLOWS: &[&str] = &[
     CODED,
     TIMED,
     LASTLY,
+    TUNED,
     ENDLESS,
 ];
 
@@ -30,6 +31,9 @@ pub(super) const EXCLUSIVE: &str = "version: 1\nname: exclusive\ndefaults: { ima
 
 /// Waits for a place, and takes, no longer than so.
 pub(super) const TIMED: &str = "version: 1\nname: timed\ndefaults: { image: i }\ntasks:\n  a: { resources: { cpu: 2 }, timeouts: { queue: 4s, total: 12s }, retry: { attempts: 3, delay: 1s } }\n  b: { matrix: { i: [1, 2, 3] }, max_parallel: 1, timeouts: { queue: 5s } }\n  c: { needs: [a, b], if: \"${{ always() }}\", timeouts: { total: 20s } }\n";
+
+/// Its input decides what one task does and how many another becomes; it is repeated with other values.
+pub(super) const TUNED: &str = "version: 1\nname: tuned\ninputs: { n: { type: integer, default: 1 } }\ndefaults: { image: i }\ntasks:\n  a: {}\n  b: { needs: [a], command: [\"${{ inputs.n }}\"] }\n  m: { needs: [a], matrix: { i: \"${{ range(inputs.n) }}\" } }\n  c: { needs: [b, m] }\n";
 
 /// What follows all others, in whatever way these end.
 pub(super) const LASTLY: &str = "version: 1\nname: lastly\ndefaults: { image: i }\ntasks:\n  a: {}\n  b: { needs: [a], retry: { attempts: 2, delay: 500ms } }\n  c: {}\n  tidy: { finally: always, retry: { attempts: 2, delay: 500ms } }\n  alarm: { finally: failure, needs: [tidy], if: \"${{ always() }}\" }\n";

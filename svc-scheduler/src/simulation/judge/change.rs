@@ -51,6 +51,7 @@ impl Stage {
                 self.judge_task_step(judged, task, *from, *to, *reason)?;
                 judge_limit(judged, task, *reason, transition.at)?;
             }
+            Change::TaskTakenOver { .. } => self.judge_taken_over(judged, change)?,
             Change::AttemptOpened { task, number, fence, .. } => {
                 judge_opening(judged, task, *number)?;
                 judge_time_left(judged, task, transition.at)?;
@@ -104,6 +105,24 @@ impl Stage {
         match run.tasks.values().find(left_out) {
             Some(task) => Err(format!("I16: the run ends {to}, and {} has never had its turn", task.key)),
             None => Ok(()),
+        }
+    }
+
+    /// I17: what is taken over was made by the named run itself, from the same values of all inputs that the task reads.
+    fn judge_taken_over(&self, judged: &Judged, change: &Change) -> Result<(), String> {
+        let Change::TaskTakenOver { task: key, from_run, artifacts, log } = change else { return Ok(()) };
+        let wrong = |why: &str| Err(format!("I17: {key} takes over what {from_run} {why}"));
+        let Some(origin) = self.judge.runs.get(from_run) else { return wrong("made, and it is unknown") };
+        match origin.run.tasks.get(key) {
+            Some(task) if task.state != TaskState::Succeeded => return wrong("never came to"),
+            Some(task) if task.artifacts == *artifacts && task.log() == log.as_ref() => {}
+            _ => return wrong("did not make"),
+        }
+        let values = |run: &Run, name: &String| run.summary.inputs.get(name).cloned();
+        let mut read = judged.workflow.inputs_read(key.name.as_str()).into_iter();
+        match read.all(|name| values(&judged.run, &name) == values(&origin.run, &name)) {
+            true => Ok(()),
+            false => wrong("made from other inputs"),
         }
     }
 

@@ -3,6 +3,7 @@
 
 mod endings;
 mod foretold;
+mod reruns;
 
 use bytes::Bytes;
 use emboflow_model::state::{Cause, Outcome, RunState, TaskState};
