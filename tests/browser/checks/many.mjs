@@ -1,11 +1,13 @@
 // Several runs at once, and filters that come back.
 import { ensureForAll } from '../axe.mjs';
 import { api, ensure, reaches, submit, until } from '../browser.mjs';
-import { bad, endless } from '../workflows.mjs';
+import { IMAGE, bad, endless } from '../workflows.mjs';
 
 export async function several_runs_are_cancelled_at_once_after_the_number_was_confirmed(session) {
   const tab = await session.tab();
-  const runs = [await submit(endless), await submit(endless), await submit(endless)];
+  // With what follows it, a run would not end for minutes.
+  const slow = `${endless}  tidy: { finally: always, image: ${IMAGE}, run: sleep 600 }\n`;
+  const runs = [await submit(slow), await submit(slow), await submit(endless)];
   for (const run of runs) await reaches(run.id, 'running');
   await tab.visit('runs?workflow=browser-endless&state=running');
   for (const run of runs.slice(0, 2)) await tab.page.getByRole('checkbox', { name: `Select run ${run.id}` }).check();
@@ -17,6 +19,7 @@ export async function several_runs_are_cancelled_at_once_after_the_number_was_co
   await dialog.waitFor();
   await tab.picture('runs-cancel');
   await ensureForAll(tab, 'the question before several runs are cancelled');
+  await dialog.getByRole('checkbox', { name: /^Leave out their finally tasks/ }).check();
   await dialog.getByRole('button', { name: 'Cancel 2 runs' }).click();
   for (const run of runs.slice(0, 2)) await reaches(run.id, 'cancelled');
   await tab.page.getByText('2 runs are being cancelled.').waitFor();

@@ -57,6 +57,36 @@ export async function run_again_takes_over_file_and_inputs(session) {
   await tab.page.waitForURL((url) => url.pathname.includes('/runs/run-') && !url.pathname.endsWith(run.id));
 }
 
+export async function a_part_of_a_run_is_repeated_with_another_input(session) {
+  const tab = await session.tab();
+  const run = await submit(good, { word: 'first' });
+  await reaches(run.id, 'succeeded');
+  await tab.visit(`runs/${run.id}`);
+  await tab.page.getByRole('button', { name: 'Rerun…' }).click();
+  const dialog = tab.page.getByRole('dialog');
+  await dialog.getByText('name the tasks to repeat').waitFor();
+  const send = dialog.getByRole('button', { name: 'Rerun in a new run' });
+  ensure(await send.isDisabled(), 'nothing would be repeated, and it can be sent');
+  await dialog.getByRole('checkbox', { name: 'repeat' }).check();
+  await dialog.getByText('runs again: asked for').waitFor();
+  await ensureForAll(tab, 'the dialog of a rerun');
+  await tab.picture('rerun');
+  const word = dialog.getByLabel('word');
+  ensure((await word.inputValue()) === 'first', 'the value of the run is not there');
+  await word.fill('second');
+  await dialog.getByText('runs again: reads word, which changed').waitFor();
+  await dialog.getByRole('checkbox', { name: 'repeat' }).uncheck();
+  await word.fill('first');
+  await dialog.getByText('name the tasks to repeat').waitFor();
+  await dialog.getByRole('checkbox', { name: 'repeat' }).check();
+  await dialog.getByText('runs again: asked for').waitFor();
+  await send.click();
+  await tab.page.waitForURL((url) => url.pathname.includes('/runs/run-') && !url.pathname.endsWith(run.id));
+  const again = new URL(tab.page.url()).pathname.split('/').at(-1);
+  const ended = await reaches(again, 'succeeded');
+  ensure(ended.recovered_from === run.id && ended.tasks.by_state.cached === 1, `it is ${JSON.stringify(ended.tasks)}`);
+}
+
 export async function filters_are_in_the_address_and_asked_of_the_server(session) {
   const tab = await session.tab();
   const run = await submit(bad);

@@ -13,6 +13,7 @@ mod logs;
 mod merge;
 mod panel;
 mod pulling;
+mod rerun;
 mod timeline;
 mod waits;
 

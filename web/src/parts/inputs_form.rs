@@ -28,7 +28,7 @@ fn typed(value: &Value) -> String {
 }
 
 /// What is wrong with a text; nothing for one that leaves an optional input out.
-fn wrong(spec: &InputSpec, text: &str) -> Option<String> {
+pub(crate) fn wrong(spec: &InputSpec, text: &str) -> Option<String> {
     if text.is_empty() && spec.kind != InputType::String {
         return spec.is_required().then(|| "is required".to_owned());
     }
@@ -36,6 +36,33 @@ fn wrong(spec: &InputSpec, text: &str) -> Option<String> {
         return None;
     }
     spec.read(text).err()
+}
+
+/// What a form begins with: the given values, else the defaults.
+pub(crate) fn texts_of(inputs: &IndexMap<String, InputSpec>, given: &Map<String, Value>) -> Texts {
+    let first = |name: &String, spec: &InputSpec| given.get(name).or(spec.default.as_ref()).map(typed);
+    inputs.iter().map(|(name, spec)| (name.clone(), first(name, spec).unwrap_or_default())).collect()
+}
+
+/// The values that differ from those of before; null takes one away.
+pub(crate) fn changes(
+    inputs: &IndexMap<String, InputSpec>,
+    before: &Map<String, Value>,
+    texts: &Texts,
+) -> Map<String, Value> {
+    let mut changes = Map::new();
+    for (name, spec) in inputs {
+        let (text, old) = (texts.get(name).map_or("", String::as_str), before.get(name));
+        if text == old.map(typed).unwrap_or_default() {
+            continue;
+        }
+        if text.is_empty() && (spec.kind != InputType::String || !spec.is_required()) {
+            changes.insert(name.clone(), Value::Null);
+        } else if let Ok(value) = spec.read(text) {
+            changes.insert(name.clone(), value);
+        }
+    }
+    changes
 }
 
 /// The inputs to send: all that were given and differ from the default.
@@ -64,13 +91,7 @@ pub(crate) fn InputsForm(
     #[props(default)] blocked: bool,
 ) -> Element {
     let begins = inputs.clone();
-    let mut texts = use_signal(move || {
-        let first = |name: &String, spec: &InputSpec| given.get(name).or(spec.default.as_ref()).map(typed);
-        begins
-            .iter()
-            .map(|(name, spec)| (name.clone(), first(name, spec).unwrap_or_default()))
-            .collect::<Texts>()
-    });
+    let texts = use_signal(move || texts_of(&begins, &given));
     let mut busy = use_signal(|| false);
     let mut error = use_signal(|| None::<ApiError>);
     let bad = inputs
@@ -96,17 +117,7 @@ pub(crate) fn InputsForm(
                 if inputs.is_empty() {
                     p { class: "dim", "This workflow has no inputs." }
                 }
-                for (name , spec) in inputs.clone() {
-                    Field {
-                        key: "{name}",
-                        text: texts.read().get(&name).cloned().unwrap_or_default(),
-                        name: name.clone(),
-                        spec,
-                        onchange: move |text: String| {
-                            texts.write().insert(name.clone(), text);
-                        },
-                    }
-                }
+                Fields { inputs: inputs.clone(), texts }
                 if let Some(error) = error() {
                     Problem { error }
                 }
@@ -115,6 +126,25 @@ pub(crate) fn InputsForm(
                 } else {
                     Start { busy: busy(), bad: bad as u64, blocked }
                 }
+            }
+        }
+    }
+}
+
+/// A field for each input.
+#[component]
+pub(crate) fn Fields(inputs: IndexMap<String, InputSpec>, texts: Signal<Texts>) -> Element {
+    let mut texts = texts;
+    rsx! {
+        for (name , spec) in inputs {
+            Field {
+                key: "{name}",
+                text: texts.read().get(&name).cloned().unwrap_or_default(),
+                name: name.clone(),
+                spec,
+                onchange: move |text: String| {
+                    texts.write().insert(name.clone(), text);
+                },
             }
         }
     }
@@ -248,6 +278,25 @@ mod tests {
         assert_eq!(
             Value::Object(values(&inputs, &texts("4", "x", "[1]"))),
             serde_json::json!({"n": 4, "s": "x", "o": [1]})
+        );
+    }
+
+    #[test]
+    fn of_a_rerun_only_what_differs_from_the_run_is_sent() {
+        let inputs = inputs(
+            r#"{"n": {"type": "integer", "default": 3}, "s": {"type": "string"}, "o": {"type": "array", "required": false}}"#,
+        );
+        let before = serde_json::json!({"n": 5, "s": "x", "o": [1]});
+        let before = before.as_object().unwrap();
+        let mut texts = texts_of(&inputs, before);
+        assert!(changes(&inputs, before, &texts).is_empty());
+        texts.insert("n".to_owned(), "3".to_owned());
+        texts.insert("o".to_owned(), String::new());
+        let changed = Value::Object(changes(&inputs, before, &texts));
+        assert_eq!(
+            changed,
+            serde_json::json!({"n": 3, "o": null}),
+            "the default is a change, nothing is one too"
         );
     }
 

@@ -4,6 +4,7 @@ use dioxus::prelude::*;
 use emboflow_model::{RunState, RunSummary, TaskState};
 use emboflow_protocol::http::{CancelBody, ReasonBody, RetryBody};
 
+use super::rerun::Rerun;
 use crate::api;
 use crate::format;
 use crate::icon::{Drawn, Icon};
@@ -16,13 +17,12 @@ use crate::route::{Place, Route};
 #[component]
 pub(super) fn Actions(run: RunSummary) -> Element {
     let mut asks = use_signal(|| false);
-    let mut busy = use_signal(|| false);
+    let mut reruns = use_signal(|| false);
     let id = run.id.to_string();
     let ended = run.state.is_terminal();
     let bad = [TaskState::Failed, TaskState::UpstreamFailed, TaskState::Cancelled];
     let repeatable: u32 = bad.iter().map(|state| run.tasks.in_state(*state)).sum();
     let can_cancel = can_cancel(&run);
-    let retried = id.clone();
     if !may_run() {
         return rsx! { LookOnly {} };
     }
@@ -50,30 +50,26 @@ pub(super) fn Actions(run: RunSummary) -> Element {
                 }
             }
             if ended && repeatable > 0 {
-                button {
-                    class: "button primary",
-                    r#type: "button",
-                    disabled: busy(),
-                    title: "Makes a new run: tasks that ended well are taken over, the others run again",
-                    onclick: move |_| {
-                        let id = retried.clone();
-                        spawn(async move {
-                            busy.set(true);
-                            retry(&id).await;
-                            busy.set(false);
-                        });
-                    },
-                    Drawn { icon: Icon::Retry }
-                    "Retry failed tasks in a new run"
-                }
+                Retry { run: id.clone() }
+            }
+            button {
+                class: "button",
+                r#type: "button",
+                title: "A new run from chosen tasks on, or with other inputs; results that this does not touch are taken over",
+                onclick: move |_| reruns.set(true),
+                Drawn { icon: Icon::Retry }
+                "Rerun…"
             }
             Link {
                 to: Place::new(Route::New).with("from", &id),
                 class: "button",
-                title: "A new run of the same file from the start; its inputs can be changed first",
+                title: "A new run of the same file from the start; nothing is taken over, and file and inputs can be changed first",
                 Drawn { icon: Icon::Play }
                 "Run again…"
             }
+        }
+        if reruns() {
+            Rerun { run: run.clone(), onclose: move |()| reruns.set(false) }
         }
         if asks() {
             Confirm { id, tasks: run.tasks.in_state(TaskState::Active), has_finally: has_finally(&run), onclose: move |()| asks.set(false) }
@@ -89,6 +85,29 @@ fn has_finally(run: &RunSummary) -> bool {
 fn can_cancel(run: &RunSummary) -> bool {
     let is_open = matches!(run.state, RunState::Queued | RunState::Running | RunState::Paused);
     is_open || (run.state == RunState::Cancelling && has_finally(run))
+}
+
+#[component]
+fn Retry(run: String) -> Element {
+    let mut busy = use_signal(|| false);
+    rsx! {
+        button {
+            class: "button primary",
+            r#type: "button",
+            disabled: busy(),
+            title: "Makes a new run: tasks that ended well are taken over, the others run again",
+            onclick: move |_| {
+                let id = run.clone();
+                spawn(async move {
+                    busy.set(true);
+                    retry(&id).await;
+                    busy.set(false);
+                });
+            },
+            Drawn { icon: Icon::Retry }
+            "Retry failed tasks in a new run"
+        }
+    }
 }
 
 #[component]

@@ -3,7 +3,7 @@
 use dioxus::prelude::*;
 use emboflow_model::RunId;
 use emboflow_protocol::event::RunRow;
-use emboflow_protocol::http::{ReasonBody, RetryBody};
+use emboflow_protocol::http::{CancelBody, RetryBody};
 use futures::StreamExt;
 
 use super::selection::{Deed, Selection};
@@ -102,11 +102,22 @@ fn Confirm(deed: Deed, chosen: Vec<RunRow>, selection: Signal<Selection>, onclos
     let title = format!("{} {}?", deed.verb(), format::count(targets.len() as u64, "run"));
     let button = title.trim_end_matches('?').to_owned();
     let mut selection = selection;
+    let mut skips = use_signal(|| false);
     rsx! {
         Dialog { label: title.clone(), alert: true, onclose,
             div { class: "dialog-body",
                 h2 { "{title}" }
                 p { class: "soft", {deed.consequence()} }
+                if deed == Deed::Cancel {
+                    label { class: "switch",
+                        input {
+                            r#type: "checkbox",
+                            checked: skips(),
+                            onchange: move |event| skips.set(event.checked()),
+                        }
+                        "Leave out their finally tasks too, where they have any"
+                    }
+                }
                 if passed_over > 0 {
                     p { class: "dim", {format!("{} of the selection stays as it is: its state does not allow this.", format::count(passed_over, "run"))} }
                 }
@@ -122,7 +133,7 @@ fn Confirm(deed: Deed, chosen: Vec<RunRow>, selection: Signal<Selection>, onclos
                         let targets = targets.clone();
                         onclose.call(());
                         selection.write().clear();
-                        dioxus::core::spawn_forever(act(deed, targets));
+                        dioxus::core::spawn_forever(act(deed, targets, skips()));
                     },
                     "{button}"
                 }
@@ -132,8 +143,8 @@ fn Confirm(deed: Deed, chosen: Vec<RunRow>, selection: Signal<Selection>, onclos
 }
 
 /// Does it with each, some at the same time, and says what it came to.
-async fn act(deed: Deed, runs: Vec<RunId>) {
-    let answers = futures::stream::iter(runs.into_iter().map(|run| patiently(deed, run)));
+async fn act(deed: Deed, runs: Vec<RunId>, skip_finally: bool) {
+    let answers = futures::stream::iter(runs.into_iter().map(|run| patiently(deed, run, skip_finally)));
     let answers: Vec<Result<(), ApiError>> = answers.buffer_unordered(AT_ONCE).collect().await;
     let done = answers.iter().filter(|answer| answer.is_ok()).count();
     if done > 0 {
@@ -145,21 +156,21 @@ async fn act(deed: Deed, runs: Vec<RunId>) {
     }
 }
 
-async fn patiently(deed: Deed, run: RunId) -> Result<(), ApiError> {
+async fn patiently(deed: Deed, run: RunId, skip_finally: bool) -> Result<(), ApiError> {
     for _ in 0..RESTS {
-        match once(deed, run).await {
+        match once(deed, run, skip_finally).await {
             Err(error) if error.is_too_often() => browser::sleep_ms(REST_MS).await,
             answer => return answer,
         }
     }
-    once(deed, run).await
+    once(deed, run, skip_finally).await
 }
 
-async fn once(deed: Deed, run: RunId) -> Result<(), ApiError> {
+async fn once(deed: Deed, run: RunId, skip_finally: bool) -> Result<(), ApiError> {
     let run = run.to_string();
     match deed {
         Deed::Cancel => {
-            let body = ReasonBody { reason: Some("cancelled on the page".to_owned()) };
+            let body = CancelBody { reason: Some("cancelled on the page".to_owned()), skip_finally };
             api::post::<serde_json::Value>(&api::of_run(&run, "cancel"), &body).await.map(drop)
         }
         Deed::Retry => {
