@@ -170,6 +170,7 @@ impl Executor {
             times: Default::default(),
             log: None,
             artifacts: Vec::new(),
+            values: serde_json::Map::new(),
             image_digest: None,
             unseen: false,
         };

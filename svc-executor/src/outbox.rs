@@ -236,6 +236,7 @@ mod tests {
             times: AttemptTimes::default(),
             log: None,
             artifacts: Vec::new(),
+            values: serde_json::Map::new(),
             image_digest: None,
             unseen: false,
         };

@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::state::{AttemptState, Reason, TaskState};
 use crate::transition::{AttemptEnd, AttemptTimes, Change};
@@ -50,6 +51,9 @@ pub struct Task {
     /// What it made, or took over.
     #[serde(default)]
     pub artifacts: Vec<ArtifactSummary>,
+    /// What it gave for the expressions of tasks that follow, or took over: JSON values by name.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub values: Map<String, Value>,
     /// The log it took over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub taken_over_log: Option<LogSeal>,
@@ -137,6 +141,7 @@ impl Task {
             finished_at: None,
             attempts: Vec::new(),
             artifacts: Vec::new(),
+            values: Map::new(),
             taken_over_log: None,
             taken_over_from: None,
             version: 1,
@@ -201,9 +206,10 @@ impl Task {
                 self.retry_at = *retry_at;
             }
             Change::TaskWaits { wait_reason, .. } => self.wait_reason = Some(wait_reason.clone()),
-            Change::TaskTakenOver { from_run, artifacts, log, .. } => {
+            Change::TaskTakenOver { from_run, artifacts, values, log, .. } => {
                 self.taken_over_from = Some(*from_run);
                 self.artifacts.clone_from(artifacts);
+                self.values.clone_from(values);
                 self.taken_over_log.clone_from(log);
             }
             Change::AttemptOpened { number, fence, executor, pool, journal, resources, devices, .. } => {
@@ -245,11 +251,14 @@ impl Task {
             }
             Change::AttemptClosed { number, end, .. } => {
                 self.artifacts.clone_from(&end.artifacts);
+                // Values are kept once, with the task.
+                let mut end = AttemptEnd::clone(end);
+                self.values = std::mem::take(&mut end.values);
                 self.with_attempt(*number, |attempt| {
                     attempt.state = AttemptState::Closed;
                     attempt.closed_at = Some(at);
                     attempt.times = end.times;
-                    attempt.end = Some((**end).clone());
+                    attempt.end = Some(end);
                 });
             }
         }

@@ -130,6 +130,9 @@ pub enum Change {
         from_run: RunId,
         /// Its artifacts.
         artifacts: Vec<ArtifactSummary>,
+        /// Its values.
+        #[serde(default, skip_serializing_if = "Map::is_empty")]
+        values: Map<String, Value>,
         /// Its log.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         log: Option<LogSeal>,
@@ -275,6 +278,9 @@ pub struct AttemptEnd {
     /// The stored outputs; only with `succeeded`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub artifacts: Vec<ArtifactSummary>,
+    /// The values that the task gives to those that follow; only with `succeeded`.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub values: Map<String, Value>,
     /// The image's content digest that ran.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image_digest: Option<String>,

@@ -62,6 +62,7 @@ impl Attempt {
             times,
             log: log.ok().flatten(),
             artifacts,
+            values: serde_json::Map::new(),
             image_digest: self.marks.image_digest.clone(),
             unseen: false,
         }

@@ -111,6 +111,7 @@ fn write_much(journal: &Journal) {
         times: Default::default(),
         log: None,
         artifacts: Vec::new(),
+        values: serde_json::Map::new(),
         image_digest: None,
         unseen: false,
     };

@@ -217,6 +217,7 @@ fn refused_start(executor: ExecutorId, start: &Start, error: &BusError) -> (Exec
         times: AttemptTimes::default(),
         log: None,
         artifacts: Vec::new(),
+        values: serde_json::Map::new(),
         image_digest: None,
         unseen: false,
     };

@@ -208,6 +208,7 @@ impl How {
             times: AttemptTimes::default(),
             log: None,
             artifacts: Vec::new(),
+            values: serde_json::Map::new(),
             image_digest: None,
             unseen: false,
         }

@@ -344,6 +344,7 @@ impl Step<'_> {
                 truncated: Some(LogSeal::EXECUTOR_LOST.to_owned()),
             }),
             artifacts: Vec::new(),
+            values: serde_json::Map::new(),
             image_digest: None,
             unseen: !is_gone,
         };

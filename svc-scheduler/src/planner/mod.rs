@@ -51,6 +51,7 @@ mod timers;
 mod turns;
 mod unit;
 mod uploads;
+mod values;
 
 #[cfg(test)]
 mod cordon_tests;

@@ -2,7 +2,7 @@
 //! fold alone, so a run that is read back from the records is the same as one that never left memory.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use emboflow_model::name::TaskName;
 use emboflow_model::runtime_spec::Replica;
@@ -58,6 +58,8 @@ pub(super) struct SpecProgress {
     pub(super) met: bool,
     /// Specs that need this one.
     pub(super) dependents: Vec<usize>,
+    /// What its expressions see of what it needs, once that has ended and until it has itself.
+    context: OnceLock<Context>,
     /// Tasks at the same time at most.
     max_parallel: Option<u32>,
     /// Tasks that stand in a lane or have an open attempt.
@@ -138,6 +140,7 @@ impl OpenRun {
         progress.unfinished = progress.unfinished.saturating_sub(1);
         if progress.unfinished == 0 {
             progress.ended_as = Some(dispatch::state_of_spec(&self.run, &self.run.summary.graph[spec]));
+            progress.context = OnceLock::new();
         }
         progress.unfinished == 0
     }
@@ -157,15 +160,26 @@ impl OpenRun {
 
     /// What the expressions of a spec see of the run: they name no other task than those it needs.
     pub(super) fn context(&self, spec: usize) -> Context {
-        let mut context = self.context.clone();
-        if self.run.summary.graph[spec].finally.is_some()
-            && let Some(outcome) = self.outcome()
-        {
-            context = context.with_outcome(outcome);
+        let progress = &self.specs[spec];
+        let context = match progress.unmet {
+            // Nothing of what it needs changes any more.
+            0 => progress.context.get_or_init(|| self.context_of_needs(spec)).clone(),
+            _ => self.context_of_needs(spec),
+        };
+        match self.run.summary.graph[spec].finally.and_then(|_| self.outcome()) {
+            Some(outcome) => context.with_outcome(outcome),
+            None => context,
         }
-        for need in &self.run.summary.graph[spec].needs {
-            if let Some(state) = self.places.get(need).and_then(|index| self.specs[*index].ended_as) {
-                context.set_task_state(need.as_str(), state);
+    }
+
+    fn context_of_needs(&self, spec: usize) -> Context {
+        let mut context = self.context.clone();
+        let graph = &self.run.summary.graph;
+        for index in graph[spec].needs.iter().filter_map(|need| self.places.get(need)) {
+            let need = &graph[*index];
+            if let Some(state) = self.specs[*index].ended_as {
+                context.set_task_state(need.name.as_str(), state);
+                context.set_task_values(need.name.as_str(), self.values_of(need));
             }
         }
         context

@@ -32,6 +32,7 @@ impl Step<'_> {
             task: kept.key.clone(),
             from_run: kept.taken_over_from.unwrap_or(from_run),
             artifacts: kept.artifacts.clone(),
+            values: kept.values.clone(),
             log: kept.log().cloned(),
         };
         self.emit(run, taken_over);

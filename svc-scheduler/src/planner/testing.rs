@@ -305,6 +305,7 @@ pub(super) fn ended(outcome: Outcome, cause: Cause, reason: Option<Reason>) -> A
         times: AttemptTimes::default(),
         log: None,
         artifacts: Vec::new(),
+        values: serde_json::Map::new(),
         image_digest: None,
         unseen: false,
     }

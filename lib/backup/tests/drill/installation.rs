@@ -265,6 +265,7 @@ impl Scribe {
             times: AttemptTimes::default(),
             log: Some(log),
             artifacts: vec![artifact],
+            values: serde_json::Map::new(),
             image_digest: None,
             unseen: false,
         };

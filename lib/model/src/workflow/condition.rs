@@ -4,19 +4,20 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+use super::check::path_of;
 use super::document::{Document, Node, join};
 use super::expression::{Evaluator, Fuel, Kind, Part, Status, Template};
 use super::render::text_of;
 use super::{Problem, Workflow, code};
 use crate::state::{RunState, TaskState};
 
-/// What expressions can read of a run. A clone shares all but the states of tasks.
+/// What expressions can read of a run. A clone shares all.
 #[derive(Clone, Debug)]
 pub struct Context {
     inputs: Arc<Value>,
     run: Arc<Value>,
-    /// A map from the name of a task to `{ state }`.
-    tasks: Value,
+    /// A map from the name of a task to `{ state, values }`.
+    tasks: Arc<Value>,
     outcome: Option<RunState>,
 }
 
@@ -26,14 +27,20 @@ impl Context {
         Self {
             inputs: Arc::new(Value::Object(inputs)),
             run: Arc::new(json!({ "id": run, "project": project })),
-            tasks: Value::Object(Map::new()),
+            tasks: Arc::new(Value::Object(Map::new())),
             outcome: None,
         }
     }
 
-    /// Says how a task of the file ended; a fan-out has one state for all its tasks.
+    /// Says how a task of the file ended, with no values; a fan-out has one state for all its tasks.
     pub fn set_task_state(&mut self, spec: &str, state: TaskState) {
-        self.tasks[spec] = json!({ "state": state.word() });
+        Arc::make_mut(&mut self.tasks)[spec] = json!({ "state": state.word(), "values": {} });
+    }
+
+    /// Says what values a task of the file gave that has ended, by their names. One that it did not give is no key of the
+    /// map: to read it is an error, and `has(tasks.NAME.values.KEY)` tells.
+    pub fn set_task_values(&mut self, spec: &str, values: Map<String, Value>) {
+        Arc::make_mut(&mut self.tasks)[spec]["values"] = Value::Object(values);
     }
 
     /// The same context with the state of one more task.
@@ -85,7 +92,7 @@ impl Workflow {
         }
         let roots = [
             ("inputs", &*context.inputs),
-            ("tasks", &context.tasks),
+            ("tasks", &*context.tasks),
             ("run", &*context.run),
             ("workflow", &*self.facts),
         ];
@@ -132,7 +139,7 @@ impl Workflow {
         [
             ("inputs", &*context.inputs),
             ("matrix", matrix),
-            ("tasks", &context.tasks),
+            ("tasks", &*context.tasks),
             ("run", &*context.run),
             ("workflow", &self.facts),
         ]
@@ -157,8 +164,9 @@ fn looks_at_states(text: &str) -> bool {
         expression.walk(&mut |node| {
             found |= match &node.kind {
                 Kind::Call { name, .. } => matches!(name.as_str(), "success" | "failure" | "always"),
-                Kind::Name(name) => name == "tasks",
-                _ => false,
+                _ => {
+                    path_of(node).is_some_and(|path| matches!(path[..], [("tasks", _), _, ("state", _), ..]))
+                }
             };
         });
         found

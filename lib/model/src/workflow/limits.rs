@@ -46,3 +46,9 @@ pub const MAX_LABEL_CHARS: usize = 256;
 pub const MAX_PATH_BYTES: usize = 1024;
 /// Bytes of all resolved inputs of a run at most.
 pub const MAX_INPUT_BYTES: usize = 256 * 1024;
+/// Bytes of one value that a task gives, as JSON, at most.
+pub const MAX_VALUE_BYTES: usize = 16 * 1024;
+/// Bytes of all values of one task, as JSON, at most: they travel with the end of an attempt.
+pub const MAX_TASK_VALUE_BYTES: usize = 64 * 1024;
+/// Bytes of all values of one run, as JSON, at most: they are in its history and in the scheduler's memory.
+pub const MAX_RUN_VALUE_BYTES: usize = 1024 * 1024;

@@ -400,4 +400,15 @@ pub struct OutputSpec {
     /// The task succeeds without it too.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub optional: bool,
+    /// The file is JSON, and the tasks that follow read what is in it: `${{ tasks.NAME.values.OUTPUT }}`. At most 16 KiB,
+    /// and 64 KiB for all values of a task.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub value: bool,
+}
+
+impl TaskSpec {
+    /// The names of the values that the task gives to those that follow.
+    pub fn value_names(&self) -> impl Iterator<Item = &str> {
+        self.outputs.iter().filter(|(_, output)| output.value).map(|(name, _)| name.as_str())
+    }
 }

@@ -15,6 +15,7 @@ mod reads;
 mod render;
 mod turns;
 mod uploads;
+mod values;
 
 use emboflow_model::workflow::{Problem, Workflow, parse};
 

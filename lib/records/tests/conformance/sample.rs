@@ -184,6 +184,7 @@ fn closed(name: &str, number: u32) -> Change {
         times: AttemptTimes::default(),
         log: None,
         artifacts: vec![artifact],
+        values: serde_json::Map::new(),
         image_digest: None,
         unseen: false,
     };

@@ -164,6 +164,7 @@ pub(crate) fn attempt_end(log: Option<LogSeal>, artifacts: Vec<ArtifactSummary>)
         times: AttemptTimes::default(),
         log,
         artifacts,
+        values: serde_json::Map::new(),
         image_digest: None,
         unseen: false,
     }

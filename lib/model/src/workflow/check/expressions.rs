@@ -210,7 +210,7 @@ impl Walk<'_> {
                 .flat_map(|task| task.matrix.keys().map(String::as_str))
                 .collect(),
             ("tasks", Place::Task(task) | Place::Condition(task)) => {
-                return self.task_state(text, task, offset, member, at, path.get(2));
+                return self.task_fact(text, task, offset, (member, at), &path[2..]);
             }
             _ => return,
         };
@@ -232,20 +232,20 @@ impl Walk<'_> {
         RUN_FIELDS.iter().copied().chain(outcome.then_some("outcome")).collect()
     }
 
-    fn task_state(
+    fn task_fact(
         &mut self,
         text: Text<'_>,
         task: &str,
         offset: usize,
-        other: &str,
-        at: usize,
-        field: Option<&(&str, usize)>,
+        (other, at): (&str, usize),
+        rest: &[(&str, usize)],
     ) {
         if !self.mention(text, task, other, at) {
             return;
         }
-        match field {
+        match rest.first() {
             Some(("state", _)) => {}
+            Some(("values", _)) => self.task_value(text, offset, (other, at), rest.get(1)),
             Some(("outputs", field_at)) => {
                 let message = "outputs of other tasks are files: they are staged in through `inputs`";
                 let hint = format!(
@@ -255,14 +255,40 @@ impl Walk<'_> {
             }
             Some((field, field_at)) => {
                 let message = format!("a task has no `{}`", shown(field));
-                let hint = suggest::hint(field, ["state", "outputs"]);
+                let hint = suggest::hint(field, ["state", "values", "outputs"]);
                 self.report(code::UNKNOWN_NAME, text, offset + field_at, message, hint);
             }
             None => {
-                let hint = format!("write `tasks.{other}.state`");
+                let hint = format!("write `tasks.{other}.state` or `tasks.{other}.values.NAME`");
                 self.report(code::UNKNOWN_NAME, text, at, "a task cannot be read as a whole", Some(hint));
             }
         }
+    }
+
+    /// A value is one that the other task gives.
+    fn task_value(
+        &mut self,
+        text: Text<'_>,
+        offset: usize,
+        (other, at): (&str, usize),
+        name: Option<&(&str, usize)>,
+    ) {
+        let names: Vec<&str> =
+            self.file.tasks.get(other).into_iter().flat_map(|other| other.value_names()).collect();
+        let (message, at, given) = match name {
+            Some((name, _)) if names.contains(name) => return,
+            Some((name, at)) => {
+                (format!("the task `{other}` gives no value `{}`", shown(name)), offset + at, *name)
+            }
+            None => ("the values of a task cannot be read as a whole".to_owned(), at, ""),
+        };
+        let hint = match names.is_empty() {
+            true => Some(format!(
+                "give an output of `{other}` that is a JSON file `value: true`: `outputs: {{ NAME: {{ path: name.json, value: true }} }}`"
+            )),
+            false => suggest::hint(given, names),
+        };
+        self.report(code::UNKNOWN_NAME, text, at, message, hint);
     }
 
     /// Notes that an expression of `task` mentions `other`. Gives false when there is no such task.

@@ -83,6 +83,11 @@ impl Check<'_> {
             if !is_name(name) {
                 self.problems.push(bad_name(self.document, &pointer, name, "an output"));
             }
+            if output.value && output.path.ends_with('/') {
+                let message = "a value is read from one file, and this path is that of a folder";
+                let problem = self.document.at_value(code::BAD_PATH, &join(&pointer, "path"), message);
+                self.problems.push(problem.with_hint("name the JSON file, such as `out/parts.json`"));
+            }
             if !Template::is_in(&output.path)
                 && let Err(message) = check_output_path(&output.path)
             {

@@ -177,6 +177,7 @@ mod tests {
             times,
             log: None,
             artifacts: Vec::new(),
+            values: serde_json::Map::new(),
             image_digest: None,
             unseen: false,
         });
