@@ -16,6 +16,7 @@ mod stage_out;
 mod stop;
 mod time_limit;
 mod trace;
+mod values;
 mod watch;
 
 use std::path::PathBuf;

@@ -89,6 +89,7 @@ async fn an_attempt_goes_through_its_phases_and_leaves_log_and_outputs(mut world
         path: path.into(),
         preview: name == "file",
         optional: false,
+        value: false,
     };
     let outputs = vec![output("all", "out/"), output("file", "out/a.txt")];
     let start = world.attempt(RuntimeSpec { outputs, ..world.spec(program) });
@@ -135,7 +136,13 @@ async fn an_attempt_goes_through_its_phases_and_leaves_log_and_outputs(mut world
 async fn an_artifact_of_one_task_is_the_input_of_another(mut world: World) {
     world.start_executor().await;
     let program = Program { shell: "mkdir out; printf data > out/a.txt", words: "write=out/a.txt:data" };
-    let outputs = vec![StageOut { name: "set".into(), path: "out/".into(), preview: false, optional: false }];
+    let outputs = vec![StageOut {
+        name: "set".into(),
+        path: "out/".into(),
+        preview: false,
+        optional: false,
+        value: false,
+    }];
     let first = world.attempt(RuntimeSpec { outputs, ..world.spec(program) });
     world.send(Command::Start(Box::new(first.clone()))).await;
     let artifact = world.end(&first).await.artifacts.remove(0);
@@ -243,8 +250,13 @@ async fn a_refused_claim_starts_nothing(mut world: World) {
 
 async fn a_missing_output_fails_the_attempt_with_its_name(mut world: World) {
     world.start_executor().await;
-    let outputs =
-        vec![StageOut { name: "model".into(), path: "model.bin".into(), preview: false, optional: false }];
+    let outputs = vec![StageOut {
+        name: "model".into(),
+        path: "model.bin".into(),
+        preview: false,
+        optional: false,
+        value: false,
+    }];
     let start = world.attempt(RuntimeSpec { outputs, ..world.spec(Program { shell: "true", words: "" }) });
     world.send(Command::Start(Box::new(start.clone()))).await;
     let end = world.end(&start).await;

@@ -235,4 +235,7 @@ pub struct StageOut {
     /// A missing path is no failure.
     #[serde(default)]
     pub optional: bool,
+    /// It is a JSON file whose content is told with the end of the attempt.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub value: bool,
 }

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use emboflow_model::transition::AttemptEnd;
 use emboflow_model::{ArtifactSummary, Cause, LogSeal, Outcome, Reason};
+use serde_json::{Map, Value};
 
 use super::watch::{Recorded, Watched};
-use super::{Attempt, now, stage_out};
+use super::{Attempt, now, stage_out, values};
 use crate::fail_point::FailPoint;
 use crate::held::stopped;
 use crate::log::{Cut, seal};
@@ -22,7 +23,7 @@ impl Attempt {
         let Watched { verdict, exit, log } = watched;
         let lost_log = exit.is_some() && log.is_none();
         let (log, stored) = tokio::join!(self.keep_log(log), self.keep_outputs(verdict));
-        let (mut verdict, mut artifacts) = stored;
+        let (mut verdict, Outputs { mut artifacts, mut values }) = stored;
         let missing = match &log {
             Err(trouble) => Some(format!("Its log could not be stored: {trouble}.")),
             Ok(None) if lost_log => Some("Its log could not be read.".to_owned()),
@@ -41,12 +42,14 @@ impl Attempt {
                 verdict.cause = Cause::Infra;
                 verdict.reason = Some(Reason::StageOutFailed);
                 artifacts.clear();
+                values.clear();
             }
         }
         if self.store.is_fenced() && verdict.outcome != Outcome::Cancelled {
             let code = verdict.exit_code;
             verdict = Verdict { exit_code: code, ..outcome::asked(Reason::Fenced, true) };
             artifacts.clear();
+            values.clear();
         }
         if let Ok(Some(LogSeal { truncated: Some(why), .. })) = &log {
             metrics::log_cut(why);
@@ -62,7 +65,7 @@ impl Attempt {
             times,
             log: log.ok().flatten(),
             artifacts,
-            values: serde_json::Map::new(),
+            values,
             image_digest: self.marks.image_digest.clone(),
             unseen: false,
         }
@@ -95,17 +98,44 @@ impl Attempt {
     }
 
     /// Stores the outputs of an attempt that went well, unless it is told to end meanwhile.
-    async fn keep_outputs(&self, verdict: Verdict) -> (Verdict, Vec<ArtifactSummary>) {
+    async fn keep_outputs(&self, verdict: Verdict) -> (Verdict, Outputs) {
         if verdict.outcome != Outcome::Succeeded || self.start.spec.outputs.is_empty() {
-            return (verdict, Vec::new());
+            return (verdict, Outputs::default());
         }
-        let (workspace, prefix, mut orders) = (self.workspace(), self.prefix(), self.orders.clone());
+        let mut orders = self.orders.clone();
         tokio::select! {
-            stored = stage_out::store(&self.store, &self.start.spec.outputs, &workspace, &prefix) => match stored {
-                Ok(artifacts) => (verdict, artifacts),
-                Err(refused) => (Verdict { exit_code: verdict.exit_code, ..refused }, Vec::new()),
+            kept = self.values_and_artifacts() => match kept {
+                Ok(outputs) => (verdict, outputs),
+                Err(refused) => (Verdict { exit_code: verdict.exit_code, ..refused }, Outputs::default()),
             },
-            reason = stopped(&mut orders) => (outcome::asked(reason, true), Vec::new()),
+            reason = stopped(&mut orders) => (outcome::asked(reason, true), Outputs::default()),
         }
     }
+
+    async fn values_and_artifacts(&self) -> Result<Outputs, Verdict> {
+        let (outputs, workspace) = (self.start.spec.outputs.clone(), self.workspace());
+        let values = match outputs.iter().any(|output| output.value) {
+            true => {
+                let mask = self.mask().map_err(|why| {
+                    outcome::stage_out(&format!("Its values may show secrets: {why}."), false)
+                })?;
+                let workspace = workspace.clone();
+                let read = move || values::read(&outputs, &workspace, &mask);
+                let read = tokio::task::spawn_blocking(read).await;
+                let read = read.unwrap_or_else(|error| Err(error.to_string()));
+                read.map_err(|detail| outcome::stage_out(&detail, true))?
+            }
+            false => Map::new(),
+        };
+        let artifacts =
+            stage_out::store(&self.store, &self.start.spec.outputs, &workspace, &self.prefix()).await?;
+        Ok(Outputs { artifacts, values })
+    }
+}
+
+/// What an attempt that went well has made.
+#[derive(Default)]
+struct Outputs {
+    artifacts: Vec<ArtifactSummary>,
+    values: Map<String, Value>,
 }

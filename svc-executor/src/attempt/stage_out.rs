@@ -21,9 +21,9 @@ const NAME_MAX: usize = 240;
 
 /// A file of an output: its path within the artifact, and where its content lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Found {
+pub(super) struct Found {
     path: String,
-    source: PathBuf,
+    pub(super) source: PathBuf,
 }
 
 /// Stores every output below `prefix`; the manifest comes last, so that a half-stored artifact has none.
@@ -90,7 +90,7 @@ fn is_directory(output: &StageOut) -> bool {
 
 /// The files of an output in the order of their paths; none when it is optional and missing. Nothing outside the
 /// workspace is ever read, whatever links the task has made: the container has ended, so they no longer change.
-fn find(workspace: &Path, output: &StageOut) -> Result<Option<Vec<Found>>, String> {
+pub(super) fn find(workspace: &Path, output: &StageOut) -> Result<Option<Vec<Found>>, String> {
     let workspace =
         workspace.canonicalize().map_err(|error| format!("the workspace cannot be read: {error}"))?;
     let relative = Path::new(&output.path);
@@ -185,7 +185,7 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     fn output(path: &str) -> StageOut {
-        StageOut { name: "out".into(), path: path.into(), preview: false, optional: false }
+        StageOut { name: "out".into(), path: path.into(), preview: false, optional: false, value: false }
     }
 
     fn workspace() -> tempfile::TempDir {

@@ -124,9 +124,9 @@ impl Attempt {
         Some((pump, archive))
     }
 
-    /// What the log must not show. An attempt that an earlier process began has its values in memory still, unless the
+    /// What log and values must not show. An attempt that an earlier process began has its values in memory still, unless the
     /// machine was started again. Errors: why they are not known.
-    fn mask(&self) -> Result<Mask, String> {
+    pub(super) fn mask(&self) -> Result<Mask, String> {
         if self.start.spec.secrets.is_empty() {
             return Ok(Mask::default());
         }

@@ -48,6 +48,11 @@ impl Mask {
         Ok(Self(Some(Arc::new(Patterns { search, sorted, longest }))))
     }
 
+    /// Whether a text shows something that is to be hidden.
+    pub(crate) fn hides(&self, text: &[u8]) -> bool {
+        self.0.as_ref().is_some_and(|patterns| patterns.search.is_match(text))
+    }
+
     /// Begins with the first byte of a log.
     pub(crate) fn begin(&self) -> Masking {
         Masking { patterns: self.0.clone(), held: Vec::new(), covered: 0, in_mark: false }

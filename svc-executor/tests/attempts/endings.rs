@@ -9,6 +9,7 @@ use crate::support::{Kind, Program, World};
 on_both! {
     a_code_that_counts_as_success_seals_the_log_and_stores_the_outputs
     a_task_that_gives_no_sign_of_life_is_stopped
+    what_a_task_gives_is_told_with_its_end_and_stored_too
 }
 
 async fn a_code_that_counts_as_success_seals_the_log_and_stores_the_outputs(mut world: World) {
@@ -18,7 +19,13 @@ async fn a_code_that_counts_as_success_seals_the_log_and_stores_the_outputs(mut 
         shell: "printf made > a.txt; echo partly; exit 4",
         words: "write=a.txt:made line=partly exit=4",
     };
-    let outputs = vec![StageOut { name: "a".into(), path: "a.txt".into(), preview: false, optional: false }];
+    let outputs = vec![StageOut {
+        name: "a".into(),
+        path: "a.txt".into(),
+        preview: false,
+        optional: false,
+        value: false,
+    }];
     let spec = RuntimeSpec { complete_codes: complete_codes.clone(), outputs, ..world.spec(program) };
     let start = world.attempt(spec);
     world.send(Command::Start(Box::new(start.clone()))).await;
@@ -32,6 +39,31 @@ async fn a_code_that_counts_as_success_seals_the_log_and_stores_the_outputs(mut 
     world.send(Command::Start(Box::new(start.clone()))).await;
     let end = world.end(&start).await;
     assert_eq!((end.outcome, end.exit_code, end.reason), (Outcome::Failed, Some(5), Some(Reason::ExitCode)));
+}
+
+async fn what_a_task_gives_is_told_with_its_end_and_stored_too(mut world: World) {
+    world.start_executor().await;
+    let outputs = vec![StageOut {
+        name: "n".into(),
+        path: "n.json".into(),
+        preview: false,
+        optional: false,
+        value: true,
+    }];
+    let program = Program { shell: "printf '[1,2]' > n.json", words: "write=n.json:[1,2]" };
+    let start = world.attempt(RuntimeSpec { outputs: outputs.clone(), ..world.spec(program) });
+    world.send(Command::Start(Box::new(start.clone()))).await;
+    let end = world.end(&start).await;
+    assert_eq!((end.outcome, end.artifacts.len()), (Outcome::Succeeded, 1), "{end:?}");
+    assert_eq!(serde_json::Value::Object(end.values), serde_json::json!({ "n": [1, 2] }));
+
+    let program = Program { shell: "printf '[1,' > n.json", words: "write=n.json:[1," };
+    let start = world.attempt(RuntimeSpec { outputs, ..world.spec(program) });
+    world.send(Command::Start(Box::new(start.clone()))).await;
+    let end = world.end(&start).await;
+    let ended = (end.outcome, end.cause, end.reason, end.artifacts.len(), end.values.len());
+    assert_eq!(ended, (Outcome::Failed, Cause::User, Some(Reason::StageOutFailed), 0, 0), "{end:?}");
+    assert!(end.message.unwrap().starts_with("Output 'n': it is declared as a `value`"));
 }
 
 fn beating(heartbeat_ms: u64) -> Timeouts {

@@ -29,7 +29,13 @@ const WAITS: Program = Program {
 };
 
 async fn begin_with_output(world: &mut World, program: Program) -> Start {
-    let outputs = vec![StageOut { name: "all".into(), path: "out/".into(), preview: false, optional: true }];
+    let outputs = vec![StageOut {
+        name: "all".into(),
+        path: "out/".into(),
+        preview: false,
+        optional: true,
+        value: false,
+    }];
     let start = world.attempt(RuntimeSpec { outputs, ..world.spec(program) });
     world.send(Command::Start(Box::new(start.clone()))).await;
     start

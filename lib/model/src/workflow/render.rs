@@ -283,6 +283,7 @@ impl Render<'_> {
                 path,
                 preview: output.preview,
                 optional: output.optional,
+                value: output.value,
             });
         }
         Ok(outputs)

@@ -47,6 +47,7 @@ fn the_documented_example_renders_to_what_a_runtime_needs() {
         path: "out/report.html".to_owned(),
         preview: true,
         optional: false,
+        value: false,
     };
     assert_eq!(report.stage_out, [output]);
 }
