@@ -89,6 +89,7 @@ impl Step<'_> {
                 reason: Some(Reason::GangFailed),
                 message: Some(format!("It ended well after {} had failed: its gang starts again.", peer.key)),
                 artifacts: Vec::new(),
+                values: serde_json::Map::new(),
                 ..end
             },
         }

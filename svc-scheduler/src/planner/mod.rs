@@ -91,6 +91,8 @@ mod strays_tests;
 mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod values_tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 

@@ -15,7 +15,7 @@ use serde_json::Map;
 
 use super::finally::counts_as_need;
 use super::shape::{FanOut, Shape};
-use super::{dispatch, uploads};
+use super::{dispatch, uploads, values};
 
 /// A run that is not over.
 #[derive(Clone)]
@@ -31,6 +31,8 @@ pub(crate) struct OpenRun {
     planned: Arc<IndexMap<TaskKey, PlannedTask>>,
     /// What expressions see of every run of these inputs, whatever has ended.
     context: Context,
+    /// Bytes of the values that its tasks have given.
+    pub(super) value_bytes: usize,
     /// Tasks that reached an executor's turn while the run was paused.
     paused: Vec<TaskKey>,
     /// What the run has to pass before its tasks are let go.
@@ -115,8 +117,9 @@ impl OpenRun {
         let inputs = Map::clone(&summary.inputs);
         let context = Context::new(&summary.id.to_string(), summary.project.as_str(), inputs);
         let gates = workflow.gates(&context).map_err(|problem| vec![problem])?;
-        let (places, planned) = (Arc::new(places), Arc::new(planned));
-        Ok(Self { run, workflow, specs, places, work_left, planned, context, paused: Vec::new(), gates })
+        let value_bytes = run.tasks.values().map(|task| values::bytes_of(&task.values)).sum();
+        let (places, planned, paused) = (Arc::new(places), Arc::new(planned), Vec::new());
+        Ok(Self { run, workflow, specs, places, work_left, planned, context, value_bytes, paused, gates })
     }
 
     pub(crate) fn id(&self) -> RunId {

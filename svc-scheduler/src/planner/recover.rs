@@ -8,6 +8,7 @@ use emboflow_model::{Run, RunId, Task, TaskKey, rerun};
 
 use super::input::Submission;
 use super::step::Step;
+use super::values;
 
 impl Step<'_> {
     /// Makes the new run; `tasks` are repeated besides what has to be ([`rerun::plan`]).
@@ -36,6 +37,10 @@ impl Step<'_> {
             log: kept.log().cloned(),
         };
         self.emit(run, taken_over);
+        if let Some(open) = self.planner.runs.get_mut(&run) {
+            // They were within the limit of the old run.
+            open.value_bytes = open.value_bytes.saturating_add(values::bytes_of(&kept.values));
+        }
         self.finish_task(run, &kept.key, TaskState::Cached, None, None);
     }
 }

@@ -81,6 +81,7 @@ impl Step<'_> {
     /// An attempt is over: the task ends, or tries again.
     pub(super) fn close_attempt(&mut self, id: &AttemptId, end: AttemptEnd) {
         let end = self.end_in_gang(id, self.end_of_total(id, self.end_of_drain(id, end)));
+        let end = self.end_with_values(id, end);
         let closed =
             Change::AttemptClosed { task: id.task.clone(), number: id.number, end: Box::new(end.clone()) };
         self.emit(id.run, closed);

@@ -1,9 +1,13 @@
 //! What the tasks of a run gave for the expressions of those that follow.
 
-use emboflow_model::transition::PlannedSpec;
+use emboflow_model::AttemptId;
+use emboflow_model::state::{Cause, Outcome, Reason};
+use emboflow_model::transition::{AttemptEnd, PlannedSpec};
+use emboflow_model::workflow::limits::MAX_RUN_VALUE_BYTES;
 use serde_json::{Map, Value};
 
 use super::open_run::OpenRun;
+use super::step::Step;
 
 impl OpenRun {
     /// The values of a spec that has ended, by name. Those of a fan-out are lists in the order of the index, with null for a
@@ -21,5 +25,43 @@ impl OpenRun {
                 (name.to_owned(), spec.keys().map(value).collect())
             })
             .collect()
+    }
+}
+
+impl Step<'_> {
+    /// What is accepted of an end that gives values: a run keeps only so many of them.
+    pub(super) fn end_with_values(&mut self, id: &AttemptId, mut end: AttemptEnd) -> AttemptEnd {
+        if end.outcome != Outcome::Succeeded {
+            end.values.clear();
+        }
+        let Some(open) = self.planner.runs.get_mut(&id.run).filter(|_| !end.values.is_empty()) else {
+            return end;
+        };
+        let total = open.value_bytes.saturating_add(bytes_of(&end.values));
+        if total <= MAX_RUN_VALUE_BYTES {
+            open.value_bytes = total;
+            return end;
+        }
+        let message = format!(
+            "With the values of this task, those of the run have {total} bytes; a run keeps {MAX_RUN_VALUE_BYTES}. \
+             Leave large things in files, and give only what expressions read."
+        );
+        AttemptEnd {
+            outcome: Outcome::Failed,
+            cause: Cause::User,
+            reason: Some(Reason::StageOutFailed),
+            message: Some(message),
+            artifacts: Vec::new(),
+            values: Map::new(),
+            ..end
+        }
+    }
+}
+
+/// What a task's values count against the limit of their run.
+pub(super) fn bytes_of(values: &Map<String, Value>) -> usize {
+    match values.is_empty() {
+        true => 0,
+        false => serde_json::to_vec(values).map_or(usize::MAX, |json| json.len()),
     }
 }
