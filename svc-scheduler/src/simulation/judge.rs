@@ -236,12 +236,13 @@ impl Stage {
         if self.judge.is_of_before(fence) {
             return;
         }
+        // One that was given up while its start was under way runs like one that ran already, however long its executor
+        // was stopped in the middle of that.
+        let is_excused = self.may_run_beside(attempt, fence);
         let closed_at = self.judge.closed_at.get(&(attempt.clone(), fence));
-        if closed_at.is_some_and(|at| self.now - at > UNDER_WAY_MS) {
+        if closed_at.is_some_and(|at| self.now - at > UNDER_WAY_MS) && !is_excused {
             return self.fail(format!("I3: {attempt} ({fence}) starts long after its end"));
         }
-        // One that was given up while its start was under way runs beside its successor like one that ran already.
-        let is_excused = self.may_run_beside(attempt, fence);
         let beside = self.witness.running().filter(|_| !is_excused).find(|(executor, other, container)| {
             let is_other = (*executor, *other) != (index, attempt);
             let is_same_task = other.run == attempt.run && other.task == attempt.task;
