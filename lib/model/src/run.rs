@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::name::TaskName;
 use crate::state::{RunState, TaskState};
 use crate::transition::{Accepted, Change, PlannedSpec, Transition};
 use crate::upload::Pins;
@@ -95,13 +96,26 @@ impl TaskCounts {
     }
 
     fn step(&mut self, from: TaskState, to: TaskState) {
+        self.take_one(from);
+        *self.by_state.entry(to).or_insert(0) += 1;
+    }
+
+    /// One task becomes so many, in the same state.
+    fn replace_one(&mut self, state: TaskState, tasks: u32) {
+        self.take_one(state);
+        self.total = self.total.saturating_sub(1).saturating_add(tasks);
+        if tasks > 0 {
+            *self.by_state.entry(state).or_insert(0) += tasks;
+        }
+    }
+
+    fn take_one(&mut self, from: TaskState) {
         if let Some(count) = self.by_state.get_mut(&from) {
             *count = count.saturating_sub(1);
             if *count == 0 {
                 self.by_state.shift_remove(&from);
             }
         }
-        *self.by_state.entry(to).or_insert(0) += 1;
     }
 }
 
@@ -190,8 +204,37 @@ impl RunSummary {
                 self.reason = Some(reason.clone());
             }
             Change::Task { from, to, .. } => self.tasks.step(*from, *to),
+            Change::FannedOut { spec, matrix } => self.fan_out(spec, matrix.len()),
             _ => {}
         }
+    }
+
+    fn fan_out(&mut self, spec: &TaskName, tasks: usize) {
+        let graph = Arc::make_mut(&mut self.graph);
+        let Some(planned) = graph.iter_mut().find(|planned| planned.name == *spec) else { return };
+        // No run has more tasks than fit.
+        let tasks = u32::try_from(tasks).unwrap_or(u32::MAX);
+        planned.fan_out = Some(tasks);
+        self.tasks.replace_one(TaskState::Waiting, tasks);
+    }
+
+    /// What a change makes of the tasks that stand for a fan-out: the tasks of it that nothing has happened to, and behind
+    /// them the one that stood for them, marked as replaced. `number` is that of the transition.
+    pub fn fanned_out(&self, change: &Change, number: u64) -> Vec<Task> {
+        let Change::FannedOut { spec, matrix } = change else { return Vec::new() };
+        let Some((_, first)) = positions(&self.graph).find(|(planned, _)| planned.name == *spec) else {
+            return Vec::new();
+        };
+        let task = |key, position| Task {
+            version: number,
+            ..Task::new(self.id, self.project.clone(), key, position)
+        };
+        let own = (0_u32..).zip(matrix).map(|(index, matrix)| Task {
+            matrix: matrix.clone(),
+            ..task(TaskKey::indexed(spec.clone(), index), first.saturating_add(index))
+        });
+        let replaced = Task { replaced: true, ..task(TaskKey::single(spec.clone()), first) };
+        own.chain([replaced]).collect()
     }
 
     fn step(&mut self, to: RunState, at: Timestamp) {
@@ -269,6 +312,16 @@ impl Run {
         self.summary.version
     }
 
+    /// The tasks of a fan-out take the place of the one that stood for them.
+    fn fan_out(&mut self, spec: &TaskName, tasks: Vec<Task>) {
+        let tasks = tasks.into_iter().filter(|task| !task.replaced).map(|task| (task.key.clone(), task));
+        match self.tasks.get_index_of(&TaskKey::single(spec.clone())) {
+            Some(place) => drop(self.tasks.splice(place..=place, tasks)),
+            // The graph says so from the run's first moment: their places are theirs already.
+            None => self.tasks.extend(tasks),
+        }
+    }
+
     fn apply_to_tasks(&mut self, transition: &Transition) {
         for change in &transition.changes {
             self.apply_to_task(change, transition.number, transition.at);
@@ -276,6 +329,9 @@ impl Run {
     }
 
     fn apply_to_task(&mut self, change: &Change, number: u64, at: Timestamp) {
+        if let Change::FannedOut { spec, .. } = change {
+            self.fan_out(spec, self.summary.fanned_out(change, number));
+        }
         if let Some(task) = change.task().and_then(|key| self.tasks.get_mut(key)) {
             task.apply(change, number, at);
         }
@@ -284,10 +340,18 @@ impl Run {
 
 /// The tasks of a run as they are right after its acceptance.
 pub fn waiting_tasks(summary: &RunSummary) -> IndexMap<TaskKey, Task> {
-    let keys = summary.graph.iter().flat_map(PlannedSpec::keys);
-    keys.zip(0..)
-        .map(|(key, position)| (key.clone(), Task::new(summary.id, summary.project.clone(), key, position)))
+    let keys = positions(&summary.graph).flat_map(|(spec, first)| spec.keys().zip(first..));
+    keys.map(|(key, position)| (key.clone(), Task::new(summary.id, summary.project.clone(), key, position)))
         .collect()
+}
+
+/// The specs of a graph, each with the position of its first task.
+fn positions(graph: &[PlannedSpec]) -> impl Iterator<Item = (&PlannedSpec, u32)> {
+    graph.iter().scan(0_u32, |next, spec| {
+        let first = *next;
+        *next = first.saturating_add(spec.positions());
+        Some((spec, first))
+    })
 }
 
 /// What a run's first transition accepted.

@@ -11,6 +11,9 @@ use crate::{
     TaskKey, Timestamp,
 };
 
+/// What the records say instead of a state of a task that stood for a fan-out.
+pub const REPLACED: &str = "replaced";
+
 /// A node of the graph in one run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Task {
@@ -20,8 +23,14 @@ pub struct Task {
     pub project: ProjectName,
     /// The task.
     pub key: TaskKey,
-    /// Its place in the run: specs in topological order, a fan-out by index.
+    /// Its place in the run: specs in topological order, a fan-out by index. Between specs there may be gaps.
     pub position: u32,
+    /// What it has on each axis of a matrix that was made of what other tasks gave.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub matrix: Map<String, Value>,
+    /// It stood for a fan-out, whose tasks are there now: a mark in the records, which nobody is shown.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub replaced: bool,
     /// Its state.
     pub state: TaskState,
     /// Why it did not go well.
@@ -131,6 +140,8 @@ impl Task {
             project,
             key,
             position,
+            matrix: Map::new(),
+            replaced: false,
             state: TaskState::Waiting,
             reason: None,
             message: None,
@@ -146,6 +157,11 @@ impl Task {
             taken_over_from: None,
             version: 1,
         }
+    }
+
+    /// The word for its state in the records: that of a task which was replaced is no task's.
+    pub fn stored_state(&self) -> &'static str {
+        if self.replaced { REPLACED } else { self.state.word() }
     }
 
     /// Since when it has been ready, as often as it was.
@@ -198,7 +214,10 @@ impl Task {
         }
         self.version = version;
         match change {
-            Change::Accepted(_) | Change::Run { .. } | Change::RunEnding { .. } => {}
+            Change::Accepted(_)
+            | Change::Run { .. }
+            | Change::RunEnding { .. }
+            | Change::FannedOut { .. } => {}
             Change::Task { to, reason, message, retry_at, .. } => {
                 self.step(*to, at);
                 self.reason = *reason;
@@ -298,7 +317,10 @@ impl Change {
     /// The task that the change is about.
     pub fn task(&self) -> Option<&TaskKey> {
         match self {
-            Change::Accepted(_) | Change::Run { .. } | Change::RunEnding { .. } => None,
+            Change::Accepted(_)
+            | Change::Run { .. }
+            | Change::RunEnding { .. }
+            | Change::FannedOut { .. } => None,
             Change::Task { task, .. }
             | Change::TaskWaits { task, .. }
             | Change::TaskTakenOver { task, .. }

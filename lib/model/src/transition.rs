@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -11,6 +11,7 @@ use crate::name::TaskName;
 use crate::state::{AttemptState, Cause, Outcome, Reason, RunState, TaskState};
 use crate::upload::Pins;
 use crate::workflow::Finally;
+use crate::workflow::limits::MAX_TASKS;
 use crate::{
     ArtifactSummary, DeviceId, ExecutorId, LogSeal, PoolName, ProjectName, QueueName, Resources, RunId,
     TaskKey, Timestamp, WorkflowName,
@@ -53,6 +54,28 @@ pub struct Transition {
     pub at: Timestamp,
     /// What was changed, in order.
     pub changes: Vec<Change>,
+}
+
+impl Transition {
+    /// The tasks that it changed or made, each once, in the order of the changes.
+    pub fn tasks(&self) -> IndexSet<TaskKey> {
+        let mut tasks = IndexSet::new();
+        for change in &self.changes {
+            match change {
+                Change::FannedOut { spec, matrix } => {
+                    let indices = 0..u32::try_from(matrix.len()).unwrap_or(u32::MAX);
+                    tasks.extend(indices.map(|index| TaskKey::indexed(spec.clone(), index)));
+                }
+                change => tasks.extend(change.task().cloned()),
+            }
+        }
+        tasks
+    }
+
+    /// Whether a fan-out took the place of the task that stood for it.
+    pub fn fans_out(&self) -> bool {
+        self.changes.iter().any(|change| matches!(change, Change::FannedOut { .. }))
+    }
 }
 
 /// A request that was refused: visible, final, and answered the same when it is sent again.
@@ -114,6 +137,14 @@ pub enum Change {
         /// End of the back-off, with `waiting`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         retry_at: Option<Timestamp>,
+    },
+    /// What it needs has ended, and a spec whose matrix is made of that has become these tasks, in the place of the one
+    /// that stood for them.
+    FannedOut {
+        /// The spec.
+        spec: TaskName,
+        /// What each task has on each axis, in the order of the index; possibly none.
+        matrix: Vec<Map<String, Value>>,
     },
     /// Why a queued task has no executor yet.
     TaskWaits {
@@ -236,6 +267,9 @@ pub struct PlannedSpec {
     /// Number of tasks of its fan-out; none without a matrix (then it is one task without index).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fan_out: Option<u32>,
+    /// Its matrix is made of what other tasks give: until these have ended, one task without index stands for its fan-out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dynamic: bool,
     /// The TaskSpecs that come first.
     #[serde(default)]
     pub needs: Vec<TaskName>,
@@ -245,6 +279,11 @@ pub struct PlannedSpec {
 }
 
 impl PlannedSpec {
+    /// How many positions its tasks have: as many as a run has tasks at most, where their number is not known yet.
+    pub(crate) fn positions(&self) -> u32 {
+        if self.dynamic { u32::try_from(MAX_TASKS).unwrap_or(u32::MAX) } else { self.fan_out.unwrap_or(1) }
+    }
+
     /// The keys of its tasks, in order.
     pub fn keys(&self) -> impl Iterator<Item = TaskKey> + '_ {
         let single = self.fan_out.is_none().then(|| TaskKey::single(self.name.clone()));

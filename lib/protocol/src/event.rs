@@ -7,7 +7,7 @@ use emboflow_model::transition::{Change, Transition};
 use emboflow_model::{
     ProjectName, Run, RunId, RunState, RunSummary, Task, TaskCounts, Timestamp, WorkflowName,
 };
-use indexmap::{IndexMap, IndexSet};
+use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -60,7 +60,7 @@ pub struct EventData {
     /// The tasks that changed, after the change.
     #[serde(default)]
     pub tasks: Vec<Task>,
-    /// More tasks changed than fit: a reader asks for the run.
+    /// More tasks changed than fit, or the run has other tasks than before: a reader asks for the run.
     #[serde(default)]
     pub tasks_omitted: bool,
     /// What the transition with the number `run.version` changed, in order; the history has it too. Empty for the first
@@ -129,11 +129,13 @@ impl From<&RunSummary> for RunRow {
 impl Event {
     /// The event of a transition that has just been folded into `run`.
     pub fn of(transition: &Transition, run: &Run) -> Self {
-        let changed: IndexSet<_> = transition.changes.iter().filter_map(|change| change.task()).collect();
+        let changed = transition.tasks();
         let keys = changed.iter().take(MAX_TASKS_IN_EVENT);
-        let mut tasks: Vec<Task> = keys.filter_map(|key| run.tasks.get(*key).cloned()).collect();
+        let mut tasks: Vec<Task> = keys.filter_map(|key| run.tasks.get(key).cloned()).collect();
         let bytes = json_bytes(&tasks);
-        let omitted = changed.len() > MAX_TASKS_IN_EVENT || bytes > MAX_CHANGED_BYTES;
+        // The graph has changed with a fan-out, and a task is gone: that is read from the run.
+        let omitted =
+            transition.fans_out() || changed.len() > MAX_TASKS_IN_EVENT || bytes > MAX_CHANGED_BYTES;
         if bytes > MAX_CHANGED_BYTES {
             tasks.clear();
         }
@@ -237,6 +239,7 @@ mod tests {
         let spec = PlannedSpec {
             name: "a".parse().unwrap(),
             fan_out: Some(tasks),
+            dynamic: false,
             needs: Vec::new(),
             finally: None,
         };

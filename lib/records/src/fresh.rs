@@ -43,17 +43,24 @@ pub async fn fresh_task(
     key: &TaskKey,
 ) -> Result<Option<Task>, RecordsError> {
     // The run first: task documents are written before their run's, so they contain at least as much.
-    let Some(summary) = records.run(run).await? else { return folded_task(records, run, key).await };
+    let Some(mut summary) = records.run(run).await? else { return folded_task(records, run, key).await };
+    let newer = newer(records, run, summary.version).await?;
+    if !has_task(&summary, key) && !newer.iter().any(Transition::fans_out) {
+        return Ok(None);
+    }
+    let mut tasks: HashMap<_, _> =
+        records.task(run, key).await?.into_iter().map(|task| (key.clone(), task)).collect();
+    for transition in &newer {
+        summary.apply(transition).map_err(broken)?;
+        apply_to_tasks(&mut tasks, &summary, transition, &mut BTreeSet::new());
+    }
     if !has_task(&summary, key) {
         return Ok(None);
     }
-    let Some(task) = records.task(run, key).await? else { return folded_task(records, run, key).await };
-    let newer = newer(records, run, summary.version).await?;
-    let mut tasks = HashMap::from([(key.clone(), task)]);
-    for transition in &newer {
-        apply_to_tasks(&mut tasks, transition, &mut BTreeSet::new());
+    match tasks.remove(key).filter(|task| !task.replaced) {
+        Some(task) => Ok(Some(task)),
+        None => folded_task(records, run, key).await,
     }
-    Ok(tasks.remove(key))
 }
 
 /// What became of a request, also when its document is not written yet; none when the shard has not decided on it.
@@ -89,7 +96,7 @@ pub async fn fresh_tasks(
         return Ok(folded.map(|run| page(run.tasks.into_values().collect(), &filter)));
     };
     let newer = newer(records, run, summary.version).await?;
-    let touched = touched(records, run, &newer).await?;
+    let touched = touched(records, summary, &newer).await?;
     // As many more as may fall out of the page, so that it is full when the run has enough of them.
     let wider = TaskFilter { limit: filter.limit.saturating_add(touched.len() as u32), ..filter.clone() };
     let mut tasks = records.tasks(run, wider.clone()).await?;
@@ -100,28 +107,30 @@ pub async fn fresh_tasks(
     Ok(Some(page(tasks, &filter)))
 }
 
-/// The tasks that newer transitions name, with these folded on top.
+/// The tasks that transitions after this summary name or made, with these folded on top.
 async fn touched(
     records: &dyn Records,
-    run: RunId,
+    mut summary: RunSummary,
     newer: &[Transition],
 ) -> Result<HashMap<TaskKey, Task>, RecordsError> {
     let keys: BTreeSet<_> =
         newer.iter().flat_map(|transition| &transition.changes).filter_map(|c| c.task()).collect();
     // Collected first: a lazy iterator in the stream would make the future not `Send`.
-    let reads: Vec<_> = keys.into_iter().map(|key| records.task(run, key)).collect();
+    let reads: Vec<_> = keys.into_iter().map(|key| records.task(summary.id, key)).collect();
     let documents = stream::iter(reads).buffer_unordered(SIDE_BY_SIDE).try_collect::<Vec<_>>().await?;
     let mut tasks: HashMap<_, _> =
         documents.into_iter().flatten().map(|task| (task.key.clone(), task)).collect();
     for transition in newer {
-        apply_to_tasks(&mut tasks, transition, &mut BTreeSet::new());
+        summary.apply(transition).map_err(broken)?;
+        apply_to_tasks(&mut tasks, &summary, transition, &mut BTreeSet::new());
     }
     Ok(tasks)
 }
 
 fn page(mut tasks: Vec<Task>, filter: &TaskFilter) -> Vec<Task> {
     tasks.retain(|task| {
-        (filter.states.is_empty() || filter.states.contains(&task.state))
+        !task.replaced
+            && (filter.states.is_empty() || filter.states.contains(&task.state))
             && filter.name.as_ref().is_none_or(|name| name == task.key.name.as_str())
             && filter.after_position.is_none_or(|after| task.position > after)
     });

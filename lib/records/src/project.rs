@@ -93,7 +93,7 @@ impl Documents {
         folded.summary.apply(transition)?;
         changed.runs.insert(transition.run);
         let tasks = changed.tasks.entry(transition.run).or_default();
-        apply_to_tasks(&mut folded.tasks, transition, tasks);
+        apply_to_tasks(&mut folded.tasks, &folded.summary, transition, tasks);
         Ok(())
     }
 
@@ -104,6 +104,8 @@ impl Documents {
         let summary = RunSummary::begin(first)?;
         let mut tasks: HashMap<_, _> = waiting_tasks(&summary).into_iter().collect();
         for change in &first.changes {
+            let made = summary.fanned_out(change, first.number).into_iter();
+            tasks.extend(made.filter(|task| !task.replaced).map(|task| (task.key.clone(), task)));
             if let Some(task) = change.task().and_then(|key| tasks.get_mut(key)) {
                 task.apply(change, first.number, first.at);
             }
@@ -133,20 +135,33 @@ impl Documents {
     }
 }
 
-/// Applies the changes of a transition to the tasks that do not contain it yet; notes the ones that it names.
+/// Applies the changes of a transition to the tasks that do not contain it yet, and adds those that it made; notes them.
+/// `summary` is the run's after the transition.
 pub(crate) fn apply_to_tasks(
     tasks: &mut HashMap<TaskKey, Task>,
+    summary: &RunSummary,
     transition: &Transition,
     changed: &mut BTreeSet<TaskKey>,
 ) {
+    let mut made = BTreeSet::new();
+    for task in transition.changes.iter().flat_map(|change| summary.fanned_out(change, transition.number)) {
+        if tasks.get(&task.key).is_none_or(|known| known.version < transition.number) {
+            made.insert(task.key.clone());
+            tasks.insert(task.key.clone(), task);
+        }
+    }
     let keys: BTreeSet<_> = transition.changes.iter().filter_map(|change| change.task()).collect();
     for key in keys {
-        let Some(task) = tasks.get_mut(key).filter(|task| task.version < transition.number) else { continue };
+        let is_made = made.contains(key);
+        let Some(task) = tasks.get_mut(key).filter(|task| is_made || task.version < transition.number) else {
+            continue;
+        };
         for change in &transition.changes {
             task.apply(change, transition.number, transition.at);
         }
         changed.insert(key.clone());
     }
+    changed.extend(made);
 }
 
 fn as_transition(entry: &LogEntry) -> Option<&Transition> {

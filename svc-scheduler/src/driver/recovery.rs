@@ -135,7 +135,7 @@ async fn effects_to_repeat(
         let steps = std::iter::once((first, false)).chain(later.iter().map(|transition| (transition, true)));
         for (transition, is_later) in steps {
             if is_later {
-                folded.run.apply(transition)?;
+                folded.replay(transition)?;
             }
             if transition.seq > told {
                 effects.extend(

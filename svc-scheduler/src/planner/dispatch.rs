@@ -6,7 +6,7 @@ use emboflow_model::transition::PlannedSpec;
 use emboflow_model::workflow::{
     InputReference, PlannedTask, Problem, RenderedPlacement, RenderedTask, Workflow,
 };
-use emboflow_model::{PoolName, Run, RunSummary, RuntimeSpec, TaskKey};
+use emboflow_model::{PoolName, Run, RuntimeSpec, TaskKey};
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
@@ -33,7 +33,8 @@ pub(crate) fn planned_specs(
         // A matrix over nothing gives no task at all.
         let fan_out = fan_outs.get(name.as_str()).copied().unwrap_or(Some(0));
         let needs = workflow.needs(name).iter().filter_map(|need| need.parse().ok()).collect();
-        Some(PlannedSpec { name: name.parse().ok()?, fan_out, needs, finally: workflow.finally(name) })
+        let (dynamic, finally) = (workflow.is_dynamic(name), workflow.finally(name));
+        Some(PlannedSpec { name: name.parse().ok()?, fan_out, dynamic, needs, finally })
     });
     Ok(specs.collect())
 }
@@ -41,14 +42,27 @@ pub(crate) fn planned_specs(
 /// The tasks of a run by key.
 pub(super) fn planned_by_key(
     workflow: &Workflow,
-    run: &RunSummary,
+    run: &Run,
 ) -> Result<IndexMap<TaskKey, PlannedTask>, Vec<Problem>> {
-    let planned = workflow.expand(&run.inputs)?;
+    let planned = workflow.expand(&run.summary.inputs)?;
     let keyed = planned.into_iter().filter_map(|task| {
         let name = task.spec_name.parse().ok()?;
         Some((TaskKey { name, index: task.index }, task))
     });
-    Ok(keyed.collect())
+    let dynamic = run.summary.graph.iter().filter(|spec| spec.dynamic && spec.fan_out.is_some());
+    Ok(keyed.chain(dynamic.flat_map(|spec| fanned_out(run, spec))).collect())
+}
+
+/// The tasks of a fan-out over what other tasks gave: the history has their matrix.
+pub(super) fn fanned_out<'r>(
+    run: &'r Run,
+    spec: &'r PlannedSpec,
+) -> impl Iterator<Item = (TaskKey, PlannedTask)> + 'r {
+    spec.keys().filter_map(|key| {
+        let (spec_name, index) = (spec.name.to_string(), key.index);
+        let matrix = run.tasks.get(&key)?.matrix.clone();
+        Some((key, PlannedTask { spec_name, index, matrix }))
+    })
 }
 
 /// One state for all tasks of a spec: the worst of them.

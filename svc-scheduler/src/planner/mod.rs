@@ -22,6 +22,7 @@ mod exclusive_tests;
 mod executors;
 mod exit_codes;
 mod explain;
+mod fan_out;
 mod finally;
 mod fit;
 mod forget;
@@ -59,6 +60,8 @@ mod cordon_tests;
 mod exit_code_tests;
 #[cfg(test)]
 mod fairness_tests;
+#[cfg(test)]
+mod fan_out_tests;
 #[cfg(test)]
 mod finally_tests;
 #[cfg(test)]
@@ -163,6 +166,8 @@ pub(crate) struct Planner {
     left_behind: Vec<AttemptId>,
     /// Since when no other scheduler can have let an exclusive attempt go on; none: another one may.
     leads_since: Option<Timestamp>,
+    /// It is a copy that goes on by itself: nobody tells it what tasks give.
+    is_alone: bool,
 }
 
 /// What a granted claim may reach.
@@ -201,6 +206,7 @@ impl Planner {
             cordons: Cordons::new(),
             left_behind: Vec::new(),
             leads_since: None,
+            is_alone: false,
         }
     }
 

@@ -5,8 +5,10 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, OnceLock};
 
 use emboflow_model::name::TaskName;
+use emboflow_model::run::BrokenHistory;
 use emboflow_model::runtime_spec::Replica;
 use emboflow_model::state::TaskState;
+use emboflow_model::transition::{Change, PlannedSpec, Transition};
 use emboflow_model::workflow::turn::Gates;
 use emboflow_model::workflow::{Context, PlannedTask, Problem, TaskLimits, Workflow};
 use emboflow_model::{Attempt, Run, RunId, RuntimeSpec, Task, TaskKey, Timestamp};
@@ -75,7 +77,7 @@ pub(super) struct SpecProgress {
 impl OpenRun {
     /// The run with the progress that its fold shows. Errors: the workflow does not give the tasks that the run has.
     pub(crate) fn new(run: Run, workflow: Arc<Workflow>) -> Result<Self, Vec<Problem>> {
-        let planned = dispatch::planned_by_key(&workflow, &run.summary)?;
+        let planned = dispatch::planned_by_key(&workflow, &run)?;
         let summary = &run.summary;
         let graph = Arc::clone(&summary.graph);
         let places: HashMap<TaskName, usize> =
@@ -137,6 +139,11 @@ impl OpenRun {
         self.places.get(&task.name).copied()
     }
 
+    /// The place of a spec in the graph.
+    pub(super) fn place_of(&self, spec: &TaskName) -> Option<usize> {
+        self.places.get(spec).copied()
+    }
+
     /// A task of the spec has ended. True when none is left.
     pub(super) fn note_end(&mut self, spec: usize) -> bool {
         let progress = &mut self.specs[spec];
@@ -146,6 +153,49 @@ impl OpenRun {
             progress.context = OnceLock::new();
         }
         progress.unfinished == 0
+    }
+
+    /// The spec's fan-out is there: its tasks are to end now, in the place of the one that stood for them.
+    pub(super) fn unfold(&mut self, spec: usize) {
+        let Some(planned) = self.run.summary.graph.get(spec) else { return };
+        let progress = &mut self.specs[spec];
+        progress.unfinished = planned.fan_out.unwrap_or(1);
+        if progress.unfinished == 0 {
+            progress.ended_as = Some(dispatch::state_of_spec(&self.run, planned));
+        }
+        Arc::make_mut(&mut self.planned).extend(dispatch::fanned_out(&self.run, planned));
+    }
+
+    /// Whether one task stands for a fan-out that is not known yet, and waits: it may have been cancelled.
+    pub(super) fn awaits_fan_out(&self, spec: usize) -> bool {
+        let is_open = |spec: &PlannedSpec| spec.dynamic && spec.fan_out.is_none();
+        self.run.summary.graph.get(spec).is_some_and(is_open) && !self.waiting_tasks(spec).is_empty()
+    }
+
+    /// Takes in a transition that was decided before, as far as what starts with it depends on.
+    pub(crate) fn replay(&mut self, transition: &Transition) -> Result<(), BrokenHistory> {
+        self.run.apply(transition)?;
+        for change in &transition.changes {
+            match change {
+                Change::FannedOut { spec, .. } => {
+                    if let Some(place) = self.place_of(spec) {
+                        self.unfold(place);
+                        if self.specs[place].unfinished == 0 {
+                            self.note_work(place);
+                        }
+                    }
+                }
+                Change::Task { task, to, .. } if to.is_terminal() => {
+                    if let Some(place) = self.spec_index(task)
+                        && self.note_end(place)
+                    {
+                        self.note_work(place);
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// When the run's own time is over, once it has started.

@@ -1,10 +1,13 @@
 //! Repeating a run: a new one that takes over the results of the tasks that stay.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
+use emboflow_model::name::TaskName;
 use emboflow_model::state::TaskState;
 use emboflow_model::transition::Change;
 use emboflow_model::{Run, RunId, Task, TaskKey, rerun};
+use serde_json::{Map, Value};
 
 use super::input::Submission;
 use super::step::Step;
@@ -20,7 +23,11 @@ impl Step<'_> {
         if !self.has_room(&submission) || !self.open(submission) {
             return;
         }
-        for kept in plan.into_iter().flat_map(|spec| spec.kept) {
+        let kept: Vec<&Task> = plan.into_iter().flat_map(|spec| spec.kept).collect();
+        for (spec, matrix) in kept_fan_outs(old, &kept) {
+            self.unfold(run, spec.clone(), matrix);
+        }
+        for kept in kept {
             self.take_over(run, old_id, kept);
         }
         // What follows from the results that stay is let go with the rest, once the run has passed its gates.
@@ -43,4 +50,18 @@ impl Step<'_> {
         }
         self.finish_task(run, &kept.key, TaskState::Cached, None, None);
     }
+}
+
+/// The fan-outs over what other tasks gave of which something stays: what they were made of stays too, so their tasks
+/// keep their indices. Any other is made anew when its turn comes.
+fn kept_fan_outs<'r>(
+    old: &'r Run,
+    kept: &[&Task],
+) -> impl Iterator<Item = (&'r TaskName, Vec<Map<String, Value>>)> {
+    let stays: HashSet<TaskName> = kept.iter().map(|task| task.key.name.clone()).collect();
+    let fan_outs = old.summary.graph.iter().filter(|spec| spec.dynamic && spec.fan_out.is_some());
+    fan_outs.filter(move |spec| stays.contains(&spec.name)).map(|spec| {
+        let tasks = spec.keys().filter_map(|key| old.tasks.get(&key));
+        (&spec.name, tasks.map(|task| task.matrix.clone()).collect())
+    })
 }

@@ -10,7 +10,7 @@ use emboflow_model::{
 };
 use emboflow_protocol::FieldError;
 use emboflow_protocol::call::ForgetAnswer;
-use indexmap::{IndexMap, IndexSet};
+use indexmap::IndexMap;
 
 use super::Planner;
 use super::effect::{Effect, effects_of};
@@ -207,8 +207,11 @@ impl<'p> Step<'p> {
         if number == 1 {
             decisions.tasks.extend(open.run.tasks.values().cloned());
         } else {
-            let changed: IndexSet<&TaskKey> = transition.changes.iter().filter_map(Change::task).collect();
-            decisions.tasks.extend(changed.into_iter().filter_map(|key| open.run.tasks.get(key).cloned()));
+            let changed = transition.tasks();
+            decisions.tasks.extend(changed.iter().filter_map(|key| open.run.tasks.get(key).cloned()));
+            let made =
+                transition.changes.iter().flat_map(|change| open.run.summary.fanned_out(change, number));
+            decisions.tasks.extend(made.filter(|task| task.replaced));
         }
         decisions.runs.push(open.run.summary.clone());
         decisions

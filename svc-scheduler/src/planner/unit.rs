@@ -30,7 +30,9 @@ impl Step<'_> {
         let mut specs = Vec::with_capacity(unit.len());
         for task in &unit {
             match open.runtime_spec(task) {
-                Some(Ok(spec)) => specs.push(spec),
+                Some(Ok(spec)) => specs.push(Some(spec)),
+                // It may read what nobody gives to a copy.
+                Some(Err(_)) if self.planner.is_alone => specs.push(None),
                 Some(Err(problem)) => {
                     self.refuse_unit(run, task, &unit, &problem);
                     return 0;
@@ -49,9 +51,10 @@ impl Step<'_> {
     }
 
     /// An executor for each of the unit's tasks.
-    fn take_seats(&self, room: &Room, specs: &[RuntimeSpec]) -> Option<Vec<ExecutorId>> {
+    fn take_seats(&self, room: &Room, specs: &[Option<RuntimeSpec>]) -> Option<Vec<ExecutorId>> {
         match (room, specs) {
-            (Room::One(equals), [spec]) => Some(vec![self.planner.nearest(equals, spec)?]),
+            (Room::One(equals), [Some(spec)]) => Some(vec![self.planner.nearest(equals, spec)?]),
+            (Room::One(equals), [None]) => Some(vec![equals.first()?.clone()]),
             (Room::All(seats), specs) if seats.len() == specs.len() => Some(seats.clone()),
             _ => None,
         }
@@ -72,7 +75,7 @@ impl Step<'_> {
         task: &TaskKey,
         executor: &ExecutorId,
         lane: &Arc<LaneKey>,
-        spec: RuntimeSpec,
+        spec: Option<RuntimeSpec>,
     ) {
         let attempts = self.planner.runs.get(&run).and_then(|open| open.run.tasks.get(task));
         let number = attempts.map_or(0, |found| found.attempts.len() as u32) + 1;
@@ -80,7 +83,9 @@ impl Step<'_> {
         let Some(journal) = known.heartbeat.as_ref().map(|beat| beat.journal.clone()) else { return };
         let devices: Vec<DeviceId> = known.devices_for(&lane.shape);
         let id = AttemptId { run, task: task.clone(), number };
-        self.specs.insert(id.clone(), RuntimeSpec { devices: devices.clone(), ..spec });
+        if let Some(spec) = spec {
+            self.specs.insert(id.clone(), RuntimeSpec { devices: devices.clone(), ..spec });
+        }
         self.step_task(run, task, TaskState::Active);
         let fence = self.next_fence();
         let opened = Change::AttemptOpened {

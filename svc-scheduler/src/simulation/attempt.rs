@@ -283,7 +283,14 @@ impl Stage {
     ) -> Box<AttemptEnd> {
         let size = self.witness.logs.get(&(attempt.clone(), fence)).copied();
         let log = size.map(|size| json!({ "prefix": attempt, "size_bytes": size, "lines": 0, "sha256": "" }));
+        let outputs = self.executors[index].disk.attempts.get(attempt).map(|held| &held.start.spec.outputs);
+        let given = outputs.into_iter().flatten().filter(|_| outcome == Outcome::Succeeded);
+        let values: serde_json::Map<_, _> = given
+            .filter(|output| output.value)
+            .map(|output| (output.name.clone(), (0..fence % 4).map(|part| fence * 10 + part).collect()))
+            .collect();
         let end = json!({
+            "values": values,
             "outcome": outcome, "cause": cause, "reason": reason, "exit_code": code, "log": log,
             "times": { "stored_at": self.clock_of(index) },
         });

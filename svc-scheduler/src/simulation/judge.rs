@@ -3,6 +3,7 @@
 
 mod change;
 mod end;
+mod fan_out;
 mod limits;
 
 use std::cell::RefCell;

@@ -211,7 +211,7 @@ impl Records for SimulatedRecords {
 
     fn tasks(&self, run: RunId, filter: TaskFilter) -> Answer<'_, Vec<Task>> {
         self.read(move |stage| {
-            let own = stage.store.lazy.tasks.values().filter(|task| task.run == run);
+            let own = stage.store.lazy.tasks.values().filter(|task| task.run == run && !task.replaced);
             let mut tasks: Vec<_> = own.cloned().collect();
             tasks.sort_by_key(|task| task.position);
             tasks.truncate(filter.limit as usize);
@@ -221,7 +221,7 @@ impl Records for SimulatedRecords {
 
     fn task<'a>(&'a self, run: RunId, key: &'a TaskKey) -> Answer<'a, Option<Task>> {
         let key = (run, key.clone());
-        self.read(move |stage| stage.store.lazy.tasks.get(&key).cloned())
+        self.read(move |stage| stage.store.lazy.tasks.get(&key).filter(|task| !task.replaced).cloned())
     }
 
     fn requests<'a>(&'a self, keys: &'a [(ProjectName, String)]) -> Answer<'a, Vec<Option<RequestRecord>>> {

@@ -50,6 +50,10 @@ sabotages! {
     CursorAhead,
     /// The projection cursor moves without the documents.
     LoseDocuments,
+    /// What stood for a fan-out is shown beside its tasks.
+    KeepPlaceHolders,
+    /// A fan-out leaves its last task out.
+    LeaveOutPart,
     /// A start leaves out a run that is open.
     ForgetOpenRun,
     /// A start does not see the last decision on a run.
@@ -148,6 +152,17 @@ pub(super) fn entries(stage: &Stage, mut entries: Vec<Arc<LogEntry>>) -> Vec<Arc
             }
         }
     }
+    if stage.is_sabotaged(Sabotage::LeaveOutPart) {
+        for entry in &mut entries {
+            if let LogEntry::Transition(transition) = Arc::make_mut(entry) {
+                for change in &mut transition.changes {
+                    if let Change::FannedOut { matrix, .. } = change {
+                        matrix.pop();
+                    }
+                }
+            }
+        }
+    }
     if stage.is_sabotaged(Sabotage::GiveUpEarly) {
         for entry in &mut entries {
             if let LogEntry::Transition(transition) = Arc::make_mut(entry)
@@ -199,7 +214,10 @@ pub(super) fn cursor(stage: &Stage, seq: u64) -> u64 {
 }
 
 /// Documents on their way into the records.
-pub(super) fn derived(stage: &Stage, derived: Derived) -> Derived {
+pub(super) fn derived(stage: &Stage, mut derived: Derived) -> Derived {
+    if stage.is_sabotaged(Sabotage::KeepPlaceHolders) {
+        derived.tasks.retain(|task| !task.replaced);
+    }
     let is_lost = stage.is_sabotaged(Sabotage::LoseDocuments) && derived.through_seq.is_multiple_of(5);
     if is_lost { Derived { runs: Vec::new(), tasks: Vec::new(), ..derived } } else { derived }
 }

@@ -26,6 +26,7 @@ fn change(change: &Change) -> String {
         Change::Run { to, .. } => format!("run {to}"),
         Change::RunEnding { to, .. } => format!("ending {to}"),
         Change::Task { task, to, .. } => format!("{task} {to}"),
+        Change::FannedOut { spec, matrix } => format!("{spec} fans out over {}", matrix.len()),
         Change::TaskWaits { task, .. } => format!("{task} waits"),
         Change::TaskTakenOver { task, .. } => format!("{task} taken over"),
         Change::AttemptOpened { task, number, fence, executor, .. } => {

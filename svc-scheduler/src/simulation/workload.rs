@@ -20,7 +20,11 @@ pub(super) const WORKFLOWS: &[&str] = &[
     LASTLY,
     TUNED,
     ENDLESS,
+    FANNED,
 ];
+
+/// Fans out over what its first task finds: a list of 0 to 3 numbers, another one in each attempt.
+pub(super) const FANNED: &str = "version: 1\nname: fanned\ndefaults: { image: i }\ntasks:\n  split: { outputs: { parts: { path: parts.json, value: true } }, retry: { attempts: 2, delay: 500ms } }\n  process: { matrix: { part: \"${{ tasks.split.values.parts }}\" }, args: [\"${{ matrix.part }}\"], max_parallel: 2, retry: { attempts: 2, delay: 500ms } }\n  join: { needs: [process], if: \"${{ always() }}\" }\n  tidy: { finally: always }\n";
 
 /// Exit codes of `coded` that count as success, that are worth another attempt, and that fail the whole run.
 pub(super) const CODED: &str = "version: 1\nname: coded\ndefaults: { image: i }\ntasks:\n  coded: { retry: { attempts: 2, delay: 500ms }, exit_codes: { complete: [3], retry: [\"70-79\"], fail_run: [99] } }\n  b: { needs: [coded] }\n  c: {}\n  d: { needs: [c] }\n";

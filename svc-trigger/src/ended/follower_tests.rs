@@ -109,6 +109,7 @@ impl Log {
             tasks: vec![PlannedSpec {
                 name: "a".parse().unwrap(),
                 fan_out: None,
+                dynamic: false,
                 needs: Vec::new(),
                 finally: None,
             }],

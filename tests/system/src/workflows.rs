@@ -89,6 +89,46 @@ tasks:
     )
 }
 
+/// `split` finds these parts, one `work` follows for each, and `join` puts their artifacts together and says how many
+/// there are.
+pub fn found(parts: &str) -> String {
+    format!(
+        "version: 1
+name: found
+tasks:
+  split:
+    image: {IMAGE}
+    env: {{ SIMULATE: 'line=split write=parts.json:{parts}' }}
+    run: |
+      echo split
+      printf '%s' '{parts}' > parts.json
+    outputs: {{ parts: {{ path: parts.json, value: true }} }}
+  work:
+    matrix: {{ part: \"${{{{ tasks.split.values.parts }}}}\" }}
+    image: {IMAGE}
+    env:
+      PART: \"${{{{ matrix.part }}}}\"
+      SIMULATE: \"line=${{{{ matrix.part }}}} write=out.txt:${{{{ matrix.part }}}}\"
+    run: |
+      echo $PART
+      printf $PART > out.txt
+    outputs: {{ out: {{ path: out.txt }} }}
+  join:
+    needs: [work]
+    image: {IMAGE}
+    inputs: {{ parts: \"${{{{ tasks.work.outputs.out }}}}\" }}
+    env:
+      COUNT: \"${{{{ size(tasks.split.values.parts) }}}}\"
+      SIMULATE: \"line=${{{{ size(tasks.split.values.parts) }}}} write=out.txt:joined\"
+    run: |
+      echo $COUNT
+      cat \"$INPUT_PARTS\"/*/out.txt > all.txt || true
+      printf joined > out.txt
+    outputs: {{ out: {{ path: out.txt }} }}
+"
+    )
+}
+
 /// One task that runs for a minute and does not end by itself before.
 pub fn long_task() -> String {
     format!(

@@ -124,7 +124,7 @@ fn tasks(flow: &Workflow) -> Vec<DrawnTask> {
         let fields = fields.as_ref().and_then(Value::as_object);
         DrawnTask {
             name: name.clone(),
-            fan_out: sizes.get(name.as_str()).copied().filter(|_| folds),
+            fan_out: sizes.get(name.as_str()).copied().filter(|_| folds && !flow.is_dynamic(name)),
             folds,
             needs: flow.needs(name).to_vec(),
             facts: fields.into_iter().flatten().map(|(name, value)| (name.clone(), text(value))).collect(),

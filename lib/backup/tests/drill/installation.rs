@@ -198,6 +198,7 @@ impl Scribe {
             tasks: vec![PlannedSpec {
                 name: "a".parse().unwrap(),
                 fan_out: None,
+                dynamic: false,
                 needs: Vec::new(),
                 finally: None,
             }],

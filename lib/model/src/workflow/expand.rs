@@ -21,25 +21,28 @@ pub struct PlannedTask {
 }
 
 /// The evaluated axes of one TaskSpec.
-struct Axes<'w> {
+pub(super) struct Axes<'w> {
     spec: &'w str,
     axes: Vec<(&'w str, Vec<Value>)>,
     /// One task alone has no index.
     is_fan_out: bool,
-    tasks: u64,
+    pub(super) tasks: u64,
 }
 
 impl Workflow {
-    /// The tasks of a run with these resolved inputs, in the order of the file.
+    /// The tasks of a run with these resolved inputs, in the order of the file. One task without an index stands for a
+    /// fan-out over what other tasks give.
     /// Errors: a matrix without values or with something that is no list; more than [`MAX_TASKS`] tasks.
     pub fn expand(&self, inputs: &Map<String, Value>) -> Result<Vec<PlannedTask>, Vec<Problem>> {
         let mut tasks = Vec::new();
         for matrix in self.axes_of_all(inputs)? {
             if !matrix.is_fan_out {
+                // What stands for a fan-out has nothing on its axes yet.
+                let axes = self.task(matrix.spec).into_iter().flat_map(|task| task.matrix.keys());
                 tasks.push(PlannedTask {
                     spec_name: matrix.spec.to_owned(),
                     index: None,
-                    matrix: Map::new(),
+                    matrix: axes.map(|axis| (axis.clone(), Value::Null)).collect(),
                 });
                 continue;
             }
@@ -66,7 +69,11 @@ impl Workflow {
         let (mut all, mut problems) = (Vec::new(), Vec::new());
         let (mut total, mut bytes): (u64, u64) = (0, 0);
         for (name, task) in &self.file.tasks {
-            match self.axes(name, task, &scope, &mut fuel) {
+            let axes = match super::fan_out::is_dynamic(task) {
+                true => Ok(Axes { spec: name, axes: Vec::new(), is_fan_out: false, tasks: 1 }),
+                false => self.axes(name, task, &scope, &mut fuel),
+            };
+            match axes {
                 Ok(axes) => {
                     total = total.saturating_add(axes.tasks);
                     bytes = bytes.saturating_add(axes.bytes());
@@ -82,13 +89,14 @@ impl Workflow {
         if problems.is_empty() { Ok(all) } else { Err(problems) }
     }
 
-    fn axes<'w>(
+    pub(super) fn axes<'w>(
         &'w self,
         spec: &'w str,
         task: &'w TaskSpec,
         scope: &Scope<'_>,
         fuel: &mut Fuel,
     ) -> Result<Axes<'w>, Problem> {
+        let is_dynamic = super::fan_out::is_dynamic(task);
         let mut axes = Vec::with_capacity(task.matrix.len());
         let mut tasks: u64 = 1;
         for (axis, values) in &task.matrix {
@@ -115,7 +123,7 @@ impl Workflow {
                     evaluated.collect::<Result<_, _>>()?
                 }
             };
-            if values.is_empty() {
+            if values.is_empty() && !is_dynamic {
                 let message = format!("the axis `{axis}` has no values, so the task would never run");
                 let hint = "give it at least one value, or leave the task out with `if`";
                 return Err(self.document.at_value(code::BAD_MATRIX, &pointer, message).with_hint(hint));
@@ -151,7 +159,7 @@ impl Workflow {
         }
     }
 
-    fn too_many(&self, axes: &Axes<'_>, total: u64) -> Problem {
+    pub(super) fn too_many(&self, axes: &Axes<'_>, total: u64) -> Problem {
         let field = if axes.axes.is_empty() { "replicas" } else { "matrix" };
         let pointer = join(&join("/tasks", axes.spec), field);
         let message = match total > MAX_TASKS {
@@ -175,7 +183,7 @@ impl Workflow {
 }
 
 impl Axes<'_> {
-    fn combination(&self, index: usize) -> Map<String, Value> {
+    pub(super) fn combination(&self, index: usize) -> Map<String, Value> {
         let mut rest = index;
         let mut chosen = Vec::with_capacity(self.axes.len());
         for (axis, values) in self.axes.iter().rev() {
@@ -186,7 +194,7 @@ impl Axes<'_> {
     }
 
     /// About how many bytes the values of all its tasks have.
-    fn bytes(&self) -> u64 {
+    pub(super) fn bytes(&self) -> u64 {
         let each: u64 = self
             .axes
             .iter()

@@ -52,3 +52,5 @@ pub const MAX_VALUE_BYTES: usize = 16 * 1024;
 pub const MAX_TASK_VALUE_BYTES: usize = 64 * 1024;
 /// Bytes of all values of one run, as JSON, at most: they are in its history and in the scheduler's memory.
 pub const MAX_RUN_VALUE_BYTES: usize = 1024 * 1024;
+/// Bytes of the matrix of one fan-out over what other tasks gave, as JSON, at most: it is one entry of the history.
+pub const MAX_FAN_OUT_BYTES: u64 = 1024 * 1024;

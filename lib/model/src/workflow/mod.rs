@@ -10,6 +10,7 @@ mod document;
 pub mod exit_codes;
 mod expand;
 mod expression;
+mod fan_out;
 pub mod field;
 pub mod file;
 mod finally;

@@ -32,7 +32,8 @@ pub struct TaskSpec {
     /// its `needs` only those count that have a `finally` themselves.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub finally: Option<Finally>,
-    /// Values by axis: the task runs once for each combination; `${{ matrix.axis }}` reads the value.
+    /// Values by axis: the task runs once for each combination; `${{ matrix.axis }}` reads the value. An axis may be a
+    /// list that another task gives, `${{ tasks.NAME.values.OUTPUT }}`: one task stands for all of them until it has ended.
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
     pub matrix: IndexMap<String, Axis>,
     /// How many tasks of the matrix run at the same time at most.

@@ -6,6 +6,7 @@ mod conformance;
 mod errors;
 mod exit_codes;
 mod expressions;
+mod fan_out;
 mod finally;
 mod good;
 mod hostile;

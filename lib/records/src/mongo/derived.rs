@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use emboflow_model::task::REPLACED;
 use emboflow_model::{ProjectName, RunId, RunSummary, Task, TaskKey};
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::{Collection, Database};
@@ -121,7 +122,7 @@ fn task_document(shard: u32, task: &Task) -> Versioned {
         "run": task.run.to_string(),
         "position": i64::from(task.position),
         "name": task.key.name.as_str(),
-        "state": task.state.word(),
+        "state": task.stored_state(),
     });
     Ok(document)
 }
@@ -163,7 +164,8 @@ pub(super) async fn task(
     run: RunId,
     key: TaskKey,
 ) -> Result<Option<Task>, RecordsError> {
-    body(tasks.find_one(doc! { "_id": task_id(run, &key) }).await?, "a task")
+    let task: Option<Task> = body(tasks.find_one(doc! { "_id": task_id(run, &key) }).await?, "a task")?;
+    Ok(task.filter(|task| !task.replaced))
 }
 
 pub(super) async fn requests(
@@ -193,7 +195,9 @@ pub(super) async fn tasks(
     if let Some(after) = filter.after_position {
         wanted.insert("position", doc! { "$gt": i64::from(after) });
     }
-    if !filter.states.is_empty() {
+    if filter.states.is_empty() {
+        wanted.insert("state", doc! { "$ne": REPLACED });
+    } else {
         let words: Vec<_> = filter.states.iter().map(|state| state.word()).collect();
         wanted.insert("state", doc! { "$in": words });
     }

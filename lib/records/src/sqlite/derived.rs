@@ -1,5 +1,6 @@
 //! Documents derived from the log: version-guarded writes, and reads of single ones.
 
+use emboflow_model::task::REPLACED;
 use emboflow_model::{ProjectName, RunId, RunSummary, Task, TaskKey};
 use rusqlite::{Connection, OptionalExtension, ToSql, params};
 
@@ -72,7 +73,7 @@ pub(super) fn put_task(
         document.version,
         document.position,
         document.key.name.as_str(),
-        document.state.word(),
+        document.stored_state(),
         body,
     ])?;
     Ok(())
@@ -131,7 +132,8 @@ pub(super) fn task(connection: &Connection, run: RunId, key: &TaskKey) -> Result
     let mut select = connection.prepare_cached("SELECT body FROM tasks WHERE run = ?1 AND key = ?2")?;
     let body: Option<String> =
         select.query_row(params![run.to_string(), key.to_string()], |row| row.get(0)).optional()?;
-    body.map(|body| from_json(&body, "a task")).transpose()
+    let task: Option<Task> = body.map(|body| from_json(&body, "a task")).transpose()?;
+    Ok(task.filter(|task| !task.replaced))
 }
 
 pub(super) fn requests(
@@ -162,7 +164,10 @@ pub(super) fn tasks(
         values.push(after);
     }
     let states: Vec<_> = filter.states.iter().map(|state| state.word()).collect();
-    if !states.is_empty() {
+    if states.is_empty() {
+        sql.push_str(" AND state <> ?");
+        values.push(&REPLACED);
+    } else {
         sql.push_str(&format!(" AND state IN ({})", super::marks(states.len())));
         values.extend(states.iter().map(|state| state as &dyn ToSql));
     }

@@ -47,6 +47,7 @@ conformance! {
         several_may_open_the_same_new_records_at_once;
     projection:
         an_older_document_never_replaces_a_newer_one,
+        what_stood_for_a_fan_out_is_hidden_however_late_its_document_comes,
         open_runs_are_those_that_have_not_ended,
         a_request_is_found_by_its_key,
         a_request_is_found_in_the_log_before_it_has_a_document,

@@ -51,6 +51,40 @@ pub(crate) async fn an_older_document_never_replaces_a_newer_one(place: &Place) 
     assert_eq!(counts.into_iter().collect::<Vec<_>>(), [(RunState::Succeeded, 1)]);
 }
 
+pub(crate) async fn what_stood_for_a_fan_out_is_hidden_however_late_its_document_comes(place: &Place) {
+    let records = place.open().await;
+    let run = run_id(1);
+    let mut log = Log::new(0);
+    let shape = Shape { dynamic: true, ..Shape::default() };
+    let matrix =
+        ["a", "b"].map(|part| serde_json::Map::from_iter([("part".to_owned(), part.into())])).to_vec();
+    let fans_out = emboflow_model::Change::FannedOut { spec: "train".parse().unwrap(), matrix };
+    let queued = task("train[1]", TaskState::Waiting, TaskState::Queued);
+    let entries = vec![log.accept(run, &shape), log.change(run, vec![fans_out, queued])];
+    records.append(0, entries.clone()).await.unwrap();
+    let older = Documents::default().project(0, &entries[..1]).unwrap();
+    let newer = Documents::default().project(0, &entries).unwrap();
+
+    records.put_derived(older.clone()).await.unwrap();
+    assert!(records.task(run, &key("train")).await.unwrap().is_some());
+    let (summary, tasks) = folded(&*records, run).await;
+    let keys: Vec<String> = tasks.iter().map(|task| task.key.to_string()).collect();
+    assert_eq!(keys, ["prepare", "train[0]", "train[1]"]);
+    assert_eq!(fresh_run(&*records, run).await.unwrap(), summary);
+    let fresh = fresh_tasks(&*records, run, TaskFilter::default()).await.unwrap().unwrap();
+    assert_eq!(fresh, tasks, "the documents are behind");
+    assert_eq!(fresh_task(&*records, run, &key("train[1]")).await.unwrap().as_ref(), tasks.last());
+    assert_eq!(fresh_task(&*records, run, &key("train")).await.unwrap(), None);
+
+    records.put_derived(newer).await.unwrap();
+    records.put_derived(older).await.unwrap();
+    assert_eq!(derived(&*records, &[run]).await, [(summary, tasks.clone())]);
+    assert_eq!(records.task(run, &key("train")).await.unwrap(), None);
+    let waiting = TaskFilter { states: vec![TaskState::Waiting], ..TaskFilter::default() };
+    let waiting = records.tasks(run, waiting).await.unwrap();
+    assert_eq!(waiting.iter().map(|task| task.key.to_string()).collect::<Vec<_>>(), ["train[0]"]);
+}
+
 pub(crate) async fn open_runs_are_those_that_have_not_ended(place: &Place) {
     let records = place.open().await;
     let (mut log, mut documents) = (Log::new(0), Documents::default());

@@ -31,13 +31,22 @@ pub(crate) struct Shape {
     pub(crate) labels: Vec<(&'static str, &'static str)>,
     /// Tasks of its one fan-out `train`, which follows the single task `prepare`.
     pub(crate) fan_out: u32,
+    /// It is known later how many those are.
+    pub(crate) dynamic: bool,
     /// The run whose tasks it repeats.
     pub(crate) repeats: Option<RunId>,
 }
 
 impl Default for Shape {
     fn default() -> Self {
-        Self { project: "default", workflow: "digits", labels: Vec::new(), fan_out: 2, repeats: None }
+        Self {
+            project: "default",
+            workflow: "digits",
+            labels: Vec::new(),
+            fan_out: 2,
+            dynamic: false,
+            repeats: None,
+        }
     }
 }
 
@@ -75,12 +84,14 @@ impl Log {
                 PlannedSpec {
                     name: "prepare".parse().unwrap(),
                     fan_out: None,
+                    dynamic: false,
                     needs: Vec::new(),
                     finally: None,
                 },
                 PlannedSpec {
                     name: "train".parse().unwrap(),
-                    fan_out: Some(shape.fan_out),
+                    fan_out: (!shape.dynamic).then_some(shape.fan_out),
+                    dynamic: shape.dynamic,
                     needs,
                     finally: None,
                 },

@@ -37,6 +37,7 @@ impl History {
         let tasks = tasks.iter().map(|(name, fan_out)| PlannedSpec {
             name: TaskName::new(name).unwrap(),
             fan_out: *fan_out,
+            dynamic: false,
             needs: Vec::new(),
             finally: None,
         });

@@ -54,6 +54,7 @@ fn accepted(n: u128, repeats: Option<u128>) -> Change {
         tasks: vec![PlannedSpec {
             name: "a".parse().unwrap(),
             fan_out: None,
+            dynamic: false,
             needs: Vec::new(),
             finally: None,
         }],

@@ -69,6 +69,10 @@ impl Stage {
                     ));
                 }
             }
+            let own = self.store.lazy.tasks.values().filter(|task| task.run == summary.id && !task.replaced);
+            if let Some(left) = own.into_iter().find(|task| !judged.run.tasks.contains_key(&task.key)) {
+                return Err(format!("I15: {}.{} is shown, which is no task any more", summary.id, left.key));
+            }
             for version in judged.excused_events + 1..=summary.version {
                 if !self.judge.told.contains(&(summary.id, version)) {
                     return Err(format!("P9: {}/{version} was never told", summary.id));

@@ -2,6 +2,7 @@
 //! scheduler. The judge watches all of them; a story adds what must come out of it.
 
 mod endings;
+mod fanned;
 mod foretold;
 mod reruns;
 

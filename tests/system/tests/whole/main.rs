@@ -8,6 +8,7 @@ mod batches;
 mod cancelling;
 mod digits;
 mod draining;
+mod dynamic;
 mod exclusive;
 mod fan_out;
 mod full_disks;

@@ -7,6 +7,7 @@ use crate::workflow::code;
 use crate::workflow::document::{Data, Document, Node, Problems, join};
 use crate::workflow::expression::functions::{self, Form};
 use crate::workflow::expression::{Expression, Kind, Template};
+use crate::workflow::fan_out;
 use crate::workflow::file::WorkflowFile;
 use crate::workflow::suggest::{self, shown};
 
@@ -202,6 +203,13 @@ impl Walk<'_> {
             ("inputs", _) => self.file.inputs.keys().map(String::as_str).collect(),
             ("run", place) => self.run_fields(place),
             ("workflow", _) => WORKFLOW_FIELDS.to_vec(),
+            ("matrix", Place::Upload(task)) if self.is_dynamic(task) => {
+                let message = "uploads are looked up when the run begins, and this matrix is known later";
+                let hint = Some(
+                    "give the matrix without `tasks`, or let a task before it take the upload in".to_owned(),
+                );
+                return self.report(code::UNKNOWN_NAME, text, at, message, hint);
+            }
             ("matrix", Place::Task(task) | Place::Upload(task)) => self
                 .file
                 .tasks
@@ -209,7 +217,7 @@ impl Walk<'_> {
                 .into_iter()
                 .flat_map(|task| task.matrix.keys().map(String::as_str))
                 .collect(),
-            ("tasks", Place::Task(task) | Place::Condition(task)) => {
+            ("tasks", Place::Task(task) | Place::Condition(task) | Place::Matrix(task)) => {
                 return self.task_fact(text, task, offset, (member, at), &path[2..]);
             }
             _ => return,
@@ -223,6 +231,10 @@ impl Walk<'_> {
             };
             self.report(code::UNKNOWN_NAME, text, at, message, hint);
         }
+    }
+
+    fn is_dynamic(&self, task: &str) -> bool {
+        self.file.tasks.get(task).is_some_and(fan_out::is_dynamic)
     }
 
     /// What has become of a run is known to what follows its other tasks.
@@ -315,8 +327,12 @@ impl Walk<'_> {
             ("matrix", Place::Condition(_)) => {
                 ("`if` is decided once for the whole task, so it has no `matrix`".to_owned(), None)
             }
-            ("tasks" | "run" | "matrix", Place::Matrix(_)) => (
-                format!("the matrix is unfolded when the run begins, so it has no `{root}`"),
+            ("run" | "matrix", Place::Matrix(_)) => (
+                format!("the matrix says which tasks there are, so it has no `{root}`"),
+                Some("there is `inputs`, `workflow` and `tasks.NAME.values.KEY`".to_owned()),
+            ),
+            ("tasks" | "run" | "matrix", Place::Replicas(_)) => (
+                format!("replicas are counted when the run begins, so this has no `{root}`"),
                 Some("there is `inputs` and `workflow`".to_owned()),
             ),
             ("tasks" | "run", Place::Upload(_)) => (

@@ -7,8 +7,10 @@ pub(in crate::workflow) enum Place<'p> {
     Task(&'p str),
     /// In `if`.
     Condition(&'p str),
-    /// In a matrix, which is unfolded when the run begins.
+    /// In a matrix, which is unfolded when the run begins, or when the tasks that it reads have ended.
     Matrix(&'p str),
+    /// In the number of replicas, which is looked at when the run begins.
+    Replicas(&'p str),
     /// In an input of a task.
     TaskInput(&'p str),
     /// In the name of an upload, which is looked up when the run begins.
@@ -32,7 +34,8 @@ impl Place<'_> {
             [.., "description"] => Place::Prose,
             ["tasks", task, "run"] => Place::Script(task),
             ["tasks", task, "if"] => Place::Condition(task),
-            ["tasks", task, "matrix", _, ..] | ["tasks", task, "replicas"] => Place::Matrix(task),
+            ["tasks", task, "matrix", _, ..] => Place::Matrix(task),
+            ["tasks", task, "replicas"] => Place::Replicas(task),
             ["tasks", task, "inputs", _] => Place::TaskInput(task),
             ["tasks", task, "inputs", _, "upload"] => Place::Upload(task),
             ["tasks", task, "outputs", _, "path"] => Place::Task(task),
@@ -62,7 +65,8 @@ impl Place<'_> {
         match self {
             Place::Task(_) => &["inputs", "matrix", "tasks", "run", "workflow"],
             Place::Condition(_) => &["inputs", "tasks", "run", "workflow"],
-            Place::Matrix(_) => &["inputs", "workflow"],
+            Place::Matrix(_) => &["inputs", "tasks", "workflow"],
+            Place::Replicas(_) => &["inputs", "workflow"],
             Place::TaskInput(_) => &["tasks"],
             Place::Upload(_) => &["inputs", "matrix", "workflow"],
             Place::Shared => &["inputs", "run", "workflow"],

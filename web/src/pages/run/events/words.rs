@@ -65,6 +65,9 @@ fn word(change: &Change) -> (Option<&TaskKey>, String) {
             let again = retry_at.map(|at| format!(", next attempt at {at}")).unwrap_or_default();
             (Some(task), format!("{from} → {to}{}{again}", because(why)))
         }
+        Change::FannedOut { spec, matrix } => {
+            (None, format!("{spec}: fans out over {}", format::count(matrix.len() as u64, "task")))
+        }
         Change::TaskWaits { task, wait_reason } => (Some(task), format!("waits: {wait_reason}")),
         Change::TaskTakenOver { task, from_run, artifacts, .. } => {
             let artifacts = format::count(artifacts.len() as u64, "artifact");

@@ -1,0 +1,69 @@
+//! Fan-outs over what other tasks gave: matrices that are unfolded while the run goes on.
+
+use serde_json::{Map, Value};
+
+use super::condition::{Context, Scope};
+use super::document::join;
+use super::expression::{Fuel, Kind, Template};
+use super::field::Axis;
+use super::limits::{MAX_FAN_OUT_BYTES, MAX_TASKS};
+use super::{Problem, TaskSpec, Workflow, code};
+
+impl Workflow {
+    /// Whether the matrix of a task is made of what other tasks give. Then [`Workflow::expand`] has one task without an
+    /// index for it, and [`Workflow::fan_out`] gives its matrix once these have ended.
+    pub fn is_dynamic(&self, spec: &str) -> bool {
+        self.task(spec).is_some_and(is_dynamic)
+    }
+
+    /// What each task of a fan-out over what other tasks gave has on each axis, in the order of the index; none when an
+    /// axis has no values. `others` is how many other tasks the run has. Errors: an expression failed or gave no list, or
+    /// the run would have more than [`MAX_TASKS`] tasks, or the matrix more than [`MAX_FAN_OUT_BYTES`].
+    pub fn fan_out(
+        &self,
+        spec: &str,
+        context: &Context,
+        others: u64,
+    ) -> Result<Vec<Map<String, Value>>, Problem> {
+        let Some(task) = self.task(spec) else { return Ok(Vec::new()) };
+        let roots = self.roots(context, &Value::Null).into_iter().filter(|(root, _)| *root != "matrix");
+        let roots: Vec<_> = roots.collect();
+        let scope = Scope { document: &self.document, roots: &roots, status: None };
+        let axes = self.axes(spec, task, &scope, &mut Fuel::default())?;
+        let total = others.saturating_add(axes.tasks);
+        if total > MAX_TASKS {
+            return Err(self.too_many(&axes, total));
+        }
+        if axes.bytes() > MAX_FAN_OUT_BYTES {
+            let message = format!(
+                "the {} combinations of this matrix have more than {MAX_FAN_OUT_BYTES} bytes",
+                axes.tasks
+            );
+            let hint = "give short names or numbers, and let each task find the rest in a file";
+            let pointer = join(&join("/tasks", spec), "matrix");
+            return Err(self.document.at_key(code::TOO_MANY_TASKS, &pointer, message).with_hint(hint));
+        }
+        let count = usize::try_from(axes.tasks).expect("at most MAX_TASKS, which fits");
+        Ok((0..count).map(|index| axes.combination(index)).collect())
+    }
+}
+
+/// Whether an expression of the task's matrix reads of other tasks.
+pub(super) fn is_dynamic(task: &TaskSpec) -> bool {
+    task.matrix.values().any(|axis| match axis {
+        Axis::Whole(text) => reads_tasks(text),
+        Axis::List(values) => values.iter().filter_map(Value::as_str).any(reads_tasks),
+    })
+}
+
+fn reads_tasks(text: &str) -> bool {
+    if !(Template::is_in(text) && text.contains("tasks")) {
+        return false;
+    }
+    let Ok(template) = Template::parse(text) else { return false };
+    template.expressions().any(|(_, expression)| {
+        let mut found = false;
+        expression.walk(&mut |node| found |= matches!(&node.kind, Kind::Name(name) if name == "tasks"));
+        found
+    })
+}
