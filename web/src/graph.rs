@@ -66,6 +66,7 @@ impl Node {
                     "1 task".to_owned()
                 }
             }
+            (None, Some(state)) if self.folds => format!("fan-out · {}", look::of_task(state).word),
             (None, Some(state)) => look::of_task(state).word.to_owned(),
             (Some(_), Some(_)) => {
                 let parts: Vec<String> = TASK_STATES
@@ -216,6 +217,8 @@ mod tests {
         assert_eq!(node(Some(8), &[]).figures(), "8 tasks");
         assert_eq!(node(None, &[]).figures(), "1 task");
         assert_eq!(node(None, &[(TaskState::Skipped, 1)]).figures(), "Skipped");
+        let later = Node { folds: true, ..node(None, &[(TaskState::Waiting, 1)]) };
+        assert_eq!(later.figures(), "fan-out · Waiting", "its size is known when what it needs has ended");
         let last = Node { finally: true, ..node(None, &[(TaskState::Waiting, 1)]) };
         assert_eq!(last.figures(), "finally · Waiting");
     }

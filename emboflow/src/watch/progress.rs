@@ -109,7 +109,9 @@ impl Bars {
         if self.all.is_hidden() {
             return;
         }
-        for (spec, bar) in &self.specs {
+        for ((spec, bar), planned) in self.specs.iter().zip(view.summary.graph.iter()) {
+            // A fan-out may have got its size meanwhile.
+            bar.set_length(u64::from(planned.fan_out.unwrap_or(1)));
             bar.set_position(view.of_spec(spec).filter(|task| task.state.is_terminal()).count() as u64);
             bar.set_message(on_one_line(&counts(view.of_spec(spec))));
         }

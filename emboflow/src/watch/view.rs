@@ -62,10 +62,20 @@ impl RunView {
     /// Takes in what was read; gives the tasks that changed.
     pub(super) fn replace(&mut self, newer: RunView) -> Vec<TaskKey> {
         let changed = self.take_tasks(newer.tasks.into_values().collect());
-        if newer.summary.version > self.summary.version {
+        if newer.summary.version >= self.summary.version {
             self.summary = newer.summary;
+            self.drop_replaced();
         }
         changed
+    }
+
+    /// What stood for a fan-out is gone as soon as the graph has its tasks.
+    fn drop_replaced(&mut self) {
+        let fans_out = |key: &TaskKey| {
+            self.summary.graph.iter().any(|spec| spec.name == key.name && spec.fan_out.is_some())
+        };
+        self.tasks.retain(|key, _| key.index.is_some() || !fans_out(key));
+        self.tasks.sort_by(|_, one, _, other| one.position.cmp(&other.position));
     }
 
     fn take_tasks(&mut self, tasks: Vec<Task>) -> Vec<TaskKey> {
@@ -167,6 +177,18 @@ pub(super) mod tests {
         assert!(view.take(event(2, "queued", &[task("a", "active", 2)])).unwrap().is_empty());
         assert_eq!(view.tasks.values().next().unwrap().state, TaskState::Succeeded);
         assert_eq!(view.summary.state.word(), "running");
+    }
+
+    #[test]
+    fn the_tasks_of_a_fan_out_take_the_place_of_what_stood_for_it() {
+        let mut shown = view(&["a", "b"]);
+        let mut newer = view(&["b[0]", "b[1]", "a"]);
+        for (position, key) in (0_u32..).zip(["a", "b[0]", "b[1]"]) {
+            newer.tasks.get_mut(&key.parse::<TaskKey>().unwrap()).unwrap().position = position;
+        }
+        shown.replace(newer);
+        let keys: Vec<String> = shown.tasks.keys().map(ToString::to_string).collect();
+        assert_eq!(keys, ["a", "b[0]", "b[1]"]);
     }
 
     #[test]

@@ -160,8 +160,11 @@ fn Body(tab: Tab) -> Element {
 async fn load(mut view: RunView, run: &str) -> Result<(), ApiError> {
     live::settled().await;
     let summary = api::get::<RunSummary>(&api::of_run(run, "")).await?;
+    let graph = summary.graph.clone();
     merge::summary(&mut view.summary.write(), summary);
-    load_tasks(view, run).await
+    load_tasks(view, run).await?;
+    merge::drop_replaced(&mut view.tasks.write(), &graph);
+    Ok(())
 }
 
 async fn load_tasks(mut view: RunView, run: &str) -> Result<(), ApiError> {
@@ -195,7 +198,7 @@ fn take(mut view: RunView, run: &str, event: &emboflow_protocol::event::Event) {
         spawn(async move {
             browser::sleep_ms(CATCH_UP_MS).await;
             view.catching_up.set(false);
-            if let Err(error) = load_tasks(view, &run).await {
+            if let Err(error) = load(view, &run).await {
                 crate::parts::toast::failed(error);
             }
         });

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 
 use dioxus::prelude::*;
+use emboflow_model::Task;
+use serde_json::Value;
 
 use super::RunView;
 use crate::api::{self, ApiError};
@@ -47,8 +49,14 @@ impl RunFile {
     }
 
     /// The values of a task of a fan-out, axis by axis; none for another task, and before the file is there.
-    pub(super) fn values(&self, task: &str) -> Values {
-        self.values.read().as_ref().and_then(|values| values.get(task).cloned()).unwrap_or_default()
+    pub(super) fn values(&self, task: &Task) -> Values {
+        if !task.matrix.is_empty() {
+            // What other tasks gave is not in the file.
+            let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            return task.matrix.iter().map(|(axis, value)| (axis.clone(), text(value))).collect();
+        }
+        let key = task.key.to_string();
+        self.values.read().as_ref().and_then(|values| values.get(&key).cloned()).unwrap_or_default()
     }
 
     /// Asks for the file again.

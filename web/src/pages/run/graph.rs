@@ -31,7 +31,7 @@ fn nodes(view: RunView, opened: &str) -> Vec<Node> {
             let name = spec.name.to_string();
             Node {
                 fan_out: spec.fan_out,
-                folds: spec.fan_out.is_some(),
+                folds: spec.fan_out.is_some() || spec.dynamic,
                 needs: spec.needs.iter().map(ToString::to_string).collect(),
                 finally: spec.finally.is_some(),
                 states: states.remove(&name).unwrap_or_default(),
@@ -129,7 +129,7 @@ fn FanOut(name: String) -> Element {
                                     Link { to: place.with("task", &task.key.to_string()), class: "mono", "{task.key}" }
                                 }
                                 td { TaskPill { state: task.state } }
-                                td { class: "soft nowrap hide-s", {in_one_line(&file.values(&task.key.to_string()))} }
+                                td { class: "soft nowrap hide-s", {in_one_line(&file.values(&task))} }
                                 td { class: "dim hide-s", {task.message.clone().or_else(|| task.wait_reason.clone()).unwrap_or_default()} }
                             }
                         }

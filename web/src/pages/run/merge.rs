@@ -1,5 +1,6 @@
 //! Takes newer facts into older ones; what is older than what is shown changes nothing. Pure.
 
+use emboflow_model::transition::PlannedSpec;
 use emboflow_model::{RunSummary, Task};
 use emboflow_protocol::event::RunRow;
 use emboflow_protocol::progress::Progress;
@@ -7,9 +8,25 @@ use emboflow_protocol::progress::Progress;
 /// A whole summary, as the API answers it.
 pub(super) fn summary(known: &mut Option<RunSummary>, newer: RunSummary) {
     match known {
-        Some(known) if known.version >= newer.version => {}
+        // Events tell nothing of the graph, which changes when a task fans out: only to more, so that it is never older.
+        Some(known) if known.version >= newer.version => fan_outs(known, &newer),
         _ => *known = Some(newer),
     }
+}
+
+fn fan_outs(known: &mut RunSummary, newer: &RunSummary) {
+    let is_new =
+        |(known, newer): (&PlannedSpec, &PlannedSpec)| known.fan_out.is_none() && newer.fan_out.is_some();
+    if known.graph.iter().zip(newer.graph.iter()).any(is_new) {
+        known.graph = newer.graph.clone();
+    }
+}
+
+/// Takes away what stood for fan-outs whose tasks are there.
+pub(super) fn drop_replaced(tasks: &mut Vec<Task>, graph: &[PlannedSpec]) {
+    let fans_out =
+        |task: &Task| graph.iter().any(|spec| spec.name == task.key.name && spec.fan_out.is_some());
+    tasks.retain(|task| task.key.index.is_some() || !fans_out(task));
 }
 
 /// What an event says of a run.
@@ -83,6 +100,34 @@ mod tests {
         assert_eq!(positions, [0, 1, 2]);
         assert_eq!(known[0].state, TaskState::Succeeded);
     }
+
+    #[test]
+    fn the_tasks_of_a_fan_out_take_the_place_of_what_stood_for_it() {
+        let run = |version: u64, fan_out: Option<u32>| -> RunSummary {
+            serde_json::from_value(serde_json::json!({
+                "id": RunId::from_bits(1), "project": "default", "workflow": "w", "digest": "sha256:0",
+                "state": "running", "key": "k", "trace_id": "0",
+                "graph": [{"name": "t", "dynamic": true, "fan_out": fan_out}],
+                "tasks": {"total": 1, "by_state": {}}, "created_at": "2026-11-21T13:00:00.000Z",
+                "version": version, "seq": version,
+            }))
+            .unwrap()
+        };
+        let mut known = Some(run(4, None));
+        summary(&mut known, run(3, Some(2)));
+        let graph = known.as_ref().unwrap().graph.clone();
+        assert_eq!((known.unwrap().version, graph[0].fan_out), (4, Some(2)));
+        let mut stands = task(0, 1, TaskState::Waiting);
+        stands.key = "t".parse().unwrap();
+        let mut shown = vec![stands.clone()];
+        tasks(&mut shown, vec![task(0, 3, TaskState::Queued), task(1, 3, TaskState::Queued)]);
+        let keys: Vec<String> = shown.iter().map(|task| task.key.to_string()).collect();
+        assert_eq!(keys, ["t[0]", "t[1]"]);
+        let mut shown = vec![stands];
+        drop_replaced(&mut shown, &graph);
+        assert!(shown.is_empty(), "it fanned out over nothing");
+    }
+
     #[test]
     fn a_pull_is_shown_over_events_until_the_image_is_there() {
         let attempt = serde_json::json!({"number": 1, "state": "preparing", "fence": 1, "executor": "e1",

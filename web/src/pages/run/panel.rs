@@ -3,6 +3,7 @@
 use dioxus::prelude::*;
 use emboflow_model::transition::AttemptEnd;
 use emboflow_model::{Attempt, LogSeal, Task};
+use serde_json::{Map, Value};
 
 use super::failure::in_words;
 use super::file::RunFile;
@@ -36,7 +37,7 @@ pub(super) fn Panel(task: Task) -> Element {
             browser::focus("task-panel");
         }
     }));
-    let values = use_context::<RunFile>().values(&task.key.to_string());
+    let values = use_context::<RunFile>().values(&task);
     let size: u64 = task.artifacts.iter().map(|artifact| artifact.size_bytes).sum();
     rsx! {
         aside {
@@ -81,6 +82,9 @@ pub(super) fn Panel(task: Task) -> Element {
                         }
                     }
                 }
+                if !task.values.is_empty() {
+                    Given { values: task.values.clone() }
+                }
                 for attempt in task.attempts.iter().rev() {
                     Try { key: "{attempt.number}", attempt: attempt.clone() }
                 }
@@ -89,6 +93,32 @@ pub(super) fn Panel(task: Task) -> Element {
                 }
             }
         }
+    }
+}
+
+/// What the task gave to those that follow.
+#[component]
+fn Given(values: Map<String, Value>) -> Element {
+    rsx! {
+        section { class: "stack", "aria-label": "Values",
+            h3 { "Values" }
+            dl { class: "facts",
+                for (name , value) in values {
+                    dt { key: "{name}", class: "mono", "{name}" }
+                    dd { class: "mono", {brief(&value)} }
+                }
+            }
+        }
+    }
+}
+
+/// The beginning of a value: all of it is in the artifact.
+fn brief(value: &Value) -> String {
+    const LONGEST: usize = 300;
+    let text = value.to_string();
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
     }
 }
 

@@ -57,7 +57,7 @@ pub(super) fn Row(
     let words = words.into_iter().flatten().collect::<Vec<_>>().join(", ");
     let label = pull.zip(bars.last().and_then(|last| scale.span(last.from, last.to)));
     let tries = task.attempts.len();
-    let values = in_one_line(&file.values(&key));
+    let values = in_one_line(&file.values(&task));
     rsx! {
         div {
             id: row_id(position),

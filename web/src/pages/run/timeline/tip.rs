@@ -64,7 +64,7 @@ pub(super) fn Tip(pointed: Pointed, until: Timestamp) -> Element {
                 strong { class: "mono grow cut", "{key}" }
                 TaskPill { state: task.state }
             }
-            Axes { values: file.values(&key).to_vec() }
+            Axes { values: file.values(task).to_vec() }
             if bars.is_empty() {
                 p { class: "dim", "Nothing has happened yet." }
             } else {
