@@ -43,6 +43,8 @@ pub enum Why {
 pub struct SpecRerun<'r> {
     /// The TaskSpec.
     pub name: &'r TaskName,
+    /// How many tasks it has in the earlier run; in the new one as many, where one of them is taken over.
+    pub tasks: usize,
     /// Tasks whose results are taken over.
     pub kept: Vec<&'r Task>,
     /// Why not all of them are.
@@ -141,6 +143,7 @@ pub fn plan<'r>(
         if of_spec.is_some() || of_task.is_some() {
             stale.insert(&spec.name);
         }
+        let tasks = all.len();
         let skipped = all.iter().any(|task| task.state == TaskState::Skipped).then_some(Why::Skipped);
         let kept = all.iter().copied().filter(stays).collect();
         let why = match (of_task, of_spec) {
@@ -148,7 +151,7 @@ pub fn plan<'r>(
             (of_task, of_spec @ (None | Some(Why::Finally))) => of_task.or(of_spec),
             (_, of_spec) => of_spec,
         };
-        specs.push(SpecRerun { name: &spec.name, kept, why: why.or(skipped) });
+        specs.push(SpecRerun { name: &spec.name, tasks, kept, why: why.or(skipped) });
     }
     specs
 }

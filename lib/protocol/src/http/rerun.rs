@@ -37,11 +37,14 @@ pub struct SpecPreview {
 }
 
 impl SpecPreview {
-    /// What becomes of it; `counts` has the number of tasks of each TaskSpec in the new run.
+    /// What becomes of it; `counts` has the number of tasks of each TaskSpec in a run that takes over nothing.
     pub fn of(spec: &SpecRerun<'_>, counts: &BTreeMap<String, u32>) -> Self {
         Self {
             name: spec.name.clone(),
-            tasks: counts.get(spec.name.as_str()).copied().unwrap_or(0),
+            tasks: match spec.kept.is_empty() {
+                true => counts.get(spec.name.as_str()).copied().unwrap_or(0),
+                false => u32::try_from(spec.tasks).unwrap_or(u32::MAX),
+            },
             taken_over: u32::try_from(spec.kept.len()).unwrap_or(u32::MAX),
             why: spec.why.clone(),
         }
