@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::LazyLock;
 
+use emboflow_model::approval::Decision;
 use emboflow_model::transition::Change;
-use emboflow_model::{AttemptState, LogEntry, QueueName, RunSummary, Task, Timestamp, Transition};
+use emboflow_model::{AttemptState, LogEntry, QueueName, Reason, RunSummary, Task, Timestamp, Transition};
 use prometheus::{
-    GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
-    register_gauge_vec_with_registry, register_histogram_vec_with_registry, register_histogram_with_registry,
-    register_int_counter_vec_with_registry, register_int_counter_with_registry,
-    register_int_gauge_vec_with_registry, register_int_gauge_with_registry,
+    Gauge, GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
+    register_gauge_vec_with_registry, register_gauge_with_registry, register_histogram_vec_with_registry,
+    register_histogram_with_registry, register_int_counter_vec_with_registry,
+    register_int_counter_with_registry, register_int_gauge_vec_with_registry,
+    register_int_gauge_with_registry,
 };
 
 use emboflow_service::metrics::{Names, registry};
@@ -71,6 +73,28 @@ pub(crate) static OPEN_RUNS: LazyLock<IntGauge> = LazyLock::new(|| {
 pub(crate) static QUEUED_TASKS: LazyLock<IntGauge> = LazyLock::new(|| {
     register_int_gauge_with_registry!("emboflow_tasks_queued", "Tasks without an executor.", registry())
         .expect(REGISTERED)
+});
+static APPROVALS: LazyLock<IntGauge> = LazyLock::new(|| {
+    register_int_gauge_with_registry!(
+        "emboflow_approvals_open",
+        "Tasks that wait for a person to decide.",
+        registry()
+    )
+    .expect(REGISTERED)
+});
+static OLDEST_APPROVAL: LazyLock<Gauge> = LazyLock::new(|| {
+    let help = "For how long the oldest of the tasks has waited that wait for a person to decide; 0 where none does.";
+    register_gauge_with_registry!("emboflow_approvals_oldest_wait_seconds", help, registry())
+        .expect(REGISTERED)
+});
+static DECIDED: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    register_int_counter_vec_with_registry!(
+        "emboflow_approvals_total",
+        "Tasks that people were asked about and that ended: approved, rejected, or out of time.",
+        &["result"],
+        registry()
+    )
+    .expect(REGISTERED)
 });
 pub(crate) static RUNS_REMOVED: LazyLock<IntCounter> = LazyLock::new(|| {
     register_int_counter_with_registry!(
@@ -159,6 +183,10 @@ static QUEUE_OLDEST: LazyLock<GaugeVec> = LazyLock::new(|| {
 fn queue_gauge(name: &str, help: &str) -> GaugeVec {
     register_gauge_vec_with_registry!(name, help, &["queue"], registry()).expect(REGISTERED)
 }
+const APPROVED: &str = "approved";
+const REJECTED: &str = "rejected";
+const TIMED_OUT: &str = "timed_out";
+
 static QUEUES: LazyLock<Names> = LazyLock::new(|| Names::new(LABELS));
 static PROJECTS: LazyLock<Names> = LazyLock::new(|| Names::new(LABELS));
 static WORKFLOWS: LazyLock<Names> = LazyLock::new(|| Names::new(LABELS));
@@ -173,6 +201,11 @@ pub(crate) fn announce() {
     }
     LazyLock::force(&OPEN_RUNS);
     LazyLock::force(&QUEUED_TASKS);
+    LazyLock::force(&APPROVALS);
+    LazyLock::force(&OLDEST_APPROVAL);
+    for result in [APPROVED, REJECTED, TIMED_OUT] {
+        DECIDED.with_label_values(&[result]).inc_by(0);
+    }
 }
 
 /// Tells how many tasks wait, and why.
@@ -184,6 +217,12 @@ pub(crate) fn waiting(by_kind: impl IntoIterator<Item = (WaitKind, usize)>) {
     for (kind, count) in counts {
         WAITING.with_label_values(&[kind.word()]).set(i64::try_from(count).unwrap_or(i64::MAX));
     }
+}
+
+/// Tells how many tasks wait for people, and for how long the oldest has.
+pub(crate) fn approvals((open, oldest): (usize, Option<Timestamp>), now: Timestamp) {
+    APPROVALS.set(i64::try_from(open).unwrap_or(i64::MAX));
+    OLDEST_APPROVAL.set(oldest.map_or(0, |oldest| now.ms_since(oldest)) as f64 / 1000.0);
 }
 
 /// Tells what each queue holds and waits for. Queues beyond the first hundred share a label.
@@ -212,6 +251,17 @@ pub(crate) fn observe(runs: &[RunSummary], tasks: &[Task], now: Timestamp) {
             let seconds = finished_at.ms_since(run.created_at) as f64 / 1000.0;
             RUN_DURATION.with_label_values(&[run.state.word()]).observe(seconds);
         }
+    }
+    for task in tasks.iter().filter(|task| task.finished_at == Some(now)) {
+        let decision = task.approval.as_ref().map(|approval| approval.decision.as_ref());
+        let result = match decision {
+            Some(Some(Decision { by: None, .. })) => TIMED_OUT,
+            Some(Some(Decision { approved: true, .. })) => APPROVED,
+            Some(Some(_)) => REJECTED,
+            Some(None) if task.reason == Some(Reason::ApprovalTimeout) => TIMED_OUT,
+            Some(None) | None => continue,
+        };
+        DECIDED.with_label_values(&[result]).inc();
     }
     for task in tasks {
         if let ([first], Some(queued_at)) = (task.attempts.as_slice(), task.queued_at)

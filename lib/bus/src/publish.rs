@@ -10,7 +10,7 @@ use async_nats::jetstream::message::PublishMessage;
 use bytes::Bytes;
 use emboflow_model::{AttemptId, ExecutorId, ProjectName};
 use emboflow_protocol::message::{Message, Subject};
-use emboflow_protocol::request::{Verb, request_subject};
+use emboflow_protocol::request::{Verb, decision_subject, request_subject};
 use emboflow_protocol::{header, log};
 use serde::Serialize;
 
@@ -103,6 +103,21 @@ impl Bus {
 
     /// Publishes a request to the intake and waits until it is safely taken.
     pub async fn publish_request(&self, request: OutgoingRequest) -> Result<(), BusError> {
+        let subject = request_subject(&request.project, request.verb);
+        self.publish_request_under(&subject, request).await
+    }
+
+    /// The same for a decision whose body says who made it: whoever may publish there answers for it.
+    pub async fn publish_decision(&self, request: OutgoingRequest) -> Result<(), BusError> {
+        let subject = decision_subject(&request.project);
+        self.publish_request_under(&subject, request).await
+    }
+
+    async fn publish_request_under(
+        &self,
+        subject: &Subject,
+        request: OutgoingRequest,
+    ) -> Result<(), BusError> {
         let mut headers = HeaderMap::new();
         if let Some(key) = &request.key {
             insert_exact(&mut headers, header::IDEMPOTENCY_KEY, key, "idempotency key")?;
@@ -113,7 +128,6 @@ impl Bus {
         if let Some(traceparent) = &request.traceparent {
             insert_exact(&mut headers, header::TRACEPARENT, traceparent, "traceparent")?;
         }
-        let subject = request_subject(&request.project, request.verb);
         self.publish_raw(subject.as_str(), headers, request.body).await
     }
 

@@ -4,6 +4,7 @@
 //! wasm) in the page.
 
 pub mod access;
+pub mod approval;
 pub mod artifact;
 pub mod cordon;
 pub mod device;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -58,9 +58,12 @@ pub struct RunSummary {
     pub graph: Arc<Vec<PlannedSpec>>,
     /// Tasks by state.
     pub tasks: TaskCounts,
+    /// The tasks that wait for a person to decide; at most 100.
+    #[serde(default, skip_serializing_if = "IndexSet::is_empty")]
+    pub approvals: IndexSet<TaskKey>,
     /// When it was accepted.
     pub created_at: Timestamp,
-    /// When its first task was given to an executor.
+    /// When its first task was given to an executor, or a person was asked to decide.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,
     /// When it went on after its last pause.
@@ -162,6 +165,7 @@ impl RunSummary {
             uploads: accepted.uploads.clone(),
             graph: Arc::new(accepted.tasks.clone()),
             tasks: TaskCounts { total, by_state: IndexMap::new() },
+            approvals: IndexSet::new(),
             created_at: first.at,
             started_at: None,
             resumed_at: None,
@@ -203,7 +207,15 @@ impl RunSummary {
                 self.ending = Some(*to);
                 self.reason = Some(reason.clone());
             }
-            Change::Task { from, to, .. } => self.tasks.step(*from, *to),
+            Change::Task { task, from, to, .. } => {
+                self.tasks.step(*from, *to);
+                if to.is_terminal() {
+                    self.approvals.shift_remove(task);
+                }
+            }
+            Change::ApprovalAsked { task, .. } => {
+                self.approvals.insert(task.clone());
+            }
             Change::FannedOut { spec, matrix } => self.fan_out(spec, matrix.len()),
             _ => {}
         }

@@ -62,19 +62,19 @@ word_enum! {
 word_enum! {
     /// The state of a task.
     TaskState {
-        /// Other tasks come first, or a back-off runs (`retry_at`).
+        /// Other tasks come first, a back-off runs (`retry_at`), or a person has to decide (`approval`).
         Waiting = "waiting",
         /// Ready; no executor has it yet (`wait_reason` says why).
         Queued = "queued",
         /// An attempt is open.
         Active = "active",
-        /// An attempt ended well and was accepted.
+        /// An attempt ended well and was accepted, or a person approved.
         Succeeded = "succeeded",
         /// The results of an earlier run were taken over.
         Cached = "cached",
         /// Its condition was false.
         Skipped = "skipped",
-        /// No attempt ended well and none is left.
+        /// No attempt ended well and none is left, or a person said no.
         Failed = "failed",
         /// A task it needs did not end well.
         UpstreamFailed = "upstream_failed",
@@ -158,6 +158,8 @@ word_enum! {
         RunTimeout = "run_timeout",
         /// All its attempts and waits together took too long.
         TotalTimeout = "total_timeout",
+        /// Nobody decided in time.
+        ApprovalTimeout = "approval_timeout",
         /// It gave no sign of life for too long.
         HeartbeatLost = "heartbeat_lost",
         /// Its executor is gone.
@@ -178,6 +180,8 @@ word_enum! {
         SpecInvalid = "spec_invalid",
         /// A secret that the task names is not there, or cannot be opened.
         SecretUnavailable = "secret_unavailable",
+        /// A person said no.
+        Rejected = "rejected",
         /// A task it needs did not end well.
         Upstream = "upstream",
         /// The run was cancelled.
@@ -249,7 +253,9 @@ pub const TASK_STEPS: &[(TaskState, TaskState)] = {
         (Waiting, Skipped),
         (Waiting, Cached),
         (Waiting, UpstreamFailed),
-        // An expression of the task could not be evaluated.
+        // A person approved.
+        (Waiting, Succeeded),
+        // An expression of the task could not be evaluated, or a person said no.
         (Waiting, Failed),
         (Waiting, Cancelled),
         (Queued, Active),

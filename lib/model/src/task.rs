@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::approval::{Approval, Question};
 use crate::state::{AttemptState, Reason, TaskState};
 use crate::transition::{AttemptEnd, AttemptTimes, Change};
 use crate::{
@@ -57,6 +58,9 @@ pub struct Task {
     /// Its attempts, oldest first.
     #[serde(default)]
     pub attempts: Vec<Attempt>,
+    /// What a person is asked, and has decided, where no container carries it out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Box<Approval>>,
     /// What it made, or took over.
     #[serde(default)]
     pub artifacts: Vec<ArtifactSummary>,
@@ -126,6 +130,18 @@ impl Attempt {
         self.gone_at.is_none() && self.end.as_ref().is_some_and(|end| end.unseen)
     }
 
+    /// Moves on, at a moment by the executor's clock.
+    fn enter(&mut self, to: AttemptState, at: Timestamp, pulled_at: Option<Timestamp>) {
+        self.state = to;
+        self.times.pulled_at = self.times.pulled_at.or(pulled_at);
+        match to {
+            AttemptState::Preparing => self.times.claimed_at = Some(at),
+            AttemptState::Running => self.times.started_at = Some(at),
+            AttemptState::Finishing => self.times.exited_at = Some(at),
+            AttemptState::Dispatched | AttemptState::Closed => {}
+        }
+    }
+
     /// Whether its program has yet to start.
     pub fn is_preparing(&self) -> bool {
         matches!(self.state, AttemptState::Dispatched | AttemptState::Preparing)
@@ -151,6 +167,7 @@ impl Task {
             ready_at: None,
             finished_at: None,
             attempts: Vec::new(),
+            approval: None,
             artifacts: Vec::new(),
             values: Map::new(),
             taken_over_log: None,
@@ -167,6 +184,12 @@ impl Task {
     /// Since when it has been ready, as often as it was.
     pub fn ready_since(&self) -> Option<Timestamp> {
         self.ready_at.or(self.queued_at)
+    }
+
+    /// What a person has still to decide.
+    pub fn open_approval(&self) -> Option<&Approval> {
+        let open = |approval: &&Approval| approval.decision.is_none() && !self.state.is_terminal();
+        self.approval.as_deref().filter(open)
     }
 
     /// The attempts that were given up unseen and may still run.
@@ -231,6 +254,13 @@ impl Task {
                 self.values.clone_from(values);
                 self.taken_over_log.clone_from(log);
             }
+            Change::ApprovalAsked { question, .. } => self.ask((**question).clone(), at),
+            Change::ApprovalDecided { decision, values, .. } => {
+                if let Some(approval) = &mut self.approval {
+                    approval.decision = Some(decision.clone());
+                }
+                self.values.clone_from(values);
+            }
             Change::AttemptOpened { number, fence, executor, pool, journal, resources, devices, .. } => {
                 self.attempts.push(Attempt {
                     number: *number,
@@ -254,16 +284,7 @@ impl Task {
                 self.note_gone(*number, at);
             }
             Change::AttemptMoved { number, to, at: moved_at, pulled_at, .. } => {
-                self.with_attempt(*number, |attempt| {
-                    attempt.state = *to;
-                    attempt.times.pulled_at = attempt.times.pulled_at.or(*pulled_at);
-                    match to {
-                        AttemptState::Preparing => attempt.times.claimed_at = Some(*moved_at),
-                        AttemptState::Running => attempt.times.started_at = Some(*moved_at),
-                        AttemptState::Finishing => attempt.times.exited_at = Some(*moved_at),
-                        AttemptState::Dispatched | AttemptState::Closed => {}
-                    }
-                })
+                self.with_attempt(*number, |attempt| attempt.enter(*to, *moved_at, *pulled_at))
             }
             Change::AttemptStopping { number, reason, .. } => {
                 self.with_attempt(*number, |attempt| attempt.stopping = Some(*reason));
@@ -281,6 +302,11 @@ impl Task {
                 });
             }
         }
+    }
+
+    fn ask(&mut self, question: Question, at: Timestamp) {
+        self.approval = Some(Box::new(Approval::asked(question, at)));
+        self.wait_reason = Some(format!("waiting for approval since {at}"));
     }
 
     fn step(&mut self, to: TaskState, at: Timestamp) {
@@ -324,6 +350,8 @@ impl Change {
             Change::Task { task, .. }
             | Change::TaskWaits { task, .. }
             | Change::TaskTakenOver { task, .. }
+            | Change::ApprovalAsked { task, .. }
+            | Change::ApprovalDecided { task, .. }
             | Change::AttemptOpened { task, .. }
             | Change::AttemptMoved { task, .. }
             | Change::AttemptStopping { task, .. }

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::approval::{Decision, Question};
 use crate::name::TaskName;
 use crate::state::{AttemptState, Cause, Outcome, Reason, RunState, TaskState};
 use crate::upload::Pins;
@@ -167,6 +168,23 @@ pub enum Change {
         /// Its log.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         log: Option<LogSeal>,
+    },
+    /// A person was asked to decide on a task.
+    ApprovalAsked {
+        /// The task.
+        task: TaskKey,
+        /// What was asked. Boxed: it is far larger than the others.
+        question: Box<Question>,
+    },
+    /// Somebody decided on a task, or nobody did in time; its end follows.
+    ApprovalDecided {
+        /// The task.
+        task: TaskKey,
+        /// Who decided what.
+        decision: Decision,
+        /// What was filled in, with defaults; nothing where it was rejected.
+        #[serde(default, skip_serializing_if = "Map::is_empty")]
+        values: Map<String, Value>,
     },
     /// An attempt was given to an executor; it holds the resources until it is closed.
     AttemptOpened {

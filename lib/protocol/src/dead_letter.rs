@@ -32,7 +32,7 @@ pub fn project_of_subject(subject: &str) -> Option<ProjectName> {
     let rest = subject.strip_prefix(ROOT)?.strip_prefix('.')?;
     let mut tokens = rest.split('.');
     let kind = tokens.next()?;
-    if !["request", "reply", "event", "log", "dead"].contains(&kind) {
+    if !["request", "decision", "reply", "event", "log", "dead"].contains(&kind) {
         return None;
     }
     ProjectName::new(tokens.next()?).ok()

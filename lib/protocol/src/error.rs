@@ -204,6 +204,12 @@ catalogue! {
         "Nothing waits under this key: send the request; with the same key that is safe.";
     /// No such task.
     TaskNotFound = "task.not_found", 404, "The run has no such task";
+    /// Nobody is asked to decide on the task.
+    ApprovalNotOpen = "approval.not_open", 409, "The task waits for no decision",
+        "`emboflow run approvals` shows what waits for one.";
+    /// Somebody has decided something else.
+    ApprovalDecided = "approval.decided", 409, "The task was decided already, in another way",
+        "A decision is final in its run; `emboflow run retry` makes a run that asks again.";
     /// No such attempt.
     AttemptNotFound = "attempt.not_found", 404, "The task has no such attempt";
     /// No such trigger.

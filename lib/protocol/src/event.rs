@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use emboflow_model::transition::{Change, Transition};
 use emboflow_model::{
-    ProjectName, Run, RunId, RunState, RunSummary, Task, TaskCounts, Timestamp, WorkflowName,
+    ProjectName, Run, RunId, RunState, RunSummary, Task, TaskCounts, TaskKey, Timestamp, WorkflowName,
 };
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -94,9 +94,12 @@ pub struct RunRow {
     pub recovered_from: Option<RunId>,
     /// Tasks by state.
     pub tasks: TaskCounts,
+    /// The tasks that wait for a person to decide; at most 100.
+    #[serde(default, skip_serializing_if = "IndexSet::is_empty")]
+    pub approvals: IndexSet<TaskKey>,
     /// When it was accepted.
     pub created_at: Timestamp,
-    /// When its first task was given to an executor.
+    /// When its first task was given to an executor, or a person was asked to decide.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,
     /// When it ended.
@@ -118,6 +121,7 @@ impl From<&RunSummary> for RunRow {
             labels: run.labels.clone(),
             recovered_from: run.recovered_from,
             tasks: run.tasks.clone(),
+            approvals: run.approvals.clone(),
             created_at: run.created_at,
             started_at: run.started_at,
             finished_at: run.finished_at,

@@ -29,12 +29,14 @@ pub enum Verb {
     Pause,
     /// Go on with a paused run ([`RunBody`]).
     Resume,
+    /// Decide on a task that waits for a person ([`DecideBody`]).
+    Decide,
 }
 
 impl Verb {
     /// Every verb.
     pub const ALL: &'static [Verb] =
-        &[Verb::Submit, Verb::Batch, Verb::Cancel, Verb::Retry, Verb::Pause, Verb::Resume];
+        &[Verb::Submit, Verb::Batch, Verb::Cancel, Verb::Retry, Verb::Pause, Verb::Resume, Verb::Decide];
 
     /// The token in the subject.
     pub const fn token(self) -> &'static str {
@@ -45,13 +47,36 @@ impl Verb {
             Self::Retry => "retry",
             Self::Pause => "pause",
             Self::Resume => "resume",
+            Self::Decide => "decide",
         }
     }
 }
 
+/// The token of requests that say who asks.
+const DECISION: &str = "decision";
+
 /// `emboflow.request.<project>.<verb>`.
 pub fn request_subject(project: &ProjectName, verb: Verb) -> Subject {
     Subject::new(&[&"request", project, &verb.token()])
+}
+
+/// `emboflow.decision.<project>`: a decision whose body says who made it. Only the API may publish there, which knows.
+pub fn decision_subject(project: &ProjectName) -> Subject {
+    Subject::new(&[&DECISION, project])
+}
+
+/// The subjects of all decisions that say who made them.
+pub fn decision_filter() -> Subject {
+    Subject::new(&[&DECISION, &"*"])
+}
+
+/// Whether what is published under this subject is believed when it says who asks.
+pub fn says_who(subject: &str) -> bool {
+    decision_project(subject).is_some()
+}
+
+fn decision_project(subject: &str) -> Option<&str> {
+    subject.strip_prefix(ROOT)?.strip_prefix('.')?.strip_prefix(DECISION)?.strip_prefix('.')
 }
 
 /// The subjects of all requests, or of one project's, whatever the verb: a typo in it is to be answered.
@@ -74,6 +99,10 @@ fn below(kind: &str, project: Option<&ProjectName>) -> Subject {
 /// Project and verb of a request's subject. The error is fit for the publisher.
 pub fn parse_request_subject(subject: &str) -> Result<(ProjectName, Verb), BadSubject> {
     let bad = |why: String| BadSubject { subject: subject.to_owned(), why };
+    if let Some(project) = decision_project(subject) {
+        let project = ProjectName::new(project).map_err(|error| bad(error.to_string()))?;
+        return Ok((project, Verb::Decide));
+    }
     let rest = subject
         .strip_prefix(ROOT)
         .and_then(|rest| rest.strip_prefix(".request."))
@@ -166,8 +195,24 @@ pub fn check_labels(labels: &IndexMap<String, String>) -> Vec<FieldError> {
 
 /// What is wrong with a reason.
 pub fn check_reason(reason: Option<&str>) -> Vec<FieldError> {
-    let chars = reason.map_or(0, |reason| reason.chars().count());
-    let error = || invalid("/reason", format!("{chars} characters; a reason has at most {MAX_REASON_CHARS}"));
+    check_words("reason", reason)
+}
+
+/// What is wrong with a decision, whatever it is about.
+pub fn check_decision(body: &DecideBody) -> Vec<FieldError> {
+    let mut errors = check_words("comment", body.comment.as_deref());
+    if !body.approve && !body.inputs.is_empty() {
+        let message = "a rejection fills nothing in: leave the inputs out, or say it in the comment";
+        errors.push(invalid("/inputs", message.to_owned()));
+    }
+    errors
+}
+
+fn check_words(field: &str, words: Option<&str>) -> Vec<FieldError> {
+    let chars = words.map_or(0, |words| words.chars().count());
+    let error = || {
+        invalid(format!("/{field}"), format!("{chars} characters; a {field} has at most {MAX_REASON_CHARS}"))
+    };
     if chars > MAX_REASON_CHARS { vec![error()] } else { Vec::new() }
 }
 
@@ -235,6 +280,29 @@ impl RunBody {
     }
 }
 
+/// Body of `decide`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DecideBody {
+    /// The run.
+    pub run: RunId,
+    /// The task that waits for a decision.
+    pub task: TaskKey,
+    /// Approved, or rejected.
+    pub approve: bool,
+    /// What the approval asks to fill in; defaults are filled in for what is missing. Nothing for a rejection.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub inputs: Map<String, Value>,
+    /// What there is to say to it, for the history.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = MAX_REASON_CHARS))]
+    pub comment: Option<String>,
+    /// Who decides, such as `user:anna`. Only the API says it, under `emboflow.decision.<project>`; of everybody else it is
+    /// the project: `nats:<project>`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+}
+
 /// The answer to a request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "status", rename_all = "snake_case")]
@@ -275,6 +343,20 @@ mod tests {
         for bad in ["", "a b", "a\tb", "é", &"x".repeat(201)] {
             assert!(!is_idempotency_key(bad), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn who_decides_is_believed_under_one_subject_only() {
+        let project = ProjectName::new("lab").unwrap();
+        let own = decision_subject(&project);
+        assert_eq!(parse_request_subject(own.as_str()).unwrap(), (project.clone(), Verb::Decide));
+        assert!(says_who(own.as_str()));
+        let other = request_subject(&project, Verb::Decide);
+        assert_eq!(parse_request_subject(other.as_str()).unwrap(), (project, Verb::Decide));
+        for not in [other.as_str(), "emboflow.decisions.lab", "emboflow.request.decision.lab", "decision.lab"] {
+            assert!(!says_who(not), "{not}");
+        }
+        assert!(parse_request_subject("emboflow.decision.No").is_err());
     }
 
     #[test]

@@ -45,8 +45,8 @@ pub struct StreamSpec {
 /// Run requests of everybody who may publish them.
 pub const INTAKE: StreamSpec = StreamSpec {
     name: "EMBOFLOW_INTAKE",
-    subjects: &["emboflow.request.>"],
-    purpose: "run requests; a publish acknowledgement means safely taken",
+    subjects: &["emboflow.request.>", "emboflow.decision.*"],
+    purpose: "run requests, and decisions of people; a publish acknowledgement means safely taken",
     retention: Retention::WorkQueue,
     max_bytes: 512 * MIB,
     max_message_bytes: Some(MAX_REQUEST_BYTES as i32 + 4096),

@@ -7,6 +7,7 @@ use emboflow_protocol::dead_letter::project_of_subject;
 use emboflow_protocol::event::trace_id_of;
 use emboflow_protocol::request::{
     Verb, bad_idempotency_key, body_sha256, is_idempotency_key, is_reply_subject, parse_request_subject,
+    says_who,
 };
 use emboflow_protocol::stream::MAX_REQUEST_BYTES;
 use emboflow_protocol::trace::Caller;
@@ -28,6 +29,8 @@ pub(super) struct Request {
     pub(super) trace_id: String,
     /// The span that asks; zero where the caller names none.
     pub(super) caller_span: u64,
+    /// What its body says of who asks is true.
+    pub(super) says_who: bool,
     /// What is wrong with it whatever its body says.
     pub(super) refusal: Refusal,
 }
@@ -120,6 +123,7 @@ fn one(
         body_sha256: body_sha256(envelope.payload),
         trace_id: trace_id(envelope.traceparent, &new_trace_id),
         caller_span: caller_span(envelope.traceparent),
+        says_who: says_who(envelope.subject),
         refusal,
     }
 }
@@ -161,6 +165,7 @@ fn batch(
                 body,
                 trace_id: trace_id(traceparent, &new_trace_id),
                 caller_span: caller_span(traceparent),
+                says_who: false,
                 refusal,
             }
         });

@@ -7,6 +7,7 @@ mod calls;
 mod clock;
 mod commit;
 mod cordons;
+mod decisions;
 mod fail_point;
 mod feeds;
 mod foresight;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use emboflow_model::transition::Accepted;
 use emboflow_model::workflow::Workflow;
 use emboflow_model::{ProjectName, RunId, RunState};
-use emboflow_protocol::request::{Answer, RunBody, SubmitBody, Verb, check_labels, check_reason};
+use emboflow_protocol::request::{Answer, DecideBody, RunBody, SubmitBody, Verb, check_labels, check_reason};
 use emboflow_protocol::{ErrorCode, FieldError};
 use emboflow_records::{Records, RecordsError, RequestOutcome};
 
@@ -40,6 +40,8 @@ pub(super) enum Settled {
     Now(Answer),
     /// This run, as it is after the decision.
     Run(RunId),
+    /// What becomes of a person's decision on a task of this run, by its place among the inputs.
+    Decided(RunId, usize),
 }
 
 /// What requests are read with.
@@ -88,7 +90,7 @@ impl<W: World> Reader<'_, W> {
                 Reply::One(Settled::Now(Answer::Rejected { errors }))
             }
             Asked::One(request) => {
-                let (input, settled) = self.settle(request, earlier).await?;
+                let (input, settled) = self.settle(request, earlier, inputs.len()).await?;
                 if let Settled::Now(Answer::Rejected { errors }) = &settled {
                     unreadable = malformed(errors);
                 }
@@ -98,7 +100,7 @@ impl<W: World> Reader<'_, W> {
             Asked::Batch(requests) => {
                 let mut all = Vec::with_capacity(requests.len());
                 for request in requests {
-                    let (input, settled) = self.settle(request, earlier).await?;
+                    let (input, settled) = self.settle(request, earlier, inputs.len()).await?;
                     inputs.extend(input);
                     all.push(settled);
                 }
@@ -108,11 +110,12 @@ impl<W: World> Reader<'_, W> {
         Ok(Read { reply: message.reply_to.map(|subject| (subject, reply)), unreadable })
     }
 
-    /// What one request comes to.
+    /// What one request comes to; `place` is that of its input in the tick.
     async fn settle(
         &mut self,
         mut request: Request,
         earlier: &Earlier,
+        place: usize,
     ) -> Result<(Option<Input>, Settled), RecordsError> {
         let makes_run = request.makes_run();
         if makes_run && let Some(answer) = self.earlier_answer(&request, earlier) {
@@ -123,9 +126,13 @@ impl<W: World> Reader<'_, W> {
             let message = format!("there is no project '{}'", request.project);
             refusal.push(FieldError::new(ErrorCode::ProjectNotFound, message));
         }
-        let understood = if refusal.is_empty() { self.understand(&request).await? } else { Err(refusal) };
+        let understood =
+            if refusal.is_empty() { self.understand(&request, place).await? } else { Err(refusal) };
         Ok(match understood {
             Ok(Understood::Done(answer)) => (None, Settled::Now(answer)),
+            Ok(Understood::Input(run, input @ Input::Decide(_))) => {
+                (Some(input), Settled::Decided(run, place))
+            }
             Ok(Understood::Input(run, input)) => {
                 if makes_run {
                     self.remember(&request, Decided::Accepted(run));
@@ -164,10 +171,18 @@ impl<W: World> Reader<'_, W> {
         })
     }
 
-    async fn understand(&mut self, request: &Request) -> Result<Result<Understood, Refusal>, RecordsError> {
+    async fn understand(
+        &mut self,
+        request: &Request,
+        place: usize,
+    ) -> Result<Result<Understood, Refusal>, RecordsError> {
         match request.verb {
             Verb::Submit => match parse_body::<SubmitBody>(&request.body) {
                 Ok(body) => self.submit(request, body).await,
+                Err(errors) => Ok(Err(errors)),
+            },
+            Verb::Decide => match parse_body::<DecideBody>(&request.body) {
+                Ok(body) => self.decide(request, body, place).await,
                 Err(errors) => Ok(Err(errors)),
             },
             verb => match parse_body::<RunBody>(&request.body) {

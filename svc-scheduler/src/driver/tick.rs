@@ -165,6 +165,7 @@ impl<W: World> Driver<W> {
                 let now = self.clock.now();
                 measure::waiting(self.planner.waiting(now));
                 measure::queues(&self.planner.queue_use(), now);
+                measure::approvals(self.planner.open_approvals(), now);
             }
         }
         Ok(())
@@ -403,6 +404,14 @@ impl<W: World> Driver<W> {
                 let run = changed.get(&run_id).map(|run| Box::new((*run).clone()));
                 Answer::Accepted { run_id, repeated: false, run }
             }
+            Settled::Decided(run_id, place) => match decisions.decided.get(&place) {
+                Some(Err(errors)) => Answer::Rejected { errors: errors.clone() },
+                told => {
+                    let repeated = matches!(told, Some(Ok(true)));
+                    let run = changed.get(&run_id).map(|run| Box::new((*run).clone()));
+                    Answer::Accepted { run_id, repeated, run }
+                }
+            },
         };
         // Also where the same request came twice in one tick.
         let answer = |settled| match accepted(settled) {

@@ -21,7 +21,7 @@ pub(super) struct Trace {
     /// The first start of each task that started.
     pub(super) starts: HashMap<(RunId, TaskKey), u32>,
     pub(super) ends: HashMap<RunId, u32>,
-    /// Tasks that hold an executor for nobody knows how long.
+    /// Tasks that hold an executor, or wait for a person, for nobody knows how long.
     pub(super) unknown: BTreeSet<TaskOf>,
     /// There was more to come after the horizon.
     pub(super) reached_horizon: bool,
@@ -65,6 +65,8 @@ impl<'s> Walk<'s> {
         let (began, now) = (snapshot.at, snapshot.at);
         let due = BTreeMap::new();
         let mut walk = Self { copy, durations: &snapshot.durations, luck, bounds, began, now, due, trace };
+        let asked: Vec<_> = walk.copy.approvals().map(|(run, task)| (run, task.clone())).collect();
+        asked.into_iter().for_each(|(run, task)| walk.note_unknown(run, &task));
         for open in walk.copy.open_attempts() {
             match open.stopping {
                 Some(reason) => drop(walk.due.insert((now, open.id), How::Stopped(reason))),
@@ -142,6 +144,12 @@ impl<'s> Walk<'s> {
                 self.trace.starts.entry((run, task.clone())).or_insert(since_began);
                 self.expect_end(AttemptId { run, task: task.clone(), number: *number }, self.now);
             }
+            // Nobody knows when people decide: they take as long as they may.
+            Change::ApprovalAsked { task, .. } => {
+                let since_began = self.since_began();
+                self.trace.starts.entry((run, task.clone())).or_insert(since_began);
+                self.note_unknown(run, task);
+            }
             Change::AttemptStopping { task, number, reason } => {
                 let id = AttemptId { run, task: task.clone(), number: *number };
                 self.due.insert((self.now, id), How::Stopped(*reason));
@@ -152,13 +160,7 @@ impl<'s> Walk<'s> {
 
     /// Draws how long an attempt lasts that began at `since`. One of which nothing is known lasts as long as it may.
     fn expect_end(&mut self, id: AttemptId, since: Timestamp) {
-        let Some(open) = self.copy.run(id.run) else { return };
-        let summary = &open.run.summary;
-        let of = TaskOf {
-            project: summary.project.clone(),
-            workflow: summary.workflow.clone(),
-            task: id.task.name.clone(),
-        };
+        let Some(of) = self.task_of(id.run, &id.task) else { return };
         let limit = self.copy.ends_by_limit(&id);
         match self.durations.draw(&of, self.now.ms_since(since), self.luck.of(&id)) {
             Some(drawn) => {
@@ -167,13 +169,26 @@ impl<'s> Walk<'s> {
                 self.due.insert((since.plus_ms(drawn.lasted.ms), id), how);
             }
             None => {
-                if self.trace.unknown.len() < NAMED {
-                    self.trace.unknown.insert(of);
-                }
+                self.note_unknown(id.run, &id.task);
                 if let Some(limit) = limit {
                     self.due.insert((limit.max(self.now), id), How::Well);
                 }
             }
+        }
+    }
+
+    fn task_of(&self, run: RunId, task: &TaskKey) -> Option<TaskOf> {
+        let summary = &self.copy.run(run)?.run.summary;
+        let (project, workflow) = (summary.project.clone(), summary.workflow.clone());
+        Some(TaskOf { project, workflow, task: task.name.clone() })
+    }
+
+    /// Nobody knows how long the task takes.
+    fn note_unknown(&mut self, run: RunId, task: &TaskKey) {
+        if self.trace.unknown.len() < NAMED
+            && let Some(of) = self.task_of(run, task)
+        {
+            self.trace.unknown.insert(of);
         }
     }
 

@@ -58,6 +58,7 @@ impl Step<'_> {
         let Some(open) = self.planner.runs.get(&run) else { return };
         for task in open.waiting_tasks(spec) {
             match &verdict {
+                Ok(true) if self.ask_people(run, &task, &context) => {}
                 Ok(true) => self.queue_task(run, task, &context),
                 Ok(false) if upstream_failed => {
                     self.finish_task(run, &task, TaskState::UpstreamFailed, Some(Reason::Upstream), None);

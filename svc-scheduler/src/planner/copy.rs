@@ -69,7 +69,9 @@ impl Planner {
     pub(crate) fn still_to_start(&self, run: RunId) -> impl Iterator<Item = &TaskKey> {
         let tasks = self.runs.get(&run).into_iter().flat_map(|open| open.run.tasks.values());
         tasks
-            .filter(|task| matches!(task.state, TaskState::Waiting | TaskState::Queued))
+            .filter(|task| {
+                matches!(task.state, TaskState::Waiting | TaskState::Queued) && task.approval.is_none()
+            })
             .map(|task| &task.key)
     }
 

@@ -9,6 +9,7 @@ use emboflow_model::workflow::Workflow;
 use emboflow_model::{ExecutorId, PoolName, ProjectName, Reason, Run, RunId, TaskKey, Timestamp};
 use emboflow_protocol::FieldError;
 use emboflow_protocol::report::Report;
+use serde_json::{Map, Value};
 
 use super::cordon::Cordons;
 use super::queues::QueueRules;
@@ -22,6 +23,8 @@ pub(crate) enum Input {
     Reject { project: ProjectName, key: String, body_sha256: String, errors: Vec<FieldError> },
     /// Something is asked of a run that is open.
     Command { run: RunId, command: RunCommand },
+    /// Somebody decides on a task that waits for a person.
+    Decide(Box<Deciding>),
     /// A run is repeated, but for the results that the new one takes over.
     Recover { old: Box<Run>, tasks: Vec<TaskKey>, submission: Box<Submission> },
     /// An executor says what became of an attempt.
@@ -50,6 +53,21 @@ pub(crate) struct Submission {
     pub(crate) project: ProjectName,
     pub(crate) workflow: Arc<Workflow>,
     pub(crate) accepted: Accepted,
+}
+
+/// A person's word on a task.
+#[derive(Clone, Debug)]
+pub(crate) struct Deciding {
+    pub(crate) run: RunId,
+    pub(crate) task: TaskKey,
+    pub(crate) approve: bool,
+    /// What was filled in.
+    pub(crate) inputs: Map<String, Value>,
+    pub(crate) comment: Option<String>,
+    /// Who decides.
+    pub(crate) by: String,
+    /// Names it among all inputs of a step: what becomes of it is told by this.
+    pub(crate) place: usize,
 }
 
 /// What can be asked of an open run.

@@ -1,6 +1,7 @@
 //! Time limits that the scheduler watches itself: how long a task may wait for a place, and how long all of it may take.
 //! Their moments follow from the fold, so that a planner which starts anew finds the same ones.
 
+use emboflow_model::name::TaskName;
 use emboflow_model::state::{Outcome, Reason, RunState, TaskState};
 use emboflow_model::transition::{AttemptEnd, Change};
 use emboflow_model::workflow::TaskLimits;
@@ -34,13 +35,19 @@ impl OpenRun {
     fn timers_of(&self, task: &TaskKey) -> impl Iterator<Item = (Timestamp, Timer)> {
         let queue = self.queue_ends_at(task).map(|at| (at, Timer::QueueLimit(self.id(), task.clone())));
         let total = self.total_ends_at(task).map(|at| (at, Timer::TotalLimit(self.id(), task.clone())));
-        queue.into_iter().chain(total)
+        let to_decide =
+            self.approval_ends_at(task).map(|at| (at, Timer::ApprovalLimit(self.id(), task.clone())));
+        queue.into_iter().chain(total).chain(to_decide)
+    }
+
+    /// Whether the scheduler watches the time of a spec's tasks.
+    fn is_limited(&self, spec: &TaskName) -> bool {
+        self.workflow.has_limits(spec.as_str()) || self.workflow.approval(spec.as_str()).is_some()
     }
 
     /// The timers of all its tasks.
     fn limit_timers(&self) -> Vec<(Timestamp, Timer)> {
-        let limited =
-            self.run.summary.graph.iter().filter(|spec| self.workflow.has_limits(spec.name.as_str()));
+        let limited = self.run.summary.graph.iter().filter(|spec| self.is_limited(&spec.name));
         limited
             .flat_map(|spec| spec.keys())
             .flat_map(|task| self.timers_of(&task).collect::<Vec<_>>())
@@ -50,7 +57,11 @@ impl OpenRun {
     /// The timers that a change may move: asked for before it is taken in, and after.
     fn moved_timers(&self, change: &Change) -> Vec<(Timestamp, Timer)> {
         match change {
-            Change::Task { task, .. } if self.workflow.has_limits(task.name.as_str()) => {
+            Change::Task { task, .. }
+            | Change::ApprovalAsked { task, .. }
+            | Change::ApprovalDecided { task, .. }
+                if self.is_limited(&task.name) =>
+            {
                 self.timers_of(task).collect()
             }
             Change::Run { from: RunState::Paused, to: RunState::Running, .. } => self.limit_timers(),
@@ -77,20 +88,23 @@ fn seconds(ms: u64) -> f64 {
 impl Planner {
     /// Takes a change into the run's fold, and moves the timers with it.
     pub(super) fn take_in(&mut self, run: RunId, change: &Change, now: Timestamp) {
-        let Self { runs, timers, .. } = self;
+        let Self { runs, timers, approvals, .. } = self;
         let Some(open) = runs.get_mut(&run) else { return };
+        let asked = open.open_question(change);
         open.moved_timers(change).into_iter().for_each(|(at, timer)| timers.cancel(at, timer));
         open.run.apply_change(change, now);
         open.moved_timers(change).into_iter().for_each(|(at, timer)| timers.set(at, timer));
+        approvals.follow(asked, open.open_question(change));
     }
 
-    /// Sets the timers of a run that was read back. Whoever waits for a place has a chance first: nobody gave any while
-    /// there was no scheduler.
+    /// Sets the timers of a run that was read back. Whoever waits for a place, or for a decision that may be on its way, has
+    /// a chance first: nobody gave any while there was no scheduler.
     pub(super) fn watch_limits(&mut self, run: RunId, now: Timestamp) {
         let first = now.plus_ms(self.policy.suspect_after_ms);
         let Some(open) = self.runs.get(&run) else { return };
         for (at, timer) in open.limit_timers() {
-            let at = if matches!(timer, Timer::QueueLimit(..)) { at.max(first) } else { at };
+            let has_a_chance = matches!(timer, Timer::QueueLimit(..) | Timer::ApprovalLimit(..));
+            let at = if has_a_chance { at.max(first) } else { at };
             self.timers.set(at, timer);
         }
     }

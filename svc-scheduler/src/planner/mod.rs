@@ -7,6 +7,9 @@ mod admission;
 mod advance;
 mod aging;
 mod allocation;
+mod approval;
+#[cfg(test)]
+mod approval_tests;
 #[cfg(any(test, feature = "simulation"))]
 mod audit;
 mod backoff;
@@ -105,11 +108,12 @@ use emboflow_model::state::AttemptState;
 use emboflow_model::{AttemptId, ExecutorId, PoolName, ProjectName, RunId, Task, TaskKey, Timestamp};
 use emboflow_protocol::call::{Claim, TaskWait};
 
+pub(crate) use approval::{Judged, judge};
 pub(crate) use cordon::Cordons;
 pub(crate) use dispatch::planned_specs;
 pub(crate) use effect::{Effect, EffectKind, effects_of};
 pub(crate) use explain::WaitKind;
-pub(crate) use input::{Input, RunCommand, Submission};
+pub(crate) use input::{Deciding, Input, RunCommand, Submission};
 pub(crate) use open_run::OpenRun;
 pub use policy::Policy;
 pub(crate) use queues::{QueueRules, QueueUse};
@@ -117,6 +121,7 @@ pub(crate) use quota::ProjectQuotas;
 pub(crate) use step::Decisions;
 
 use allocation::Allocations;
+use approval::OpenApprovals;
 use executors::KnownExecutor;
 use gates::Gates;
 use hearing::Hearing;
@@ -155,6 +160,8 @@ pub(crate) struct Planner {
     /// All that the executors have together.
     total: Amount,
     gates: Gates,
+    /// What waits for people.
+    approvals: OpenApprovals,
     hearing: Hearing,
     /// Why nothing is started now.
     maintenance: Option<String>,
@@ -200,6 +207,7 @@ impl Planner {
             allocations: Allocations::default(),
             total: Amount::default(),
             gates: Gates::default(),
+            approvals: OpenApprovals::default(),
             maintenance: None,
             hearing: Hearing::default(),
             pool_maintenance: BTreeMap::new(),
@@ -220,6 +228,7 @@ impl Planner {
             self.timers.set(now, timers::Timer::Place);
         }
         self.census.note(&run.run.summary);
+        self.approvals.take_back(&run);
         self.runs.insert(id, run);
         let mut step = Step::begin(self, now);
         step.resume_run(id);

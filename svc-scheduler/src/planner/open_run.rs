@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, OnceLock};
 
+use emboflow_model::approval::Question;
 use emboflow_model::name::TaskName;
 use emboflow_model::run::BrokenHistory;
 use emboflow_model::runtime_spec::Replica;
@@ -17,7 +18,7 @@ use serde_json::Map;
 
 use super::finally::counts_as_need;
 use super::shape::{FanOut, Shape};
-use super::{dispatch, uploads, values};
+use super::{approval, dispatch, uploads, values};
 
 /// A run that is not over.
 #[derive(Clone)]
@@ -206,8 +207,8 @@ impl OpenRun {
     /// The tasks of a spec that nothing has happened to.
     pub(super) fn waiting_tasks(&self, spec: usize) -> Vec<TaskKey> {
         let Some(spec) = self.run.summary.graph.get(spec) else { return Vec::new() };
-        let waiting =
-            |key: &TaskKey| self.run.tasks.get(key).is_some_and(|task| task.state == TaskState::Waiting);
+        let untouched = |task: &Task| task.state == TaskState::Waiting && task.approval.is_none();
+        let waiting = |key: &TaskKey| self.run.tasks.get(key).is_some_and(untouched);
         spec.keys().filter(waiting).collect()
     }
 
@@ -258,9 +259,22 @@ impl OpenRun {
         Some(Replica { index: task.index?, count: self.fan_out_of(task)? })
     }
 
-    /// Where a ready task stands; `context` is that of the task's spec.
+    /// What a person is asked about a task at a moment; none where no person is.
+    pub(super) fn question(
+        &self,
+        task: &TaskKey,
+        context: &Context,
+        now: Timestamp,
+    ) -> Option<Result<Question, Problem>> {
+        self.workflow.ask(self.planned.get(task)?, context, now)
+    }
+
+    /// Where a ready task stands; `context` is that of the task's spec. None for one that no container carries out.
     pub(super) fn line(&self, task: &TaskKey, context: &Context) -> Option<Result<Line, Problem>> {
         let planned = self.planned.get(task)?;
+        if self.workflow.approval(&planned.spec_name).is_some() {
+            return None;
+        }
         let line = || {
             let of = FanOut { run: self.id(), spec: task.name.clone() };
             let gang = self.is_of_gang(task).then(|| self.fan_out_of(task)).flatten();
@@ -300,6 +314,7 @@ impl OpenRun {
             matches!(task.state, TaskState::Waiting | TaskState::Cached)
                 && task.attempts.is_empty()
                 && task.retry_at.is_none()
+                && task.approval.is_none()
         };
         !self.run.tasks.values().all(untouched)
     }
@@ -382,9 +397,10 @@ impl OpenRun {
                     .contains(&task.key.index)
                     .then(|| format!("{limit} tasks of {} run already (max_parallel)", task.key.name))
             }
-            TaskState::Waiting => match task.retry_at {
-                Some(at) => Some(format!("the next attempt starts at {at}")),
-                None => self.unmet_need(task),
+            TaskState::Waiting => match (task.open_approval(), task.retry_at) {
+                (Some(approval), _) => Some(approval::wait_reason(approval)),
+                (None, Some(at)) => Some(format!("the next attempt starts at {at}")),
+                (None, None) => self.unmet_need(task),
             },
             TaskState::Active => task.wait_reason.clone(),
             _ => None,

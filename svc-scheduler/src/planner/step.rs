@@ -37,6 +37,8 @@ pub(crate) struct Decisions {
     pub(crate) forgotten: Vec<(ExecutorId, ForgetAnswer)>,
     /// The runs that were to be made and are not, and why.
     pub(crate) refused: HashMap<RunId, Vec<FieldError>>,
+    /// What became of each decision of a person, by its place: true, the same had been decided before.
+    pub(crate) decided: HashMap<usize, Result<bool, Vec<FieldError>>>,
     /// Somebody shows what only a later scheduler can have given: the shard may be lost.
     pub(crate) is_overtaken: bool,
     /// An exclusive attempt counts as ended because its time is over: to be written only while this scheduler surely leads.
@@ -59,6 +61,7 @@ pub(super) struct Step<'p> {
     pub(super) rejections: Vec<Rejection>,
     pub(super) forgotten: Vec<(ExecutorId, ForgetAnswer)>,
     pub(super) refused: HashMap<RunId, Vec<FieldError>>,
+    pub(super) decided: HashMap<usize, Result<bool, Vec<FieldError>>>,
     /// What the attempts opened in this step are to do; evaluated once.
     pub(super) specs: HashMap<AttemptId, RuntimeSpec>,
     /// Somebody shows what only a later scheduler can have given.
@@ -82,6 +85,7 @@ impl<'p> Step<'p> {
             rejections: Vec::new(),
             forgotten: Vec::new(),
             refused: HashMap::new(),
+            decided: HashMap::new(),
             specs: HashMap::new(),
             is_overtaken: false,
             relies_on_leading: false,
@@ -98,6 +102,7 @@ impl<'p> Step<'p> {
                 self.reject(project, key, body_sha256, errors)
             }
             Input::Command { run, command } => self.command(run, command),
+            Input::Decide(deciding) => self.decide(*deciding),
             Input::Recover { old, tasks, submission } => self.recover(&old, &tasks, *submission),
             Input::Report { executor, report } => self.report(&executor, report),
             Input::Heartbeat(beat) => self.hear(*beat),
@@ -175,6 +180,7 @@ impl<'p> Step<'p> {
             unlogged: std::mem::take(&mut self.effects),
             forgotten: std::mem::take(&mut self.forgotten),
             refused: std::mem::take(&mut self.refused),
+            decided: std::mem::take(&mut self.decided),
             is_overtaken: self.is_overtaken,
             relies_on_leading: self.relies_on_leading,
             ..Decisions::default()

@@ -18,6 +18,8 @@ pub(super) enum Timer {
     QueueLimit(RunId, TaskKey),
     /// A task may have taken as long as it may.
     TotalLimit(RunId, TaskKey),
+    /// Nobody may have decided on a task in time.
+    ApprovalLimit(RunId, TaskKey),
     /// An executor may be too long silent.
     ExecutorSilent(ExecutorId),
     /// What is open on an executor may have to stop.
@@ -72,6 +74,7 @@ impl Step<'_> {
                 // Judged when everybody has had a turn.
                 Timer::QueueLimit(run, task) => self.overdue.push((run, task)),
                 Timer::TotalLimit(run, task) => self.end_total(run, &task),
+                Timer::ApprovalLimit(run, task) => self.end_time_to_decide(run, &task),
                 Timer::ExecutorSilent(executor) => self.judge_silence(&executor),
                 Timer::Drain(executor) => self.stop_drained(&executor),
                 Timer::Gate(gate) => self.planner.gates.stir(gate),

@@ -29,6 +29,10 @@ fn change(change: &Change) -> String {
         Change::FannedOut { spec, matrix } => format!("{spec} fans out over {}", matrix.len()),
         Change::TaskWaits { task, .. } => format!("{task} waits"),
         Change::TaskTakenOver { task, .. } => format!("{task} taken over"),
+        Change::ApprovalAsked { task, .. } => format!("{task} asked"),
+        Change::ApprovalDecided { task, decision, .. } => {
+            format!("{task} decided {} by {:?}", decision.approved, decision.by)
+        }
         Change::AttemptOpened { task, number, fence, executor, .. } => {
             format!("{task}#{number} opened on {executor} ({fence})")
         }

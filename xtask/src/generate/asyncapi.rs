@@ -151,7 +151,7 @@ fn raw_messages() -> Map<String, Value> {
 /// The headers of a message as a schema; none when it has none of its own.
 fn headers(message: &str) -> Option<Value> {
     let known: &[(&str, &str, bool)] = match message {
-        "Submit" | "RunRequest" => &[
+        "Submit" | "RunRequest" | "Decide" => &[
             (
                 header::IDEMPOTENCY_KEY,
                 "The same key and body have one answer, however often they are sent.",
@@ -192,6 +192,10 @@ fn add_examples(messages: &mut Map<String, Value>) {
     let examples = [
         ("Submit", json!({ "source": source, "labels": { "site": "lab-2" } })),
         ("RunRequest", json!({ "run": run, "reason": "the wrong recording" })),
+        (
+            "Decide",
+            json!({ "run": run, "task": "review", "approve": true, "comment": "as good as the last one" }),
+        ),
         ("Answer", json!({ "status": "accepted", "run_id": run })),
         ("Event", serde_json::to_value(sample_event(&sample)).expect("an event can always be written")),
         (
@@ -220,13 +224,14 @@ mod tests {
 
     #[test]
     fn the_examples_are_messages_of_their_types() {
-        use emboflow_protocol::request::{Answer, RunBody, SubmitBody};
+        use emboflow_protocol::request::{Answer, DecideBody, RunBody, SubmitBody};
         let document = document().unwrap();
         let example = |name: &str| document["components"]["messages"][name]["examples"][0]["payload"].clone();
         let submit: SubmitBody = serde_json::from_value(example("Submit")).unwrap();
         let source = submit.source.unwrap();
         emboflow_model::workflow::parse(&source).unwrap_or_else(|problems| panic!("{problems:?}"));
         serde_json::from_value::<RunBody>(example("RunRequest")).unwrap();
+        serde_json::from_value::<DecideBody>(example("Decide")).unwrap();
         serde_json::from_value::<Answer>(example("Answer")).unwrap();
     }
 

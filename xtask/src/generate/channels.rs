@@ -12,7 +12,7 @@ use emboflow_protocol::log::live_subject;
 use emboflow_protocol::message::Message;
 use emboflow_protocol::progress::Progress;
 use emboflow_protocol::report::Reports;
-use emboflow_protocol::request::{Verb, reply_subject, request_subject};
+use emboflow_protocol::request::{Verb, decision_subject, reply_subject, request_subject};
 use emboflow_protocol::run_ended::RunEnded;
 use emboflow_protocol::stream::EXECUTORS_BUCKET;
 
@@ -66,17 +66,28 @@ fn requests() -> Vec<Channel> {
             Verb::Cancel => "End a run".to_owned(),
             Verb::Pause => "Start no more attempts of a run".to_owned(),
             Verb::Resume => "Go on with a paused run".to_owned(),
+            Verb::Decide => "Decide on a task that waits for a person".to_owned(),
         },
         messages: match verb {
             Verb::Submit => &["Submit"],
             Verb::Batch => &["Batch"],
+            Verb::Decide => &["Decide"],
             _ => &["RunRequest"],
         },
         senders: "anyone whom the project allows",
         receivers: "scheduler",
         reply: Some(Reply::Header(header::REPLY_TO)),
     };
-    Verb::ALL.iter().map(request).collect()
+    let decision = Channel {
+        id: "decision".to_owned(),
+        address: sample.address(decision_subject(&sample.project)),
+        title: "Decide on a task, in the name that the body says".to_owned(),
+        messages: &["Decide"],
+        senders: "API",
+        receivers: "scheduler",
+        reply: Some(Reply::Header(header::REPLY_TO)),
+    };
+    Verb::ALL.iter().map(request).chain([decision]).collect()
 }
 
 fn public() -> Vec<Channel> {

@@ -11,7 +11,7 @@ use emboflow_protocol::event::Event;
 use emboflow_protocol::forecast::{AskForecast, AskWhatIf, RunForecast, WhatIf};
 use emboflow_protocol::progress::Progress;
 use emboflow_protocol::report::Reports;
-use emboflow_protocol::request::{Answer, RunBody, SubmitBody};
+use emboflow_protocol::request::{Answer, DecideBody, RunBody, SubmitBody};
 use emboflow_protocol::run_ended::RunEnded;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -48,6 +48,7 @@ pub(super) const MESSAGES: &[JsonMessage] = &[
     JsonMessage::of::<SubmitBody>("Submit", "A new run: a workflow's text or name, inputs and labels."),
     JsonMessage::of::<BatchBody>("Batch", "Several new runs, each with a key of its own."),
     JsonMessage::of::<RunBody>("RunRequest", "Cancel, retry, pause or resume a run."),
+    JsonMessage::of::<DecideBody>("Decide", "Approve or reject a task that waits for a person."),
     JsonMessage::of::<Answer>("Answer", "What became of a request: accepted, or rejected with reasons."),
     JsonMessage::of::<BatchAnswer>("BatchAnswer", "What became of each request of a batch."),
     JsonMessage::of::<Event>("Event", "What a run has come to, as a CloudEvent."),

@@ -215,6 +215,8 @@ pub const REQUESTS: &[(&str, Needs)] = &[
     ("retry", InProject(Developer)),
     ("pause", InProject(Developer)),
     ("resume", InProject(Developer)),
+    // Who makes a run does not also release it: a developer's program could approve itself.
+    ("decide", InProject(Operator)),
 ];
 
 /// What a route needs; `path` as in the router (`{*rest}` is read as `{rest}`). None: it has no line.

@@ -6,7 +6,7 @@ use super::condition::Scope;
 use super::document::join;
 use super::expression::Fuel;
 use super::field::Axis;
-use super::limits::{MAX_GANG, MAX_MATRIX_BYTES, MAX_TASKS};
+use super::limits::{MAX_APPROVALS, MAX_GANG, MAX_MATRIX_BYTES, MAX_TASKS};
 use super::{Problem, TaskSpec, Workflow, code, quantity};
 
 /// A task of a run before it starts.
@@ -67,7 +67,7 @@ impl Workflow {
         let scope = Scope { document: &self.document, roots: &roots, status: None };
         let mut fuel = Fuel::default();
         let (mut all, mut problems) = (Vec::new(), Vec::new());
-        let (mut total, mut bytes): (u64, u64) = (0, 0);
+        let (mut total, mut bytes, mut approvals): (u64, u64, u64) = (0, 0, 0);
         for (name, task) in &self.file.tasks {
             let axes = match super::fan_out::is_dynamic(task) {
                 true => Ok(Axes { spec: name, axes: Vec::new(), is_fan_out: false, tasks: 1 }),
@@ -77,6 +77,13 @@ impl Workflow {
                 Ok(axes) => {
                     total = total.saturating_add(axes.tasks);
                     bytes = bytes.saturating_add(axes.bytes());
+                    if task.approval.is_some() {
+                        approvals = approvals.saturating_add(axes.tasks);
+                    }
+                    if approvals > MAX_APPROVALS {
+                        problems.push(self.too_many_approvals(&axes, approvals));
+                        break;
+                    }
                     if total > MAX_TASKS || bytes > MAX_MATRIX_BYTES {
                         problems.push(self.too_many(&axes, total));
                         break;
@@ -157,6 +164,16 @@ impl Workflow {
             true => Err(problem(format!("a gang has at most {MAX_GANG} replicas, not {count}"))),
             false => Ok(u64::from(count)),
         }
+    }
+
+    fn too_many_approvals(&self, axes: &Axes<'_>, approvals: u64) -> Problem {
+        let message = format!(
+            "with `{}` people decide on {approvals} tasks of the run; at most {MAX_APPROVALS}",
+            axes.spec
+        );
+        let hint = "ask once for all of them: what is decided for each can be an input of type `array`";
+        let pointer = join(&join("/tasks", axes.spec), "approval");
+        self.document.at_key(code::TOO_MANY_TASKS, &pointer, message).with_hint(hint)
     }
 
     pub(super) fn too_many(&self, axes: &Axes<'_>, total: u64) -> Problem {

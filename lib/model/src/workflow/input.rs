@@ -1,11 +1,12 @@
 //! Inputs of a run: their declarations, and the values that a request gives.
 
+use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
 use super::code;
 use super::document::{Document, Problems, join};
 use super::expression::functions::{compile, number_text};
-use super::file::{InputSpec, InputType, WorkflowFile};
+use super::file::{InputSpec, InputType};
 use super::limits::{MAX_INPUT_BYTES, MAX_PROBLEMS};
 use super::problem::Problem;
 use super::suggest::{self, shown};
@@ -117,10 +118,15 @@ fn with_article(kind: InputType) -> String {
     format!("{article} {}", kind.word())
 }
 
-/// Collects what contradicts itself in the declarations.
-pub(super) fn check(document: &Document, file: &WorkflowFile, problems: &mut Problems) {
-    for (name, input) in &file.inputs {
-        let at = join("/inputs", name);
+/// Collects what contradicts itself in the declarations; `pointer` is where they stand.
+pub(super) fn check(
+    document: &Document,
+    inputs: &IndexMap<String, InputSpec>,
+    pointer: &str,
+    problems: &mut Problems,
+) {
+    for (name, input) in inputs {
+        let at = join(pointer, name);
         if !is_input_name(name) {
             let message = format!(
                 "`{}` is not a name of an input: a letter first, then letters, digits or `_`, at most 63",
@@ -182,19 +188,20 @@ fn check_declaration(input: &InputSpec) -> Result<(), (&'static str, String)> {
     }
 }
 
-/// The value of every declared input. Errors: every given or missing value that is wrong.
+/// The value of every input that `whose` declarations have. Errors: every given or missing value that is wrong.
 pub(super) fn resolve(
-    file: &WorkflowFile,
+    inputs: &IndexMap<String, InputSpec>,
     given: &Map<String, Value>,
+    whose: &str,
 ) -> Result<Map<String, Value>, Vec<Problem>> {
     let mut problems = Vec::new();
     let mut resolved = Map::new();
     for (name, value) in given {
-        if !file.inputs.contains_key(name) {
-            let message = format!("the workflow has no input `{}`", shown(name));
-            let hint = match file.inputs.is_empty() {
-                true => Some("this workflow has no inputs".to_owned()),
-                false => suggest::hint(name, file.inputs.keys().map(String::as_str)),
+        if !inputs.contains_key(name) {
+            let message = format!("{whose} has no input `{}`", shown(name));
+            let hint = match inputs.is_empty() {
+                true => Some(format!("{whose} has no inputs")),
+                false => suggest::hint(name, inputs.keys().map(String::as_str)),
             };
             problems.push(about(code::UNKNOWN_INPUT, name, message).with_some_hint(hint));
         } else if value.to_string().len() > MAX_INPUT_BYTES {
@@ -207,7 +214,7 @@ pub(super) fn resolve(
             return Err(problems);
         }
     }
-    for (name, input) in &file.inputs {
+    for (name, input) in inputs {
         let is_too_long = |problem: &Problem| problem.pointer == join("/inputs", name);
         if problems.iter().any(is_too_long) {
             continue;

@@ -36,6 +36,10 @@ pub const MAX_TEXT_BYTES: usize = 128 * 1024 - 1;
 pub const MAX_TASK_BYTES: usize = 256 * 1024;
 /// Secrets of one task at most: their values travel together, in one message.
 pub const MAX_SECRETS: usize = 16;
+/// Inputs of one approval at most.
+pub const MAX_APPROVAL_INPUTS: usize = 32;
+/// Tasks of a run that a person decides at most: each row of a list names those that wait.
+pub const MAX_APPROVALS: u64 = 100;
 /// Entries of one list of exit codes at most.
 pub const MAX_EXIT_CODES: usize = 64;
 /// Labels of a run at most: those of its file and those of its request.

@@ -2,6 +2,7 @@
 //!
 //! [`parse`] takes the text of a file and gives a [`Workflow`] that passed every check, or all that is wrong with it.
 
+mod approval;
 mod check;
 pub mod code;
 mod condition;
@@ -42,6 +43,7 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
+pub use approval::{ApprovalSpec, OnTimeout};
 pub use check::check_output_path;
 pub use check::triggers::{InputProblem, input_problems};
 pub use condition::Context;
@@ -170,6 +172,6 @@ impl Workflow {
     /// The value of every declared input: given, default, or null where it is optional.
     /// Errors: every given or missing value that is wrong; `line` is 0, `pointer` is `/inputs/<name>`.
     pub fn resolve_inputs(&self, given: &Map<String, Value>) -> Result<Map<String, Value>, Vec<Problem>> {
-        input::resolve(&self.file, given)
+        input::resolve(&self.file.inputs, given, "the workflow")
     }
 }

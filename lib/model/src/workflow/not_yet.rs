@@ -21,7 +21,7 @@ pub struct NotYet {
 
 /// The closed list.
 pub const NOT_YET: &[NotYet] =
-    &[GIT_WORKSPACE, NFS_WORKSPACE, EGRESS_NETWORK, GROUP_NETWORK, CACHE, SUB_WORKFLOW, APPROVAL];
+    &[GIT_WORKSPACE, NFS_WORKSPACE, EGRESS_NETWORK, GROUP_NETWORK, CACHE, SUB_WORKFLOW];
 
 const GIT_WORKSPACE: NotYet = NotYet {
     feature: "a workspace from a git repository",
@@ -53,11 +53,6 @@ const SUB_WORKFLOW: NotYet = NotYet {
     field: "tasks.*.uses",
     instead: "write the tasks of the other workflow here",
 };
-const APPROVAL: NotYet = NotYet {
-    feature: "a task that waits for somebody's approval",
-    field: "tasks.*.approval",
-    instead: "split the workflow in two and start the second one by hand",
-};
 
 fn refuse(document: &Document, problems: &mut Problems, pointer: &str, what: &NotYet) {
     let message = format!("{} is not carried out yet by this version (`{}`)", what.feature, what.field);
@@ -81,11 +76,10 @@ pub(super) fn check(document: &Document, file: &WorkflowFile, problems: &mut Pro
     }
 }
 
-fn fields(task: &TaskSpec) -> [(bool, &'static str, &'static NotYet); 3] {
+fn fields(task: &TaskSpec) -> [(bool, &'static str, &'static NotYet); 2] {
     [
         (task.cache.as_ref().is_some_and(|cache| *cache != Value::Bool(false)), "cache", &CACHE),
         (task.uses.is_some(), "uses", &SUB_WORKFLOW),
-        (task.approval.is_some(), "approval", &APPROVAL),
     ]
 }
 

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::approval::ApprovalSpec;
 use super::exit_codes::ExitCodesSpec;
 use super::field::{Axis, Scalar, Words};
 use super::finally::Finally;
@@ -161,9 +162,10 @@ pub struct TaskSpec {
     /// Another workflow as this task. Not yet carried out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uses: Option<Value>,
-    /// Somebody has to agree first. Not yet carried out.
+    /// A person decides, and no container is run. Beside it there are only `description`, `needs`, `if`, `finally`,
+    /// `matrix` (each is decided on its own) and `continue_on_error`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub approval: Option<Value>,
+    pub approval: Option<ApprovalSpec>,
 }
 
 /// What a task takes in.
@@ -410,6 +412,8 @@ pub struct OutputSpec {
 impl TaskSpec {
     /// The names of the values that the task gives to those that follow.
     pub fn value_names(&self) -> impl Iterator<Item = &str> {
-        self.outputs.iter().filter(|(_, output)| output.value).map(|(name, _)| name.as_str())
+        let given = self.outputs.iter().filter(|(_, output)| output.value).map(|(name, _)| name.as_str());
+        let filled_in = self.approval.iter().flat_map(|approval| approval.inputs.keys().map(String::as_str));
+        given.chain(filled_in)
     }
 }

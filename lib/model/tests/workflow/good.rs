@@ -103,7 +103,6 @@ fn what_is_not_carried_out_yet_is_a_closed_list_and_each_is_refused() {
         ("network: group", one_task("network: group")),
         ("tasks.*.cache", one_task("cache: true")),
         ("tasks.*.uses", one_task("uses: other")),
-        ("tasks.*.approval", one_task("approval: { by: [ann] }")),
     ];
     for (field, source) in &refused {
         let problems = bad(source);

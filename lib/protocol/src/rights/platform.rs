@@ -33,6 +33,7 @@ const SERVICES: [(&str, &str); 5] = [
 pub(super) fn api() -> Rights {
     let publish = vec![
         text(&request::request_filter(None)),
+        text(&request::decision_filter()),
         text(&Explain::filter()),
         text(&AskQueues::filter()),
         text(&AskCordons::filter()),

@@ -102,6 +102,14 @@ fn only_the_scheduler_changes_streams_and_takes_requests() {
 }
 
 #[test]
+fn only_the_api_says_who_decides() {
+    for user in everybody().into_iter().filter(|user| user.part != Part::Api) {
+        let publish = rights(&user).publish;
+        assert!(!publish.iter().any(|subject| subject.contains("decision")), "{}: {publish:?}", user.name);
+    }
+}
+
+#[test]
 fn an_inbox_is_known_by_its_first_token() {
     for inbox in ["_INBOX.a", "_INBOX_api.a.b"] {
         assert!(is_inbox(inbox), "{inbox}");

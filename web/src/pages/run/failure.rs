@@ -27,6 +27,8 @@ pub(super) fn in_words(reason: Reason) -> &'static str {
         Reason::ImageUnavailable => "the registry did not answer",
         Reason::BadCommand => "the command cannot be started in this image",
         Reason::QueueTimeout => "it waited too long for a place",
+        Reason::ApprovalTimeout => "nobody decided in time",
+        Reason::Rejected => "a person rejected it",
         Reason::TotalTimeout => "all its attempts and waits took longer than timeouts.total",
         Reason::StartTimeout => "it did not start in time",
         Reason::RunTimeout => "it ran longer than its timeout",

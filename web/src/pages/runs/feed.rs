@@ -231,6 +231,7 @@ pub(in crate::pages) mod example {
             labels: indexmap::IndexMap::new(),
             recovered_from: None,
             tasks: TaskCounts::default(),
+            approvals: Default::default(),
             created_at: Timestamp(i64::try_from(bits).unwrap()),
             started_at: None,
             finished_at: None,

@@ -294,7 +294,11 @@ impl Walk<'_> {
             }
             None => ("the values of a task cannot be read as a whole".to_owned(), at, ""),
         };
+        let is_approval = self.file.tasks.get(other).is_some_and(|other| other.approval.is_some());
         let hint = match names.is_empty() {
+            true if is_approval => {
+                Some(format!("declare what the person fills in as `inputs` below `approval` of `{other}`"))
+            }
             true => Some(format!(
                 "give an output of `{other}` that is a JSON file `value: true`: `outputs: {{ NAME: {{ path: name.json, value: true }} }}`"
             )),

@@ -1,5 +1,6 @@
 //! What a file of the right shape can still get wrong: names, needs, expressions, quantities, paths.
 
+mod approval;
 mod exit_codes;
 mod expressions;
 mod finally;
@@ -44,7 +45,7 @@ pub(super) fn check(document: &Document, file: &WorkflowFile) -> Result<Graph, V
         problems.push(problem.with_hint("give it at least one task with an `image`"));
     }
     not_yet::check(document, file, &mut problems);
-    input::check(document, file, &mut problems);
+    input::check(document, &file.inputs, "/inputs", &mut problems);
     if let Some(timeout) = &file.timeout
         && let Err(message) = quantity::duration_ms(timeout.value())
     {
@@ -54,6 +55,7 @@ pub(super) fn check(document: &Document, file: &WorkflowFile) -> Result<Graph, V
     placement::check_all(document, file, &mut problems);
     turn::check(document, file, &mut problems);
     exit_codes::check(document, file, &mut problems);
+    approval::check(document, file, &mut problems);
     triggers::check(document, file, &mut problems);
     let mentioned = expressions::check(document, file, &mut problems);
     let mut needs = graph::needs(document, file, mentioned, &mut problems);

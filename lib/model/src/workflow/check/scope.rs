@@ -45,6 +45,7 @@ impl Place<'_> {
             ["tasks", task, "image" | "workdir" | "user" | "timeout" | "pool" | "log_limit"] => {
                 Place::Task(task)
             }
+            ["tasks", task, "approval", "message" | "timeout"] => Place::Task(task),
             ["tasks", task, "mutex"] | ["tasks", task, "concurrency" | "rate_limit", "key"] => {
                 Place::Task(task)
             }
@@ -54,8 +55,9 @@ impl Place<'_> {
                 Place::Shared
             }
             ["defaults", "image" | "workdir" | "user" | "timeout" | "pool" | "log_limit"] => Place::Shared,
-            ["tasks", _, "secrets" | "cache" | "uses" | "approval" | "workspace" | "network", ..]
-            | ["on", ..] => Place::Prose,
+            ["tasks", _, "secrets" | "cache" | "uses" | "workspace" | "network", ..] | ["on", ..] => {
+                Place::Prose
+            }
             _ => Place::Nowhere,
         }
     }

@@ -53,7 +53,8 @@ struct Check<'a> {
 
 impl Check<'_> {
     fn task(&mut self, at: &str, task: &TaskSpec, file: &WorkflowFile) {
-        if task.image.is_none() && file.defaults.image.is_none() && task.uses.is_none() {
+        let has_image = task.image.is_some() || file.defaults.image.is_some();
+        if !has_image && task.uses.is_none() && task.approval.is_none() {
             let problem = self.document.at_key(
                 code::NO_IMAGE,
                 at,

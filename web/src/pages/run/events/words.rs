@@ -73,6 +73,17 @@ fn word(change: &Change) -> (Option<&TaskKey>, String) {
             let artifacts = format::count(artifacts.len() as u64, "artifact");
             (Some(task), format!("taken over from {from_run} with {artifacts}"))
         }
+        Change::ApprovalAsked { task, question } => {
+            (Some(task), format!("waits for approval: {}", question.message))
+        }
+        Change::ApprovalDecided { task, decision, .. } => {
+            let what = if decision.approved { "approved" } else { "rejected" };
+            let by = decision
+                .by
+                .as_deref()
+                .map_or(", nobody having decided in time".to_owned(), |by| format!(" by {by}"));
+            (Some(task), format!("{what}{by}{}", because(decision.comment.as_deref())))
+        }
         Change::AttemptOpened { task, number, executor, .. } => {
             (Some(task), format!("attempt {number} given to {executor}"))
         }
