@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use emboflow_model::{AttemptId, ExecutorId, Resources, Run, RunId};
+use emboflow_model::{AttemptId, ExecutorId, Resources, Run, RunId, TaskKey};
 
 use super::open_run::SpecProgress;
 use super::{OpenRun, Planner};
@@ -16,6 +16,7 @@ impl Planner {
     ) -> Result<(), String> {
         self.audit_allocations()?;
         self.audit_strays()?;
+        self.audit_approvals()?;
         if is_deep {
             self.audit_runs(logged)?;
         }
@@ -66,6 +67,28 @@ impl Planner {
         (kept == derived)
             .then_some(())
             .ok_or_else(|| format!("{kept:?} may still run, and by the log {derived:?} may"))
+    }
+
+    /// So does what waits for people, here and in what is told of each run.
+    fn audit_approvals(&self) -> Result<(), String> {
+        let mut derived: BTreeSet<(RunId, &TaskKey)> = BTreeSet::new();
+        for open in self.runs.values() {
+            let asked: BTreeSet<&TaskKey> = open
+                .run
+                .tasks
+                .values()
+                .filter_map(|task| task.open_approval().map(|_| &task.key))
+                .collect();
+            let told: BTreeSet<&TaskKey> = open.run.summary.approvals.iter().collect();
+            if asked != told {
+                return Err(format!("{} says that {told:?} wait for people, and {asked:?} do", open.id()));
+            }
+            derived.extend(asked.into_iter().map(|task| (open.id(), task)));
+        }
+        let kept: BTreeSet<(RunId, &TaskKey)> = self.approvals().collect();
+        (kept == derived)
+            .then_some(())
+            .ok_or_else(|| format!("{kept:?} wait for people, and by the log {derived:?} do"))
     }
 
     fn audit_runs<'j>(&self, logged: impl Fn(RunId) -> Option<&'j Run>) -> Result<(), String> {

@@ -256,6 +256,7 @@ impl Stage {
                 stage.submit(project, source, patience);
             });
         }
+        self.let_people_decide();
     }
 
     /// In the end somebody sees to it that nothing waits for people: orders may have overtaken each other.
@@ -271,6 +272,9 @@ impl Stage {
                 }
                 _ => {}
             }
+        }
+        for waiting in self.asked_of_people() {
+            self.decide(waiting, true, &json!({}));
         }
         self.after(10_000, Stage::tidy_up);
     }

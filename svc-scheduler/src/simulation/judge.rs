@@ -1,6 +1,7 @@
 //! The judge: the promises, checked whenever something happens that they speak of. It believes the log, the witness
 //! and the clients' own history, and nobody else.
 
+mod approval;
 mod change;
 mod end;
 mod fan_out;
@@ -291,6 +292,9 @@ impl Stage {
     /// A client is answered.
     pub(super) fn judge_answer(&mut self, place: usize, answer: &Result<RunId, Vec<String>>) {
         let ask = self.clients.asked[place].clone();
+        if answer.is_ok() {
+            self.judge_decision_told(place);
+        }
         if !ask.makes_run() {
             return;
         }

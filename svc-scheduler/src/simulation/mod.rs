@@ -10,6 +10,7 @@ mod fault;
 mod fencing;
 mod judge;
 mod nemesis;
+mod people;
 mod plan;
 mod post;
 mod records;

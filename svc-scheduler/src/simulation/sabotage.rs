@@ -74,6 +74,8 @@ sabotages! {
     TakeOverFailures,
     /// A cancel takes what follows all others with it.
     LeaveOutFinals,
+    /// What a person has rejected counts as approved.
+    TurnDecisions,
     /// A run ends while an attempt of it is open.
     EndEarly,
     /// A task starts twice: its start goes to a second executor too, and every claim is granted.
@@ -137,6 +139,21 @@ pub(super) fn entries(stage: &Stage, mut entries: Vec<Arc<LogEntry>>) -> Vec<Arc
             {
                 let (from, to) = (RunState::Running, RunState::Succeeded);
                 transition.changes.push(Change::Run { from, to, reason: None });
+            }
+        }
+    }
+    if stage.is_sabotaged(Sabotage::TurnDecisions) {
+        let transitions = entries.iter_mut().filter_map(|entry| match Arc::make_mut(entry) {
+            LogEntry::Transition(transition) => Some(transition),
+            LogEntry::Rejection(_) => None,
+        });
+        for change in transitions.flat_map(|transition| &mut transition.changes) {
+            match change {
+                Change::ApprovalDecided { decision, .. } => decision.approved = true,
+                Change::Task { to, reason: reason @ Some(Reason::Rejected), .. } => {
+                    (*to, *reason) = (TaskState::Succeeded, None);
+                }
+                _ => {}
             }
         }
     }

@@ -19,6 +19,7 @@ pub(super) const WORKFLOWS: &[&str] = &[
     TIMED,
     LASTLY,
     TUNED,
+    ASKED,
     ENDLESS,
     FANNED,
 ];
@@ -41,6 +42,9 @@ pub(super) const TUNED: &str = "version: 1\nname: tuned\ninputs: { n: { type: in
 
 /// What follows all others, in whatever way these end.
 pub(super) const LASTLY: &str = "version: 1\nname: lastly\ndefaults: { image: i }\ntasks:\n  a: {}\n  b: { needs: [a], retry: { attempts: 2, delay: 500ms } }\n  c: {}\n  tidy: { finally: always, retry: { attempts: 2, delay: 500ms } }\n  alarm: { finally: failure, needs: [tidy], if: \"${{ always() }}\" }\n";
+
+/// People decide on parts of it, in time or not.
+pub(super) const ASKED: &str = "version: 1\nname: asked\ndefaults: { image: i }\ntasks:\n  a: {}\n  review: { needs: [a], approval: { message: m, inputs: { n: { type: integer, default: 1 } } } }\n  forgotten: { approval: { message: m, timeout: 12s, on_timeout: approve, inputs: { n: { type: integer, default: 1 } } } }\n  wished: { continue_on_error: true, approval: { message: m, timeout: 20s, inputs: { n: { type: integer, required: false } } } }\n  z: { needs: [review, forgotten, wished], env: { N: \"${{ tasks.review.values.n }}\" } }\n  undo: { finally: failure, approval: { message: m, timeout: 15s } }\n";
 
 /// Its program ends only when it is told to.
 pub(super) const ENDLESS: &str =

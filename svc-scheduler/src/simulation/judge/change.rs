@@ -9,6 +9,7 @@ use emboflow_model::{AttemptId, Run, Task, TaskKey, epoch};
 use super::super::stage::Stage;
 use super::super::witness::Container;
 use super::fan_out::judge_fan_out;
+use super::approval::{judge_asking, judge_end_of_approval};
 use super::limits::{judge_limit, judge_time_left};
 use super::{Judge, Judged};
 
@@ -51,6 +52,13 @@ impl Stage {
             Change::Task { task, from, to, reason, .. } => {
                 self.judge_task_step(judged, task, *from, *to, *reason)?;
                 judge_limit(judged, task, *reason, transition.at)?;
+                if let Some(task) = judged.run.tasks.get(task) {
+                    judge_end_of_approval(judged, task, *to, *reason, transition.at)?;
+                }
+            }
+            Change::ApprovalAsked { task, .. } => judge_asking(judged, task)?,
+            Change::ApprovalDecided { task, decision, values } => {
+                self.judge_decision(judged, task, decision, values, transition.at)?;
             }
             Change::TaskTakenOver { .. } => self.judge_taken_over(judged, change)?,
             Change::FannedOut { spec, matrix } => {
@@ -101,7 +109,7 @@ impl Stage {
     /// I16: what follows all others has had its turn, unless nothing was there to follow or somebody wanted it left out.
     fn judge_finals(&self, judged: &Judged, to: RunState) -> Result<(), String> {
         let run = &judged.run;
-        let has_started = run.tasks.values().any(|task| !task.attempts.is_empty());
+        let has_started = run.tasks.values().any(|task| !task.attempts.is_empty() || task.approval.is_some());
         if !to.is_terminal() || !has_started || self.clients.want_no_finals(run.summary.id) {
             return Ok(());
         }
@@ -178,6 +186,7 @@ impl Stage {
         }
         let last = task.attempts.last().and_then(|attempt| attempt.end.as_ref());
         match (from, to) {
+            (TaskState::Waiting, TaskState::Succeeded) if task.approval.is_some() => Ok(()),
             (_, TaskState::Succeeded) if last.is_none_or(|end| end.outcome != Outcome::Succeeded) => {
                 Err(format!("I5: {key} succeeds and none of its attempts has"))
             }
@@ -304,17 +313,7 @@ fn judge_opening(judged: &Judged, key: &TaskKey, number: u32) -> Result<(), Stri
     if number as usize != task.attempts.len() + 1 {
         return Err(format!("I3: attempt {number} of {key} is out of order"));
     }
-    let spec = run.summary.graph.iter().find(|spec| spec.name == key.name);
-    let needs = spec.iter().flat_map(|spec| &spec.needs);
-    for need in needs.filter(|need| !is_final(judged, &key.name) || is_final(judged, need)) {
-        let goes_on = workflow.task(need.as_str()).is_some_and(|spec| spec.continue_on_error)
-            || workflow.judges_needs(key.name.as_str());
-        let is_met = |task: &Task| task.state.is_good() || (goes_on && task.state.is_terminal());
-        let mut needed = run.tasks.values().filter(|task| task.key.name == *need);
-        if let Some(unmet) = needed.find(|task| !is_met(task) && task.state != TaskState::Skipped) {
-            return Err(format!("I7: {key} starts and {} is {}", unmet.key, unmet.state));
-        }
-    }
+    judge_needs(judged, key)?;
     let fails_run = |task: &&Task| {
         task.state == TaskState::Failed && exit_action(judged, task) == Some(ExitAction::FailRun)
     };
@@ -325,6 +324,23 @@ fn judge_opening(judged: &Judged, key: &TaskKey, number: u32) -> Result<(), Stri
     let beside = run.tasks.values().filter(|task| task.key.name == key.name && task.open_attempt().is_some());
     if limit.is_some_and(|limit| beside.count() >= limit as usize) {
         return Err(format!("I9: more than max_parallel tasks of {} run", key.name));
+    }
+    Ok(())
+}
+
+/// I7: whether everything has ended that the task needs, and well enough.
+pub(super) fn judge_needs(judged: &Judged, key: &TaskKey) -> Result<(), String> {
+    let Judged { run, workflow, .. } = judged;
+    let spec = run.summary.graph.iter().find(|spec| spec.name == key.name);
+    let needs = spec.iter().flat_map(|spec| &spec.needs);
+    for need in needs.filter(|need| !is_final(judged, &key.name) || is_final(judged, need)) {
+        let goes_on = workflow.task(need.as_str()).is_some_and(|spec| spec.continue_on_error)
+            || workflow.judges_needs(key.name.as_str());
+        let is_met = |task: &Task| task.state.is_good() || (goes_on && task.state.is_terminal());
+        let mut needed = run.tasks.values().filter(|task| task.key.name == *need);
+        if let Some(unmet) = needed.find(|task| !is_met(task) && task.state != TaskState::Skipped) {
+            return Err(format!("I7: {key} starts and {} is {}", unmet.key, unmet.state));
+        }
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! What users of other systems have suffered, as scripts: each story of the reference's list that concerns the
 //! scheduler. The judge watches all of them; a story adds what must come out of it.
 
+mod asked;
 mod endings;
 mod fanned;
 mod foretold;
