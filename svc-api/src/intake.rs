@@ -133,7 +133,11 @@ impl Post {
             traceparent: asked.traceparent,
             body: asked.body,
         };
-        self.bus.publish_request(request).await.map_err(Failure::from)?;
+        let published = match request.verb {
+            Verb::Decide => self.bus.publish_decision(request).await,
+            _ => self.bus.publish_request(request).await,
+        };
+        published.map_err(Failure::from)?;
         Ok(place)
     }
 }

@@ -142,6 +142,7 @@ pub(crate) fn frame(api: TransformOpenApi<'_>) -> TransformOpenApi<'_> {
     let tags = [
         ("runs", "Submit, list, watch and steer runs."),
         ("tasks", "Tasks of a run and their logs."),
+        ("approvals", "What people decide."),
         ("artifacts", "What tasks made."),
         ("workflows", "Workflow files kept by name."),
         ("secrets", "Values that only tasks are given."),

@@ -24,8 +24,8 @@ use crate::known_query::KnownQueries;
 use crate::problem::Failure;
 use crate::routes::place::{InProject, OfWorkflow};
 use crate::routes::{
-    artifacts, events, executors, hooks, logs, maintenance, notifications, queues, requests, runs, secrets,
-    system, tasks, triggers, uploads, what_if, workflows,
+    approvals, artifacts, events, executors, hooks, logs, maintenance, notifications, queues, requests, runs,
+    secrets, system, tasks, triggers, uploads, what_if, workflows,
 };
 use crate::{
     admission, conditional, error_page, host, known_query, limits, measure, openapi, page, paged, trace,
@@ -119,6 +119,7 @@ fn of_project() -> ApiRouter<App> {
         )
         .api_route(&path("/runs/batch"), post_with(runs::batch::batch, runs::batch::document))
         .api_route(&path("/runs/counts"), get_with(runs::counts::counts, runs::counts::document))
+        .api_route(&path("/approvals"), get_with(approvals::list::list, approvals::list::document))
         .api_route(&path("/requests/{key}"), get_with(requests::show::show, requests::show::document))
         .api_route(&path("/workflows"), get_with(workflows::list::list, workflows::list::document))
         .api_route(
@@ -184,6 +185,10 @@ fn of_results() -> ApiRouter<App> {
     ApiRouter::new()
         .api_route(&path("/tasks"), get_with(tasks::list::list, tasks::list::document))
         .api_route(&path("/tasks/{task}"), get_with(tasks::show::show, tasks::show::document))
+        .api_route(
+            &path("/tasks/{task}/decision"),
+            post_with(approvals::decide::decide, approvals::decide::document),
+        )
         .api_route(&path("/tasks/{task}/logs"), get_with(logs::stream::stream, logs::stream::document))
         .api_route(&path("/tasks/{task}/logs/search"), get_with(logs::search::search, logs::search::document))
         .api_route(&path("/artifacts"), get_with(artifacts::list::list, artifacts::list::document))

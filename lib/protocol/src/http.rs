@@ -2,6 +2,7 @@
 //! row's [`crate::event::RunRow`].
 
 pub mod access;
+pub mod approval;
 pub mod audit;
 pub mod cordon;
 pub mod explanation;
@@ -47,6 +48,10 @@ pub struct RunQuery {
     /// Only runs with this label: `key=value`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
+    /// `waiting`: only runs of which a task waits for a person to decide.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = "^(waiting)?$"))]
+    pub approval: Option<String>,
     /// Only runs whose id or workflow contains this text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub search: Option<String>,

@@ -17,6 +17,8 @@ pub struct RunFilter {
     pub workflow: Option<WorkflowName>,
     /// With this label: key and value.
     pub label: Option<(String, String)>,
+    /// Of which a task waits for a person to decide.
+    pub awaits_people: bool,
     /// Whose id or workflow contains this text, upper or lower case.
     pub search: Option<String>,
     /// The order.
@@ -35,6 +37,7 @@ impl RunFilter {
             states: Vec::new(),
             workflow: None,
             label: None,
+            awaits_people: false,
             search: None,
             sort: RunSort::default(),
             limit: 50,
@@ -46,6 +49,9 @@ impl RunFilter {
         self.cursor.as_deref().map(|cursor| Place::read(cursor, self.sort)).transpose()
     }
 }
+
+/// The states in which a run may wait for people: only of these is it looked up.
+pub(crate) const ASKING: [RunState; 3] = [RunState::Running, RunState::Paused, RunState::Cancelling];
 
 /// An order of runs; equal ones by id in the same direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! One file an operation: extract, check, one call, answer.
 
+pub(crate) mod approvals;
 pub(crate) mod artifacts;
 pub(crate) mod audit;
 pub(crate) mod events;

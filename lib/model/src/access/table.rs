@@ -197,6 +197,9 @@ pub const ROUTES: &[Line] = &[
     post("/api/v1/projects/{project}/runs/{run}/retry/preview", InProject(Developer)),
     post("/api/v1/projects/{project}/runs/{run}/pause", InProject(Developer)),
     post("/api/v1/projects/{project}/runs/{run}/resume", InProject(Developer)),
+    get("/api/v1/projects/{project}/approvals", InProject(Viewer)),
+    // Who makes a run does not also release it: a developer's program could approve itself.
+    post("/api/v1/projects/{project}/runs/{run}/tasks/{task}/decision", InProject(Operator)),
     get("/api/v1/projects/{project}/runs/{run}/tasks", InProject(Viewer)),
     get("/api/v1/projects/{project}/runs/{run}/tasks/{task}", InProject(Viewer)),
     get("/api/v1/projects/{project}/runs/{run}/tasks/{task}/logs", InProject(Viewer)),
@@ -215,7 +218,6 @@ pub const REQUESTS: &[(&str, Needs)] = &[
     ("retry", InProject(Developer)),
     ("pause", InProject(Developer)),
     ("resume", InProject(Developer)),
-    // Who makes a run does not also release it: a developer's program could approve itself.
     ("decide", InProject(Operator)),
 ];
 

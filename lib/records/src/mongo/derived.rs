@@ -109,6 +109,7 @@ fn run_document(shard: u32, run: &RunSummary) -> Versioned {
         "finished": sorted.finished,
         "duration": sorted.duration,
         "labels": labels,
+        "awaits_people": !run.approvals.is_empty(),
     });
     if let Some(repeated) = run.recovered_from {
         document.insert("recovered_from", repeated.to_string());

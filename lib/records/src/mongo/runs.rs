@@ -10,7 +10,7 @@ use mongodb::bson::{Document, doc};
 use super::read_all;
 use crate::entry::from_json;
 use crate::error::RecordsError;
-use crate::query::{RunFilter, RunPage};
+use crate::query::{ASKING, RunFilter, RunPage};
 
 pub(super) async fn page(runs: Collection<Document>, filter: RunFilter) -> Result<RunPage, RecordsError> {
     let column = filter.sort.by.word();
@@ -41,6 +41,11 @@ fn wanted(filter: &RunFilter) -> Result<Document, RecordsError> {
     if !filter.states.is_empty() {
         let words: Vec<_> = filter.states.iter().map(|state| state.word()).collect();
         wanted.insert("state", doc! { "$in": words });
+    }
+    if filter.awaits_people {
+        // The states are in the index: few runs are looked at.
+        either.push(doc! { "state": { "$in": ASKING.map(RunState::word).to_vec() } });
+        wanted.insert("awaits_people", true);
     }
     if let Some(workflow) = &filter.workflow {
         wanted.insert("workflow", workflow.as_str());

@@ -8,7 +8,7 @@ use rusqlite::{Connection, ToSql, params};
 use super::log::unreadable;
 use crate::entry::from_json;
 use crate::error::RecordsError;
-use crate::query::{RunFilter, RunPage, RunSortKey};
+use crate::query::{ASKING, RunFilter, RunPage, RunSortKey};
 
 /// With so many runs of a label one is soon met on the way through the index.
 const FEW: u32 = 5_000;
@@ -54,6 +54,13 @@ fn statement(filter: &RunFilter, has_few: bool) -> Result<(String, Vec<Box<dyn T
     if !filter.states.is_empty() {
         sql.push_str(&format!(" AND state IN ({})", super::marks(filter.states.len())));
         values.extend(filter.states.iter().map(|state| Box::new(state.word()) as Box<dyn ToSql>));
+    }
+    if filter.awaits_people {
+        // The states are in the index: the text of few runs is looked at.
+        let asking = ASKING.map(|state| format!("'{}'", state.word())).join(", ");
+        sql.push_str(&format!(
+            " AND state IN ({asking}) AND json_extract(body, '$.approvals[0]') IS NOT NULL"
+        ));
     }
     if let Some(workflow) = &filter.workflow {
         sql.push_str(" AND workflow = ?");
@@ -116,7 +123,7 @@ mod tests {
         super::super::schema::migrate(&mut connection).unwrap();
         for (by, choice) in [RunSortKey::Created, RunSortKey::Finished, RunSortKey::Duration]
             .into_iter()
-            .flat_map(|by| (0..64_u32).map(move |choice| (by, choice)))
+            .flat_map(|by| (0..128_u32).map(move |choice| (by, choice)))
         {
             let has = |bit: u32| choice & (1 << bit) != 0;
             let sort = RunSort { by, descending: has(0) };
@@ -124,6 +131,7 @@ mod tests {
                 states: if has(1) { vec![RunState::Failed, RunState::Running] } else { Vec::new() },
                 workflow: has(2).then(|| "digits".parse().unwrap()),
                 label: has(3).then(|| ("team".to_owned(), "red".to_owned())),
+                awaits_people: has(6),
                 search: has(4).then(|| "x".to_owned()),
                 cursor: has(5).then(|| format!("{sort}.7.{}", RunId::from_bits(7))),
                 sort,

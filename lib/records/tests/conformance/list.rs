@@ -1,10 +1,13 @@
 //! The list of runs.
 
-use emboflow_model::{RunId, RunState, Timestamp, WorkflowName};
+use emboflow_model::approval::Question;
+use emboflow_model::workflow::OnTimeout;
+use emboflow_model::{Change, RunId, RunState, TaskState, Timestamp, WorkflowName};
 use emboflow_records::{Documents, Records, RecordsError, RunFilter, RunSort, RunSortKey};
+use indexmap::IndexMap;
 
 use crate::place::Place;
-use crate::sample::{Log, Shape, project, run_id};
+use crate::sample::{Log, Shape, key, project, run_id, step, task};
 
 /// Writes runs: five at a time share each moment, and every fourth has not ended.
 async fn write_runs(records: &dyn Records, count: u128, shape: impl Fn(u128) -> Shape) -> Vec<RunId> {
@@ -99,6 +102,34 @@ pub(crate) async fn every_filter_keeps_only_what_it_names(place: &Place) {
     for nothing in ["n.*y", "%", "_", "'", "\\", "(", "one.two"] {
         assert_eq!(walk(&*records, search(nothing)).await.len(), 0, "{nothing}");
     }
+}
+
+pub(crate) async fn the_runs_that_wait_for_people_are_found(place: &Place) {
+    let records = place.open().await;
+    let (mut log, asked, answered, quiet) = (Log::new(0), run_id(1), run_id(2), run_id(3));
+    let question = Question {
+        message: "Ship it?".to_owned(),
+        inputs: IndexMap::new(),
+        ends_at: None,
+        on_timeout: OnTimeout::Fail,
+    };
+    let (task_asked, mut entries) = (key("train[0]"), Vec::new());
+    for run in [asked, answered, quiet] {
+        entries.push(log.accept(run, &Shape::default()));
+        entries.push(log.change(run, vec![step(RunState::Queued, RunState::Running)]));
+    }
+    for run in [asked, answered] {
+        let (task, question) = (task_asked.clone(), Box::new(question.clone()));
+        entries.push(log.change(run, vec![Change::ApprovalAsked { task, question }]));
+    }
+    let ended = task("train[0]", TaskState::Waiting, TaskState::Cancelled);
+    entries.push(log.change(answered, vec![ended]));
+    records.put_derived(Documents::default().project(0, &entries).unwrap()).await.unwrap();
+    let waiting = RunFilter { awaits_people: true, ..RunFilter::of(project("default")) };
+    let found: Vec<RunId> = walk(&*records, waiting.clone()).await.iter().map(|run| run.id).collect();
+    assert_eq!(found, [asked]);
+    let paused = RunFilter { states: vec![RunState::Paused], ..waiting };
+    assert_eq!(walk(&*records, paused).await.len(), 0);
 }
 
 pub(crate) async fn counts_follow_the_states(place: &Place) {

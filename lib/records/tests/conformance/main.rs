@@ -60,6 +60,7 @@ conformance! {
     list:
         pages_through_equal_values_lose_and_double_nothing,
         every_filter_keeps_only_what_it_names,
+        the_runs_that_wait_for_people_are_found,
         counts_follow_the_states,
         a_cursor_of_another_order_is_refused;
     retention:

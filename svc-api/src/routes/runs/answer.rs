@@ -32,7 +32,7 @@ pub(super) async fn of_new_run(
 }
 
 /// The answer when a request changed a run. Until it is decided, the run itself tells.
-pub(super) async fn of_changed_run(
+pub(crate) async fn of_changed_run(
     app: &App,
     project: &ProjectName,
     run: RunId,

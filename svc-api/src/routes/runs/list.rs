@@ -32,6 +32,13 @@ fn filter(project: ProjectName, query: RunQuery) -> Outcome<RunFilter> {
         states: query.state.as_deref().map(states).transpose()?.unwrap_or_default(),
         workflow: workflow.map(WorkflowName::new).transpose().map_err(|error| invalid(error.to_string()))?,
         label: query.label.as_deref().filter(|label| !label.is_empty()).map(label).transpose()?,
+        awaits_people: query
+            .approval
+            .as_deref()
+            .filter(|word| !word.is_empty())
+            .map(waiting)
+            .transpose()?
+            .is_some(),
         search: query.search.filter(|text| !text.is_empty()),
         sort: query
             .sort
@@ -44,6 +51,10 @@ fn filter(project: ProjectName, query: RunQuery) -> Outcome<RunFilter> {
         cursor: query.cursor.filter(|cursor| !cursor.is_empty()),
         ..RunFilter::of(project)
     })
+}
+
+fn waiting(word: &str) -> Outcome<()> {
+    if word == "waiting" { Ok(()) } else { Err(Failure::unknown("filter of approvals", word, &["waiting"])) }
 }
 
 fn states(text: &str) -> Outcome<Vec<RunState>> {
@@ -99,13 +110,14 @@ mod tests {
             state: Some("failed, running".into()),
             label: Some("team=a=b".into()),
             workflow: Some(String::new()),
+            approval: Some("waiting".into()),
             sort: Some("-duration".into()),
             ..RunQuery::default()
         };
         let filter = read(query).unwrap();
         assert_eq!(filter.states, [RunState::Failed, RunState::Running]);
         assert_eq!(filter.label, Some(("team".into(), "a=b".into())));
-        assert_eq!((filter.workflow, filter.limit), (None, 50));
+        assert_eq!((filter.workflow, filter.limit, filter.awaits_people), (None, 50, true));
         assert_eq!(filter.sort, RunSort { by: RunSortKey::Duration, descending: true });
     }
 
@@ -113,6 +125,7 @@ mod tests {
     fn a_query_that_makes_no_sense_is_refused() {
         let bad = [
             RunQuery { state: Some("done".into()), ..RunQuery::default() },
+            RunQuery { approval: Some("open".into()), ..RunQuery::default() },
             RunQuery { label: Some("team".into()), ..RunQuery::default() },
             RunQuery { sort: Some("name".into()), ..RunQuery::default() },
             RunQuery { limit: Some(0), ..RunQuery::default() },

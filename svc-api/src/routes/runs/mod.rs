@@ -17,4 +17,4 @@ pub(crate) mod source;
 mod steer;
 pub(crate) mod submit;
 
-pub(crate) use answer::request_address;
+pub(crate) use answer::{of_changed_run, request_address};

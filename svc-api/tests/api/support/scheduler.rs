@@ -6,7 +6,7 @@ use emboflow_bus::{Bus, Frame};
 use emboflow_model::{LogEntry, ProjectName, RunSummary};
 use emboflow_protocol::FieldError;
 use emboflow_protocol::batch::{BatchAnswer, BatchBody};
-use emboflow_protocol::request::{Answer, RunBody, Verb, request_subject};
+use emboflow_protocol::request::{Answer, DecideBody, RunBody, Verb, decision_subject, request_subject};
 use emboflow_records::SharedRecords;
 use tokio::task::JoinHandle;
 
@@ -42,6 +42,7 @@ impl Scheduler {
         for verb in Verb::ALL {
             frames.push(world.bus.subscribe(request_subject(&project, *verb)).await.unwrap());
         }
+        frames.push(world.bus.subscribe(decision_subject(&project)).await.unwrap());
         // An answer on the same connection: the server has the subscriptions.
         world.bus.ensure_streams().await.unwrap();
         let got = Arc::<Mutex<Vec<Got>>>::default();
@@ -93,6 +94,10 @@ impl Work {
                 return self.bus.reply(reply_to, &BatchAnswer::fitted(answers)).await.unwrap();
             }
             Verb::Submit => self.submit(&key, &body, history).await,
+            Verb::Decide => {
+                let body: DecideBody = serde_json::from_slice(&body).unwrap();
+                Answer::Accepted { run_id: body.run, repeated: false, run: None }
+            }
             _ => {
                 let body: RunBody = serde_json::from_slice(&body).unwrap();
                 Answer::Accepted { run_id: body.run, repeated: false, run: None }

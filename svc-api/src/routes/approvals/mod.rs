@@ -1,0 +1,4 @@
+//! What people decide.
+
+pub(crate) mod decide;
+pub(crate) mod list;
