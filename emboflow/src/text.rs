@@ -2,7 +2,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use emboflow_model::{RunState, TaskState, Timestamp};
+use emboflow_model::approval::Approval;
+use emboflow_model::{RunId, RunState, TaskKey, TaskState, Timestamp};
 
 use crate::output::Colour;
 
@@ -99,6 +100,13 @@ pub(crate) fn exit_code(code: i32) -> String {
         _ => return format!("exit code {code}"),
     };
     format!("exit code {code}: {meaning}")
+}
+
+/// How an approval is answered on the command line, with a value for each input that has no other.
+pub(crate) fn how_to_answer(run: RunId, task: &TaskKey, approval: &Approval) -> String {
+    let required = approval.question.inputs.iter().filter(|(_, input)| input.is_required());
+    let inputs: String = required.map(|(name, _)| format!(" --input {name}=…")).collect();
+    format!("emboflow run approve {run} {task}{inputs}")
 }
 
 #[cfg(test)]

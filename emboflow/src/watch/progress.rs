@@ -44,7 +44,7 @@ impl Progress {
         let begun: Vec<TaskKey> = view
             .tasks
             .values()
-            .filter(|task| task.state != TaskState::Waiting)
+            .filter(|task| task.state != TaskState::Waiting || task.open_approval().is_some())
             .map(|task| task.key.clone())
             .collect();
         progress.show(view, &begun, output)?;
@@ -135,7 +135,9 @@ fn counts<'t>(tasks: impl Iterator<Item = &'t Task>) -> String {
     let pull = pull.map(ImagePull::brief);
     match (only, counts.as_slice()) {
         (Some(task), [(word, 1)]) => {
-            pull.or_else(|| task.wait_reason.clone()).unwrap_or_else(|| (*word).to_owned())
+            let asks =
+                task.open_approval().map(|_| format!("asks: emboflow run approve {} {}", task.run, task.key));
+            pull.or(asks).or_else(|| task.wait_reason.clone()).unwrap_or_else(|| (*word).to_owned())
         }
         _ => {
             let counts = counts.iter().map(|(word, count)| format!("{count} {word}"));
@@ -187,11 +189,18 @@ impl Lines {
 fn line(task: &Task) -> Option<String> {
     let (mark, _) = text::task_mark(task.state);
     let said = match task.state {
-        TaskState::Waiting => {
-            let retry_at = task.retry_at?;
-            let wait = text::duration(retry_at.ms_since(text::now()));
-            format!("attempt {} failed, the next one in {wait}{}", task.attempts.len(), because(task))
-        }
+        TaskState::Waiting => match task.open_approval() {
+            Some(approval) => {
+                let message = on_one_line(&approval.question.message);
+                let answer = text::how_to_answer(task.run, &task.key, approval);
+                format!("waits for approval: {message}; {answer}")
+            }
+            None => {
+                let retry_at = task.retry_at?;
+                let wait = text::duration(retry_at.ms_since(text::now()));
+                format!("attempt {} failed, the next one in {wait}{}", task.attempts.len(), because(task))
+            }
+        },
         TaskState::Queued => format!("queued: {}", task.wait_reason.as_ref()?),
         TaskState::Active => {
             let attempt = task.open_attempt().filter(|attempt| attempt.state == AttemptState::Running)?;

@@ -107,6 +107,7 @@ impl RunView {
         run.reason = row.reason;
         run.ending = row.ending;
         run.tasks = row.tasks;
+        run.approvals = row.approvals;
         run.started_at = row.started_at;
         run.finished_at = row.finished_at;
         run.version = row.version;

@@ -68,13 +68,13 @@ impl Stage {
         }
     }
 
-    /// I17: who is told that a decision was taken finds it in the log.
+    /// I19: who is told that a decision was taken finds it in the log.
     pub(super) fn judge_decision_told(&mut self, place: usize) {
         let Some(told) = self.clients.asked[place].decision() else { return };
         let decision = self.judge.runs.get(&told.run).and_then(|judged| decision_on(&judged.run, &told.task));
         if self.restores == 0 && decision.is_none_or(|decision| decision.approved != told.approve) {
             let what = if told.approve { "approved" } else { "rejected" };
-            self.fail(format!("I17: it is told that {} of {} was {what}: {decision:?}", told.task, told.run));
+            self.fail(format!("I19: it is told that {} of {} was {what}: {decision:?}", told.task, told.run));
         }
     }
 

@@ -1,6 +1,6 @@
 //! `--input name=value` and `--label name=value`.
 
-use emboflow_model::workflow::{Problem, Workflow};
+use emboflow_model::workflow::{InputSpec, Problem, Workflow};
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
@@ -19,28 +19,36 @@ pub(super) fn read_inputs(
     given: &[String],
 ) -> Result<Map<String, Value>, Wrong> {
     let mut inputs = before;
-    inputs.extend(read_values(workflow, given).map_err(Wrong::Usage)?);
+    inputs.extend(read_given(&workflow.file.inputs, given).map_err(Wrong::Usage)?);
     workflow.resolve_inputs(&inputs).map_err(Wrong::Problems)?;
     Ok(inputs)
 }
 
-/// The values alone, read as the workflow declares them.
-pub(super) fn read_values(workflow: &Workflow, given: &[String]) -> Result<Map<String, Value>, Failure> {
+/// The values that were given, read as they are declared; whether they do is not checked.
+pub(super) fn read_given(
+    declared: &IndexMap<String, InputSpec>,
+    given: &[String],
+) -> Result<Map<String, Value>, Failure> {
     let mut inputs = Map::new();
     for pair in given {
-        let (name, text) = split("--input", pair)?;
-        let value = match workflow.file.inputs.get(name) {
-            Some(input) => {
-                input.read(text).map_err(|message| Failure::usage(format!("the input `{name}` {message}")))?
-            }
-            // Whoever resolves it refuses it, with what it was perhaps meant to be.
-            None => Value::from(text),
-        };
+        let (name, value) = read_one(declared, pair)?;
         if inputs.insert(name.to_owned(), value).is_some() {
             return Err(Failure::usage(format!("the input `{name}` is given twice")));
         }
     }
     Ok(inputs)
+}
+
+fn read_one<'p>(declared: &IndexMap<String, InputSpec>, pair: &'p str) -> Result<(&'p str, Value), Failure> {
+    let (name, text) = split("--input", pair)?;
+    let value = match declared.get(name) {
+        Some(input) => {
+            input.read(text).map_err(|message| Failure::usage(format!("the input `{name}` {message}")))?
+        }
+        // It is refused with what it was perhaps meant to be.
+        None => Value::from(text),
+    };
+    Ok((name, value))
 }
 
 /// Labels of a run.

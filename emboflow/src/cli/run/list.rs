@@ -23,6 +23,9 @@ pub(crate) struct List {
     /// Only runs with this label
     #[arg(long, short, value_name = "NAME=VALUE")]
     label: Option<String>,
+    /// Only runs of which a task waits for a person
+    #[arg(long)]
+    approval: bool,
     /// Only runs whose id or workflow contains this
     #[arg(long, value_name = "TEXT")]
     search: Option<String>,
@@ -41,6 +44,7 @@ impl List {
             state: self.state.clone(),
             workflow: self.workflow.clone(),
             label: self.label.clone(),
+            approval: self.approval.then(|| "waiting".to_owned()),
             search: self.search.clone(),
             sort: Some(self.sort.clone()),
             limit: Some(self.limit.clamp(1, PAGE_MAX)),
@@ -60,6 +64,11 @@ impl List {
     }
 }
 
+/// People have to do something before the run goes on.
+fn asks(run: &RunRow) -> &'static str {
+    if run.approvals.is_empty() { "" } else { " (asks)" }
+}
+
 fn show(runs: &[RunRow], output: &mut Output) -> Result<(), Failure> {
     let is_wide = output.format == Format::Wide;
     let now = text::now();
@@ -74,7 +83,7 @@ fn show(runs: &[RunRow], output: &mut Output) -> Result<(), Failure> {
             let mut row = vec![
                 run.id.to_string(),
                 run.workflow.to_string(),
-                format!("{} {}", output.paint(colour, mark), run.state),
+                format!("{} {}{}", output.paint(colour, mark), run.state, asks(run)),
                 format!("{}/{}", run.tasks.terminal(), run.tasks.total),
                 text::ago(run.created_at, now),
                 text::duration(took),

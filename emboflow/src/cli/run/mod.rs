@@ -1,7 +1,9 @@
 //! `emboflow run FILE`, and what can be done with runs: `emboflow run list|get|watch|…`.
 
 mod again;
+mod approvals;
 mod asked;
+mod decide;
 mod each;
 mod get;
 mod inputs;
@@ -53,6 +55,12 @@ enum Verb {
     Pause(steer::Pause),
     /// Go on with a paused run
     Resume(steer::Resume),
+    /// Approve a task that waits for a person
+    Approve(decide::Approve),
+    /// Reject a task that waits for a person
+    Reject(decide::Reject),
+    /// List the tasks that wait for a person
+    Approvals(approvals::Approvals),
     /// Make a new run that repeats only what did not end well; all other results are taken over
     Retry(retry::Retry),
     /// Make a new run from chosen tasks on, or with other inputs; results that this does not touch are taken over
@@ -75,6 +83,9 @@ impl Run {
             Some(Verb::Cancel(cancel)) => cancel.carry_out(shared, output).await,
             Some(Verb::Pause(pause)) => pause.carry_out(shared, output).await,
             Some(Verb::Resume(resume)) => resume.carry_out(shared, output).await,
+            Some(Verb::Approve(approve)) => approve.carry_out(shared, output).await,
+            Some(Verb::Reject(reject)) => reject.carry_out(shared, output).await,
+            Some(Verb::Approvals(approvals)) => approvals.carry_out(shared, output).await,
             Some(Verb::Retry(retry)) => retry.carry_out(shared, output).await,
             Some(Verb::Rerun(rerun)) => rerun.carry_out(shared, output).await,
             Some(Verb::Again(again)) => again.carry_out(shared, output).await,

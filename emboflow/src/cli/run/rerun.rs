@@ -7,7 +7,7 @@ use emboflow_protocol::http::RetryBody;
 use emboflow_protocol::http::rerun::{RerunPreview, SpecPreview};
 use reqwest::Method;
 
-use super::inputs::read_values;
+use super::inputs::read_given;
 use super::{Asked, find_run, source_of};
 use crate::cli::Shared;
 use crate::cli::workflow::print_problems;
@@ -60,7 +60,7 @@ impl Rerun {
             let source = source_of(client, run).await?;
             let parsed = workflow::parse(&source)
                 .map_err(|problems| print_problems(Path::new(&self.run), &problems, output))?;
-            body.inputs = read_values(&parsed, &self.input)?;
+            body.inputs = read_given(&parsed.file.inputs, &self.input)?;
         }
         Ok(body)
     }

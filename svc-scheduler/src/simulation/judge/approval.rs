@@ -1,4 +1,4 @@
-//! I17: people are asked once, when it is time; what they decide is what the log says, and nobody decides for them.
+//! I19: people are asked once, when it is time; what they decide is what the log says, and nobody decides for them.
 
 use emboflow_model::approval::Decision;
 use emboflow_model::state::{Reason, TaskState};
@@ -13,11 +13,11 @@ use super::Judged;
 pub(super) fn judge_asking(judged: &Judged, key: &TaskKey) -> Result<(), String> {
     let task = judged.run.tasks.get(key).ok_or_else(|| format!("no task {key}"))?;
     if judged.workflow.approval(key.name.as_str()).is_none() {
-        return Err(format!("I17: people are asked about {key}, which a container carries out"));
+        return Err(format!("I19: people are asked about {key}, which a container carries out"));
     }
     if task.approval.is_some() || task.state != TaskState::Waiting {
         return Err(format!(
-            "I17: people are asked about {key}, which is {} and was asked before",
+            "I19: people are asked about {key}, which is {} and was asked before",
             task.state
         ));
     }
@@ -36,14 +36,14 @@ impl Stage {
     ) -> Result<(), String> {
         let run = judged.run.summary.id;
         let Some(open) = judged.run.tasks.get(key).and_then(Task::open_approval) else {
-            return Err(format!("I17: {key} of {run} is decided, and waits for no decision"));
+            return Err(format!("I19: {key} of {run} is decided, and waits for no decision"));
         };
         let is_over = open.question.ends_at.is_some_and(|ends_at| ends_at <= at);
         match &decision.by {
             None if is_over && decision.approved && open.question.on_timeout == OnTimeout::Approve => Ok(()),
-            None => Err(format!("I17: nobody decides on {key} of {run}, and it is not time for that")),
+            None => Err(format!("I19: nobody decides on {key} of {run}, and it is not time for that")),
             Some(_) if self.has_asked_for(run, key, decision.approved, values) => Ok(()),
-            Some(by) => Err(format!("I17: {by} has never decided so on {key} of {run}: {decision:?}")),
+            Some(by) => Err(format!("I19: {by} has never decided so on {key} of {run}: {decision:?}")),
         }
     }
 }
@@ -67,6 +67,6 @@ pub(super) fn judge_end_of_approval(
         _ => false,
     };
     is_right.then_some(()).ok_or_else(|| {
-        format!("I17: {} of {} ends {to} ({reason:?}) after {approval:?}", task.key, judged.run.summary.id)
+        format!("I19: {} of {} ends {to} ({reason:?}) after {approval:?}", task.key, judged.run.summary.id)
     })
 }

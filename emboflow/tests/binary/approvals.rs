@@ -1,0 +1,52 @@
+//! People decide on the command line.
+
+use crate::support::{Platform, until_found};
+
+const ASKING: &str = "version: 1\nname: asking\ntasks:\n  review: { approval: { message: \"Go on?\", inputs: { word: { type: string }, count: { type: integer, default: 2 } } } }\n";
+
+#[tokio::test]
+async fn what_waits_is_listed_with_the_way_to_answer_and_answered() {
+    let platform = Platform::start().await;
+    let run = platform.submit(&platform.file("w.yaml", ASKING)).await;
+    until_found("it is listed", async || platform.emboflow(&["run", "approvals"]).await.out.contains(&run))
+        .await;
+    let listed = platform.emboflow(&["run", "approvals"]).await;
+    assert!(listed.out.contains("Go on?"), "{}", listed.out);
+    assert!(
+        listed.err.contains(&format!("emboflow run approve {run} review --input word=…")),
+        "{}",
+        listed.err
+    );
+    let runs = platform.emboflow(&["run", "list", "--approval"]).await;
+    assert!(runs.out.contains("running (asks)"), "{}", runs.out);
+    let explained = platform.emboflow(&["explain", &run]).await;
+    assert!(explained.out.contains("waiting for approval since"), "{}", explained.out);
+    assert!(explained.out.contains("operator of the project decides"), "{}", explained.out);
+
+    let missing = platform.emboflow(&["run", "approve", &run]).await;
+    assert_ne!(missing.code, 0);
+    assert!(missing.err.contains("word"), "{}", missing.err);
+    let input = ["--input", "word=loud", "--input", "count=3", "--comment", "fine"];
+    let approved = platform.emboflow(&[&["run", "approve", &run][..], &input].concat()).await;
+    assert_eq!(approved.code, 0, "{}{}", approved.out, approved.err);
+    let watched = platform.emboflow(&["run", "watch", &run]).await;
+    assert_eq!(watched.code, 0, "{}{}", watched.out, watched.err);
+    let again = platform.emboflow(&["run", "reject", &run, "review"]).await;
+    assert!(again.err.contains("approval.decided"), "{}", again.err);
+    let nothing = platform.emboflow(&["run", "approve", &run]).await;
+    assert_eq!(nothing.code, 2, "{}", nothing.err);
+}
+
+#[tokio::test]
+async fn a_rejected_run_fails_with_what_was_said() {
+    let platform = Platform::start().await;
+    let run = platform.submit(&platform.file("w.yaml", ASKING)).await;
+    until_found("people are asked", async || {
+        let rejected = platform.emboflow(&["run", "reject", &run, "--comment", "not today"]).await;
+        rejected.code == 0
+    })
+    .await;
+    let watched = platform.emboflow(&["run", "watch", &run]).await;
+    assert_eq!(watched.code, 5, "{}{}", watched.out, watched.err);
+    assert!(watched.out.contains("not today"), "{}", watched.out);
+}
