@@ -22,6 +22,8 @@ pub(crate) struct Node {
     pub(crate) needs: Vec<String>,
     /// It follows all others.
     pub(crate) finally: bool,
+    /// A task of it waits for a person.
+    pub(crate) asks: bool,
     /// Tasks by state; empty before the run.
     pub(crate) states: IndexMap<TaskState, u32>,
     /// Where a click leads, relative to the site's root.
@@ -52,6 +54,8 @@ impl Node {
     /// The line below the name.
     fn figures(&self) -> String {
         let figures = self.counts();
+        let figures =
+            if self.asks { format!("{figures} · {}", look::ASKS.word.to_lowercase()) } else { figures };
         if self.finally { format!("finally · {figures}") } else { figures }
     }
 
@@ -115,7 +119,7 @@ pub(crate) fn Graph(nodes: Vec<Node>, onchoose: Callback<String>) -> Element {
 
 #[component]
 fn Block(node: Node, at: At, onchoose: Callback<String>) -> Element {
-    let leading = node.leading().map(look::of_task);
+    let leading = if node.asks { Some(look::ASKS) } else { node.leading().map(look::of_task) };
     let tone = leading.map_or(Tone::Idle, |look| look.tone);
     let figures = node.figures();
     let chosen = if node.selected { "selected" } else { "" };
@@ -197,6 +201,7 @@ mod tests {
             folds: fan_out.is_some(),
             needs: Vec::new(),
             finally: false,
+            asks: false,
             states: states.iter().copied().collect(),
             selected: false,
         }

@@ -55,6 +55,9 @@ pub(crate) fn of_run(state: RunState) -> Look {
     }
 }
 
+/// The look of what waits for a person.
+pub(crate) const ASKS: Look = look("Waits for approval", Icon::Person, Tone::Warn);
+
 /// The look of a task's state.
 pub(crate) fn of_task(state: TaskState) -> Look {
     match state {

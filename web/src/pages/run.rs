@@ -1,6 +1,7 @@
 //! One run: what it is, how it goes, and everything it made.
 
 mod actions;
+mod approval;
 mod artifacts;
 mod definition;
 mod events;
@@ -97,6 +98,7 @@ pub(crate) fn RunPage(id: String, tab: Tab) -> Element {
         }
         if known {
             head::Head {}
+            approval::Approvals {}
             failure::Failure { brief: tab != Tab::Timeline }
             Tabs { tab }
             Body { tab }

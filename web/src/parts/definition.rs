@@ -15,6 +15,7 @@ pub(crate) fn nodes(drawing: &Drawing) -> Vec<Node> {
         folds: task.folds,
         needs: task.needs.clone(),
         finally: task.facts.iter().any(|(name, _)| name == "finally"),
+        asks: false,
         states: IndexMap::new(),
         selected: false,
     };

@@ -38,8 +38,8 @@ pub(crate) fn wrong(spec: &InputSpec, text: &str) -> Option<String> {
     spec.read(text).err()
 }
 
-/// What a form begins with: the given values, else the defaults.
-pub(crate) fn texts_of(inputs: &IndexMap<String, InputSpec>, given: &Map<String, Value>) -> Texts {
+/// What the form holds at first: what was given, or the default.
+pub(crate) fn beginning(inputs: &IndexMap<String, InputSpec>, given: &Map<String, Value>) -> Texts {
     let first = |name: &String, spec: &InputSpec| given.get(name).or(spec.default.as_ref()).map(typed);
     inputs.iter().map(|(name, spec)| (name.clone(), first(name, spec).unwrap_or_default())).collect()
 }
@@ -65,8 +65,14 @@ pub(crate) fn changes(
     changes
 }
 
+/// How many inputs cannot be sent so.
+pub(crate) fn count_wrong(inputs: &IndexMap<String, InputSpec>, texts: &Texts) -> usize {
+    let text = |name: &String| texts.get(name).map_or("", String::as_str);
+    inputs.iter().filter(|(name, spec)| wrong(spec, text(name)).is_some()).count()
+}
+
 /// The inputs to send: all that were given and differ from the default.
-fn values(inputs: &IndexMap<String, InputSpec>, texts: &Texts) -> Map<String, Value> {
+pub(crate) fn values(inputs: &IndexMap<String, InputSpec>, texts: &Texts) -> Map<String, Value> {
     let mut values = Map::new();
     for (name, spec) in inputs {
         let text = texts.get(name).map_or("", String::as_str);
@@ -91,13 +97,10 @@ pub(crate) fn InputsForm(
     #[props(default)] blocked: bool,
 ) -> Element {
     let begins = inputs.clone();
-    let texts = use_signal(move || texts_of(&begins, &given));
+    let texts = use_signal(move || beginning(&begins, &given));
     let mut busy = use_signal(|| false);
     let mut error = use_signal(|| None::<ApiError>);
-    let bad = inputs
-        .iter()
-        .filter(|(name, spec)| wrong(spec, texts.read().get(*name).map_or("", String::as_str)).is_some())
-        .count();
+    let bad = count_wrong(&inputs, &texts.read());
     let sent = inputs.clone();
     rsx! {
         form {
@@ -117,7 +120,7 @@ pub(crate) fn InputsForm(
                 if inputs.is_empty() {
                     p { class: "dim", "This workflow has no inputs." }
                 }
-                Fields { inputs: inputs.clone(), texts }
+                Fields { inputs, texts, about: "input" }
                 if let Some(error) = error() {
                     Problem { error }
                 }
@@ -126,25 +129,6 @@ pub(crate) fn InputsForm(
                 } else {
                     Start { busy: busy(), bad: bad as u64, blocked }
                 }
-            }
-        }
-    }
-}
-
-/// A field for each input.
-#[component]
-pub(crate) fn Fields(inputs: IndexMap<String, InputSpec>, texts: Signal<Texts>) -> Element {
-    let mut texts = texts;
-    rsx! {
-        for (name , spec) in inputs {
-            Field {
-                key: "{name}",
-                text: texts.read().get(&name).cloned().unwrap_or_default(),
-                name: name.clone(),
-                spec,
-                onchange: move |text: String| {
-                    texts.write().insert(name.clone(), text);
-                },
             }
         }
     }
@@ -183,10 +167,29 @@ async fn submit(body: &SubmitBody) -> Result<(), ApiError> {
     Ok(())
 }
 
+/// A field for each input; `about` begins the ids, which are told apart from those of another form by it.
 #[component]
-fn Field(name: String, spec: InputSpec, text: String, onchange: Callback<String>) -> Element {
+pub(crate) fn Fields(inputs: IndexMap<String, InputSpec>, texts: Signal<Texts>, about: String) -> Element {
+    let mut texts = texts;
+    rsx! {
+        for (name , spec) in inputs {
+            Field {
+                key: "{name}",
+                id: "{about}-{name}",
+                text: texts.read().get(&name).cloned().unwrap_or_default(),
+                name: name.clone(),
+                spec,
+                onchange: move |text: String| {
+                    texts.write().insert(name.clone(), text);
+                },
+            }
+        }
+    }
+}
+
+#[component]
+fn Field(id: String, name: String, spec: InputSpec, text: String, onchange: Callback<String>) -> Element {
     let wrong = wrong(&spec, &text);
-    let id = format!("input-{name}");
     let about = format!("{id}-about");
     let kind = spec.kind.word();
     let invalid = if wrong.is_some() { "true" } else { "false" };
@@ -288,7 +291,7 @@ mod tests {
         );
         let before = serde_json::json!({"n": 5, "s": "x", "o": [1]});
         let before = before.as_object().unwrap();
-        let mut texts = texts_of(&inputs, before);
+        let mut texts = beginning(&inputs, before);
         assert!(changes(&inputs, before, &texts).is_empty());
         texts.insert("n".to_owned(), "3".to_owned());
         texts.insert("o".to_owned(), String::new());

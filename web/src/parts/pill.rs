@@ -8,13 +8,28 @@ use crate::icon::Drawn;
 use crate::look::{self, Look};
 
 #[component]
-pub(crate) fn RunPill(state: RunState) -> Element {
-    pill(look::of_run(state))
+pub(crate) fn RunPill(
+    state: RunState,
+    /// A person has to decide about something of it.
+    #[props(default)]
+    asks: bool,
+) -> Element {
+    rsx! {
+        {pill(look::of_run(state))}
+        if asks {
+            {pill(look::ASKS)}
+        }
+    }
 }
 
 #[component]
-pub(crate) fn TaskPill(state: TaskState) -> Element {
-    pill(look::of_task(state))
+pub(crate) fn TaskPill(
+    state: TaskState,
+    /// A person has to decide.
+    #[props(default)]
+    asks: bool,
+) -> Element {
+    pill(if asks { look::ASKS } else { look::of_task(state) })
 }
 
 #[component]

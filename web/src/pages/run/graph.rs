@@ -20,7 +20,11 @@ const ROW_PX: f64 = 33.0;
 fn nodes(view: RunView, opened: &str) -> Vec<Node> {
     let mut states: std::collections::HashMap<String, IndexMap<TaskState, u32>> =
         std::collections::HashMap::new();
+    let mut asking = std::collections::HashSet::new();
     for task in view.tasks.read().iter() {
+        if task.open_approval().is_some() {
+            asking.insert(task.key.name.to_string());
+        }
         *states.entry(task.key.name.to_string()).or_default().entry(task.state).or_insert(0) += 1;
     }
     let run = view.summary.read();
@@ -35,6 +39,7 @@ fn nodes(view: RunView, opened: &str) -> Vec<Node> {
                 needs: spec.needs.iter().map(ToString::to_string).collect(),
                 finally: spec.finally.is_some(),
                 states: states.remove(&name).unwrap_or_default(),
+                asks: asking.contains(&name),
                 selected: name == opened,
                 name,
             }
@@ -128,7 +133,7 @@ fn FanOut(name: String) -> Element {
                                 td {
                                     Link { to: place.with("task", &task.key.to_string()), class: "mono", "{task.key}" }
                                 }
-                                td { TaskPill { state: task.state } }
+                                td { TaskPill { state: task.state, asks: task.open_approval().is_some() } }
                                 td { class: "soft nowrap hide-s", {in_one_line(&file.values(&task))} }
                                 td { class: "dim hide-s", {task.message.clone().or_else(|| task.wait_reason.clone()).unwrap_or_default()} }
                             }

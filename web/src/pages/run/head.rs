@@ -27,7 +27,7 @@ pub(super) fn Head() -> Element {
                     h1 {
                         Link { to: Place::new(Route::Workflow { name: workflow.clone() }), class: "plain", "{workflow}" }
                     }
-                    RunPill { state: run.state }
+                    RunPill { state: run.state, asks: !run.approvals.is_empty() }
                 }
                 div { class: "row-flex with-copy lead",
                     span { class: "id", "{id}" }

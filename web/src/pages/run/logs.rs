@@ -142,7 +142,7 @@ fn Choice(keys: Vec<String>, task: Task, attempt: u32) -> Element {
                     AttemptPill { state: one.state, outcome: one.end.as_ref().map(|end| end.outcome) }
                 },
                 None => rsx! {
-                    TaskPill { state: task.state }
+                    TaskPill { state: task.state, asks: task.open_approval().is_some() }
                 },
             }
         }

@@ -38,6 +38,7 @@ pub(super) fn row(known: &mut RunSummary, newer: &RunRow, seq: u64) {
     known.reason.clone_from(&newer.reason);
     known.ending = newer.ending;
     known.tasks = newer.tasks.clone();
+    known.approvals = newer.approvals.clone();
     known.started_at = newer.started_at;
     known.finished_at = newer.finished_at;
     known.version = newer.version;

@@ -5,6 +5,7 @@ use emboflow_model::transition::AttemptEnd;
 use emboflow_model::{Attempt, LogSeal, Task};
 use serde_json::{Map, Value};
 
+use super::approval::Decided;
 use super::failure::in_words;
 use super::file::RunFile;
 use super::pulling::Pulling;
@@ -56,7 +57,7 @@ pub(super) fn Panel(task: Task) -> Element {
             },
             div { class: "card-head",
                 h2 { class: "mono grow cut", "{task.key}" }
-                TaskPill { state: task.state }
+                TaskPill { state: task.state, asks: task.open_approval().is_some() }
                 Link { to: place.with("task", ""), class: "button ghost small square", label: "Close the panel",
                     Drawn { icon: Icon::Close }
                 }
@@ -88,7 +89,7 @@ pub(super) fn Panel(task: Task) -> Element {
                 for attempt in task.attempts.iter().rev() {
                     Try { key: "{attempt.number}", attempt: attempt.clone() }
                 }
-                if task.attempts.is_empty() && task.taken_over_from.is_none() {
+                if task.attempts.is_empty() && task.taken_over_from.is_none() && task.approval.is_none() {
                     p { class: "dim", "No attempt yet." }
                 }
             }
@@ -133,6 +134,9 @@ fn Why(task: Task) -> Element {
             p { class: "soft", "{message}" }
         }
         Waits { task: task.clone() }
+        if let Some(decision) = task.approval.as_ref().and_then(|approval| approval.decision.clone()) {
+            Decided { decision }
+        }
         if let Some(at) = task.retry_at {
             p { class: "soft", "Next attempt " Ago { at } }
         }

@@ -17,7 +17,7 @@ use crate::parts::act::use_act;
 use crate::parts::ask::Ask;
 use crate::parts::banner::{Loading, Problem};
 use crate::parts::dialog::Dialog;
-use crate::parts::inputs_form::{Fields, changes, texts_of, wrong};
+use crate::parts::inputs_form::{Fields, beginning, changes, count_wrong};
 use crate::place::go;
 use crate::reader;
 use crate::route::Place;
@@ -63,7 +63,7 @@ pub(super) fn Rerun(run: RunSummary, onclose: Callback<()>) -> Element {
 #[component]
 fn Filling(run: RunSummary, inputs: Inputs, onclose: Callback<()>) -> Element {
     let before = run.inputs.clone();
-    let texts = use_signal(|| texts_of(&inputs, &before));
+    let texts = use_signal(|| beginning(&inputs, &before));
     let named = use_signal(BTreeSet::<TaskName>::new);
     let mut preview = use_signal(|| None::<Result<RerunPreview, ApiError>>);
     let mut strokes = use_signal(|| 0_u32);
@@ -90,10 +90,7 @@ fn Filling(run: RunSummary, inputs: Inputs, onclose: Callback<()>) -> Element {
             }
         });
     });
-    let good = |(name, spec): (&String, &InputSpec)| {
-        wrong(spec, texts.read().get(name).map_or("", String::as_str)).is_none()
-    };
-    let ready = inputs.iter().all(good) && matches!(&*preview.read(), Some(Ok(_)));
+    let ready = count_wrong(&inputs, &texts.read()) == 0 && matches!(&*preview.read(), Some(Ok(_)));
     let submit = move |()| {
         let (address, body) = (api::of_run(&id, "retry"), body.call(()));
         let sent = async move { api::post::<RunSummary>(&address, &body).await };
@@ -108,7 +105,7 @@ fn Filling(run: RunSummary, inputs: Inputs, onclose: Callback<()>) -> Element {
             ready,
             onclose,
             onsubmit: submit,
-            Fields { inputs, texts }
+            Fields { inputs, texts, about: "rerun" }
             From { specs: run.graph.iter().filter(|spec| spec.finally.is_none()).map(|spec| spec.name.clone()).collect::<Vec<_>>(), named }
             div { role: "status", class: "stack",
                 match &*preview.read() {

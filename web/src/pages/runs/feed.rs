@@ -68,6 +68,8 @@ pub(crate) struct Filter {
     pub(crate) search: String,
     /// `key=value`.
     pub(crate) label: String,
+    /// Only runs that wait for people.
+    pub(crate) asks: bool,
     pub(crate) order: Order,
 }
 
@@ -79,13 +81,15 @@ impl Filter {
             workflow: place.get("workflow").unwrap_or_default().to_owned(),
             search: place.get("search").unwrap_or_default().trim().to_owned(),
             label: place.get("label").unwrap_or_default().to_owned(),
+            asks: place.get("approval") == Some("waiting"),
             order: Order::of(place.get("sort")),
         }
     }
 
     /// Lets every run through.
     pub(crate) fn is_open(&self) -> bool {
-        self.states.is_empty() && self.workflow.is_empty() && self.search.is_empty() && self.label.is_empty()
+        let texts = [&self.workflow, &self.search, &self.label];
+        self.states.is_empty() && !self.asks && texts.iter().all(|text| text.is_empty())
     }
 
     /// The same for the API.
@@ -97,6 +101,7 @@ impl Filter {
             workflow: set(&self.workflow),
             search: set(&self.search),
             label: set(&self.label),
+            approval: self.asks.then(|| "waiting".to_owned()),
             sort: (!self.order.is_newest_first()).then(|| self.order.word()),
             ..RunQuery::default()
         }
@@ -110,6 +115,7 @@ impl Filter {
             row.labels.get(key).is_some_and(|own| own == value)
         };
         (self.states.is_empty() || self.states.contains(&row.state))
+            && (!self.asks || !row.approvals.is_empty())
             && (self.label.is_empty() || labelled())
             && (self.workflow.is_empty() || self.workflow == row.workflow.as_str())
             && (self.search.is_empty() || found(&row.id.to_string()) || found(row.workflow.as_str()))

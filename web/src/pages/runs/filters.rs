@@ -37,6 +37,13 @@ pub(crate) fn Filters(census: Signal<Census>, filter: Filter) -> Element {
                         StateChip { key: "{state}", state, count, chosen: filter.states.clone() }
                     }
                 }
+                Link {
+                    to: place.with("approval", if filter.asks { "" } else { "waiting" }),
+                    class: "chip",
+                    current: filter.asks.then(|| "true".to_owned()),
+                    Drawn { icon: look::ASKS.icon, class: "state-icon {look::ASKS.tone.class()}" }
+                    {look::ASKS.word}
+                }
                 for (name , value) in [("workflow", &filter.workflow), ("label", &filter.label)] {
                     if !value.is_empty() {
                         Link {

@@ -115,7 +115,7 @@ fn Row(row: RunRow, selection: Signal<Selection>) -> Element {
                     onchange: move |_| selection.write().toggle(run),
                 }
             }
-            td { RunPill { state: row.state } }
+            td { RunPill { state: row.state, asks: !row.approvals.is_empty() } }
             td { Names { row: row.clone() } }
             td { class: "hide-s",
                 div { class: "task-cell",

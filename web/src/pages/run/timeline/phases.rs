@@ -8,6 +8,8 @@ use crate::format;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     Queue,
+    /// A person was asked, and had not answered.
+    Asked,
     Image,
     Inputs,
     /// The program, which still runs.
@@ -25,7 +27,8 @@ impl Phase {
     /// Class of the style sheet.
     pub(super) fn class(self) -> &'static str {
         match self {
-            Phase::Queue => "phase-queue",
+            // What is asked waits too.
+            Phase::Queue | Phase::Asked => "phase-queue",
             Phase::Image => "phase-prepare",
             Phase::Inputs => "phase-stage",
             Phase::Running => "phase-run",
@@ -39,6 +42,7 @@ impl Phase {
     pub(super) fn name(self) -> &'static str {
         match self {
             Phase::Queue => "Queue",
+            Phase::Asked => "Waits for approval",
             Phase::Image => "Claim and image",
             Phase::Inputs => "Inputs and container",
             Phase::Running => "Program, running",
@@ -70,6 +74,10 @@ pub(super) fn bars(task: &Task, now: Timestamp) -> Vec<Bar> {
         }
         of_attempt(&mut bars, attempt, now);
         waits_since = attempt.closed_at;
+    }
+    if let Some(approval) = &task.approval {
+        let until = approval.decision.as_ref().map(|decision| decision.at).or(task.finished_at);
+        push(&mut bars, Phase::Asked, approval.asked_at, until, 0, now);
     }
     let waits = !task.state.is_terminal() && task.open_attempt().is_none();
     if let (true, Some(since)) = (waits, waits_since) {
@@ -140,7 +148,10 @@ pub(super) fn leading(bars: &[Bar]) -> Option<Phase> {
 
 /// How long attempts were under way, in milliseconds: waiting is no work.
 pub(super) fn work_ms(bars: &[Bar]) -> u64 {
-    bars.iter().filter(|bar| bar.phase != Phase::Queue).map(|bar| bar.to.ms_since(bar.from)).sum()
+    bars.iter()
+        .filter(|bar| !matches!(bar.phase, Phase::Queue | Phase::Asked))
+        .map(|bar| bar.to.ms_since(bar.from))
+        .sum()
 }
 
 /// The bars for a screen reader.

@@ -131,7 +131,8 @@ fn Bars(bars: Vec<Bar>, scale: Scale) -> Element {
 #[component]
 fn Piece(bar: Bar, scale: Scale) -> Element {
     let Some((x, width)) = scale.span(bar.from, bar.to) else { return rsx! {} };
-    let (y, height) = if bar.phase == Phase::Queue { (13.0, 6.0) } else { (8.0, 16.0) };
+    let (y, height) =
+        if matches!(bar.phase, Phase::Queue | Phase::Asked) { (13.0, 6.0) } else { (8.0, 16.0) };
     rsx! {
         rect {
             class: "bar {bar.phase.class()}",

@@ -81,7 +81,7 @@ fn FigureRow(task: Task) -> Element {
             td {
                 Link { to: PLACE.read().with_tab(Tab::Logs).with("task", &task.key.to_string()), class: "mono", "{task.key}" }
             }
-            td { {look::of_task(task.state).word} }
+            td { {if task.open_approval().is_some() { look::ASKS.word } else { look::of_task(task.state).word }} }
             td { class: "num", "{attempt}" }
             td { class: "num", {took(&[Phase::Queue])} }
             td { class: "num", {took(&[Phase::Image])} }

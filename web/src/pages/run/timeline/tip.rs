@@ -62,7 +62,7 @@ pub(super) fn Tip(pointed: Pointed, until: Timestamp) -> Element {
         div { id: ID, role: "tooltip", class: "tip", left: "{pointed.left_px}px", top, bottom,
             div { class: "row-flex",
                 strong { class: "mono grow cut", "{key}" }
-                TaskPill { state: task.state }
+                TaskPill { state: task.state, asks: task.open_approval().is_some() }
             }
             Axes { values: file.values(task).to_vec() }
             if bars.is_empty() {
