@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod after;
+mod approvals;
 mod bad_files;
 mod bad_tasks;
 mod batches;
