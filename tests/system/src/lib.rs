@@ -27,7 +27,7 @@ pub use stack::{FOLLOWED_STREAM, Part, Stack};
 pub use up::Up;
 pub use waiting::{DEADLINE, eventually, eventually_ok, within};
 pub use wire::Wire;
-pub use workflows::{fan_out, found, long_task, one_task, pair, task};
+pub use workflows::{fan_out, found, long_task, one_task, pair, task, workflow_of};
 
 use std::path::PathBuf;
 

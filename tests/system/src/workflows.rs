@@ -8,6 +8,11 @@ pub fn task(fields: &str) -> String {
     format!("version: 1\nname: single\ndefaults: {{ image: {IMAGE} }}\ntasks:\n  t:\n{fields}")
 }
 
+/// A file with these lines for the whole and for its tasks, whose image is the examples' small one.
+pub fn workflow_of(name: &str, whole: &str, tasks: &str) -> String {
+    format!("version: 1\nname: {name}\ndefaults: {{ image: {IMAGE} }}\n{whole}\ntasks:\n{tasks}")
+}
+
 /// One task that says `hello` and makes the artifact `note/note.txt` with the text `noted`.
 pub fn one_task() -> String {
     format!(

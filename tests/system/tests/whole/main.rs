@@ -30,6 +30,7 @@ mod outsider;
 mod placement;
 mod removed_runs;
 mod requests;
+mod reruns;
 mod restored;
 mod secrets;
 mod triggers;
