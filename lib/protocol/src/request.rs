@@ -353,7 +353,8 @@ mod tests {
         assert!(says_who(own.as_str()));
         let other = request_subject(&project, Verb::Decide);
         assert_eq!(parse_request_subject(other.as_str()).unwrap(), (project, Verb::Decide));
-        for not in [other.as_str(), "emboflow.decisions.lab", "emboflow.request.decision.lab", "decision.lab"] {
+        for not in [other.as_str(), "emboflow.decisions.lab", "emboflow.request.decision.lab", "decision.lab"]
+        {
             assert!(!says_who(not), "{not}");
         }
         assert!(parse_request_subject("emboflow.decision.No").is_err());

@@ -17,6 +17,7 @@ use super::Planner;
 use super::input::Deciding;
 use super::open_run::OpenRun;
 use super::step::Step;
+use super::values::bytes_of;
 
 /// What waits for people, the oldest first.
 #[derive(Clone, Default)]
@@ -235,6 +236,9 @@ impl Step<'_> {
                 (TaskState::Failed, Some(Reason::Rejected), Some(message))
             }
         };
+        if let Some(open) = self.planner.runs.get_mut(&run) {
+            open.value_bytes = open.value_bytes.saturating_add(bytes_of(&values));
+        }
         self.emit(run, Change::ApprovalDecided { task: task.clone(), decision, values });
         self.finish_task(run, task, to, reason, message);
     }

@@ -73,12 +73,8 @@ impl Planner {
     fn audit_approvals(&self) -> Result<(), String> {
         let mut derived: BTreeSet<(RunId, &TaskKey)> = BTreeSet::new();
         for open in self.runs.values() {
-            let asked: BTreeSet<&TaskKey> = open
-                .run
-                .tasks
-                .values()
-                .filter_map(|task| task.open_approval().map(|_| &task.key))
-                .collect();
+            let asked: BTreeSet<&TaskKey> =
+                open.run.tasks.values().filter_map(|task| task.open_approval().map(|_| &task.key)).collect();
             let told: BTreeSet<&TaskKey> = open.run.summary.approvals.iter().collect();
             if asked != told {
                 return Err(format!("{} says that {told:?} wait for people, and {asked:?} do", open.id()));

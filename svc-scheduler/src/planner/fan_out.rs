@@ -2,10 +2,10 @@
 //! it, and is all that others see of it: it waits, is skipped, fails or is cancelled like any task. When it is let go its
 //! matrix is evaluated once, and the history keeps what came out.
 
-use emboflow_model::RunId;
 use emboflow_model::name::TaskName;
 use emboflow_model::transition::Change;
-use emboflow_model::workflow::{Context, Problem};
+use emboflow_model::workflow::{Context, Others, Problem};
+use emboflow_model::{RunId, Task};
 use serde_json::{Map, Value};
 
 use super::step::Step;
@@ -17,7 +17,14 @@ impl Step<'_> {
         let Some(open) = self.planner.runs.get(&run) else { return Ok(()) };
         let summary = &open.run.summary;
         let name = summary.graph[spec].name.clone();
-        let others = u64::from(summary.tasks.total.saturating_sub(1));
+        let asks = |other: &&Task| {
+            other.key.name != name && open.workflow.approval(other.key.name.as_str()).is_some()
+        };
+        let approvals = open.run.tasks.values().filter(asks);
+        let others = Others {
+            tasks: u64::from(summary.tasks.total.saturating_sub(1)),
+            approvals: approvals.count() as u64,
+        };
         let matrix = open.workflow.fan_out(name.as_str(), context, others)?;
         let is_empty = matrix.is_empty();
         self.unfold(run, name, matrix);

@@ -166,7 +166,7 @@ impl Workflow {
         }
     }
 
-    fn too_many_approvals(&self, axes: &Axes<'_>, approvals: u64) -> Problem {
+    pub(super) fn too_many_approvals(&self, axes: &Axes<'_>, approvals: u64) -> Problem {
         let message = format!(
             "with `{}` people decide on {approvals} tasks of the run; at most {MAX_APPROVALS}",
             axes.spec

@@ -6,8 +6,17 @@ use super::condition::{Context, Scope};
 use super::document::join;
 use super::expression::{Fuel, Kind, Template};
 use super::field::Axis;
-use super::limits::{MAX_FAN_OUT_BYTES, MAX_TASKS};
+use super::limits::{MAX_APPROVALS, MAX_FAN_OUT_BYTES, MAX_TASKS};
 use super::{Problem, TaskSpec, Workflow, code};
+
+/// What a run has beside a fan-out that is made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Others {
+    /// Tasks.
+    pub tasks: u64,
+    /// Those of them that people decide.
+    pub approvals: u64,
+}
 
 impl Workflow {
     /// Whether the matrix of a task is made of what other tasks give. Then [`Workflow::expand`] has one task without an
@@ -17,22 +26,27 @@ impl Workflow {
     }
 
     /// What each task of a fan-out over what other tasks gave has on each axis, in the order of the index; none when an
-    /// axis has no values. `others` is how many other tasks the run has. Errors: an expression failed or gave no list, or
-    /// the run would have more than [`MAX_TASKS`] tasks, or the matrix more than [`MAX_FAN_OUT_BYTES`].
+    /// axis has no values. `others` says what else the run has. Errors: an expression failed or gave no list, or the run
+    /// would have more than [`MAX_TASKS`] tasks, people more than [`MAX_APPROVALS`] of them to decide, or the matrix more
+    /// than [`MAX_FAN_OUT_BYTES`].
     pub fn fan_out(
         &self,
         spec: &str,
         context: &Context,
-        others: u64,
+        others: Others,
     ) -> Result<Vec<Map<String, Value>>, Problem> {
         let Some(task) = self.task(spec) else { return Ok(Vec::new()) };
         let roots = self.roots(context, &Value::Null).into_iter().filter(|(root, _)| *root != "matrix");
         let roots: Vec<_> = roots.collect();
         let scope = Scope { document: &self.document, roots: &roots, status: None };
         let axes = self.axes(spec, task, &scope, &mut Fuel::default())?;
-        let total = others.saturating_add(axes.tasks);
+        let total = others.tasks.saturating_add(axes.tasks);
         if total > MAX_TASKS {
             return Err(self.too_many(&axes, total));
+        }
+        let approvals = others.approvals.saturating_add(axes.tasks);
+        if task.approval.is_some() && approvals > MAX_APPROVALS {
+            return Err(self.too_many_approvals(&axes, approvals));
         }
         if axes.bytes() > MAX_FAN_OUT_BYTES {
             let message = format!(

@@ -50,6 +50,7 @@ pub use condition::Context;
 use document::{Document, Problems};
 pub use exit_codes::{ExitAction, ExitCodes};
 pub use expand::PlannedTask;
+pub use fan_out::Others;
 pub use file::{InputSpec, InputType, WorkflowFile};
 pub use finally::Finally;
 pub use mapping::{MappingError, map_inputs};

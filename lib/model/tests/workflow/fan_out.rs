@@ -1,7 +1,7 @@
 //! Fan-outs over what other tasks give.
 
 use emboflow_model::TaskState;
-use emboflow_model::workflow::{Context, Workflow, code};
+use emboflow_model::workflow::{Context, Others, Workflow, code};
 use serde_json::{Map, Value, json};
 
 use crate::{bad, good};
@@ -10,6 +10,10 @@ fn file(matrix: &str) -> String {
     format!(
         "version: 1\nname: w\ninputs: {{ most: {{ type: integer, default: 2 }} }}\ndefaults: {{ image: i }}\ntasks:\n  split: {{ outputs: {{ parts: {{ path: parts.json, value: true }} }} }}\n  process: {{ matrix: {matrix} }}\n"
     )
+}
+
+fn others(tasks: u64) -> Others {
+    Others { tasks, approvals: 0 }
 }
 
 fn context(workflow: &Workflow, parts: Value) -> Context {
@@ -26,31 +30,46 @@ fn a_matrix_over_values_is_one_task_until_they_are_there() {
     assert_eq!(workflow.needs("process"), ["split"]);
     let planned = workflow.expand(&Map::new()).unwrap();
     assert_eq!((planned.len(), planned[1].index), (2, None));
-    let matrix = workflow.fan_out("process", &context(&workflow, json!([1, 2])), 1).unwrap();
+    let matrix = workflow.fan_out("process", &context(&workflow, json!([1, 2])), others(1)).unwrap();
     let expected =
         [(1, "l"), (1, "r"), (2, "l"), (2, "r")].map(|(part, side)| json!({ "part": part, "side": side }));
     assert_eq!(matrix.into_iter().map(Value::Object).collect::<Vec<_>>(), expected);
-    assert_eq!(workflow.fan_out("process", &context(&workflow, json!([])), 1), Ok(Vec::new()));
+    assert_eq!(workflow.fan_out("process", &context(&workflow, json!([])), others(1)), Ok(Vec::new()));
 }
 
 #[test]
 fn inputs_and_values_make_a_matrix_together() {
     let workflow =
         good(&file("{ part: \"${{ tasks.split.values.parts.filter(part, part <= inputs.most) }}\" }"));
-    assert_eq!(workflow.fan_out("process", &context(&workflow, json!([1, 2, 3])), 1).unwrap().len(), 2);
+    assert_eq!(
+        workflow.fan_out("process", &context(&workflow, json!([1, 2, 3])), others(1)).unwrap().len(),
+        2
+    );
 }
 
 #[test]
 fn what_is_no_list_or_too_much_is_an_error_of_the_matrix() {
     let workflow = good(&file("{ part: \"${{ tasks.split.values.parts }}\" }"));
     let refused =
-        |parts, others| workflow.fan_out("process", &context(&workflow, parts), others).unwrap_err();
+        |parts, tasks| workflow.fan_out("process", &context(&workflow, parts), others(tasks)).unwrap_err();
     let problem = refused(json!({ "a": 1 }), 1);
     assert_eq!((problem.code, problem.pointer.as_str()), (code::BAD_MATRIX, "/tasks/process/matrix/part"));
     assert_eq!(refused(json!([1, 2]), 99_999).code, code::TOO_MANY_TASKS);
     let problem = refused(json!(vec!["x".repeat(10_000); 200]), 1);
     assert_eq!(problem.code, code::TOO_MANY_TASKS);
     assert!(problem.message.contains("bytes"), "{}", problem.message);
+}
+
+#[test]
+fn people_are_not_asked_more_often_than_in_any_run() {
+    let workflow = good(&file("{ part: \"${{ tasks.split.values.parts }}\" }, approval: { message: m }"));
+    let fan_out = |parts: usize, approvals| {
+        let parts = json!(vec![0; parts]);
+        workflow.fan_out("process", &context(&workflow, parts), Others { tasks: 1, approvals })
+    };
+    assert_eq!(fan_out(100, 0).unwrap().len(), 100);
+    let problem = fan_out(100, 1).unwrap_err();
+    assert_eq!((problem.code, problem.pointer.as_str()), (code::TOO_MANY_TASKS, "/tasks/process/approval"));
 }
 
 #[test]

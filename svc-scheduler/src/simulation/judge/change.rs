@@ -8,8 +8,8 @@ use emboflow_model::{AttemptId, Run, Task, TaskKey, epoch};
 
 use super::super::stage::Stage;
 use super::super::witness::Container;
-use super::fan_out::judge_fan_out;
 use super::approval::{judge_asking, judge_end_of_approval};
+use super::fan_out::judge_fan_out;
 use super::limits::{judge_limit, judge_time_left};
 use super::{Judge, Judged};
 
@@ -122,12 +122,15 @@ impl Stage {
 
     /// I17: what is taken over was made by the named run itself, from the same values of all inputs that the task reads.
     fn judge_taken_over(&self, judged: &Judged, change: &Change) -> Result<(), String> {
-        let Change::TaskTakenOver { task: key, from_run, artifacts, values, log } = change else { return Ok(()) };
+        let Change::TaskTakenOver { task: key, from_run, artifacts, values, log } = change else {
+            return Ok(());
+        };
         let wrong = |why: &str| Err(format!("I17: {key} takes over what {from_run} {why}"));
         let Some(origin) = self.judge.runs.get(from_run) else { return wrong("made, and it is unknown") };
         match origin.run.tasks.get(key) {
             Some(task) if task.state != TaskState::Succeeded => return wrong("never came to"),
-            Some(task) if (&task.artifacts, &task.values, task.log()) == (artifacts, values, log.as_ref()) => {}
+            Some(task)
+                if (&task.artifacts, &task.values, task.log()) == (artifacts, values, log.as_ref()) => {}
             _ => return wrong("did not make"),
         }
         let values = |run: &Run, name: &String| run.summary.inputs.get(name).cloned();
