@@ -7,7 +7,7 @@ use emboflow_model::transition::{Change, Transition};
 use emboflow_model::{
     ProjectName, Run, RunId, RunState, RunSummary, Task, TaskCounts, TaskKey, Timestamp, WorkflowName,
 };
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

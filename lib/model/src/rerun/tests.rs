@@ -33,6 +33,7 @@ fn run(state: RunState, states: &[(&str, TaskState)]) -> (Run, Workflow) {
         fan_out: (name == "train").then_some(2),
         needs: workflow.needs(name).iter().map(|need| need.parse().unwrap()).collect(),
         finally: workflow.finally(name),
+        dynamic: workflow.is_dynamic(name),
     });
     let accepted = Accepted {
         workflow: "digits".parse().unwrap(),
