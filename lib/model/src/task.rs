@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::approval::{Approval, Question};
+use crate::approval::{Approval, Decision, Question};
 use crate::state::{AttemptState, Reason, TaskState};
 use crate::transition::{AttemptEnd, AttemptTimes, Change};
 use crate::{
@@ -255,12 +255,7 @@ impl Task {
                 self.taken_over_log.clone_from(log);
             }
             Change::ApprovalAsked { question, .. } => self.ask((**question).clone(), at),
-            Change::ApprovalDecided { decision, values, .. } => {
-                if let Some(approval) = &mut self.approval {
-                    approval.decision = Some(decision.clone());
-                }
-                self.values.clone_from(values);
-            }
+            Change::ApprovalDecided { decision, values, .. } => self.note_decision(decision, values),
             Change::AttemptOpened { number, fence, executor, pool, journal, resources, devices, .. } => {
                 self.attempts.push(Attempt {
                     number: *number,
@@ -307,6 +302,13 @@ impl Task {
     fn ask(&mut self, question: Question, at: Timestamp) {
         self.approval = Some(Box::new(Approval::asked(question, at)));
         self.wait_reason = Some(format!("waiting for approval since {at}"));
+    }
+
+    fn note_decision(&mut self, decision: &Decision, values: &Map<String, Value>) {
+        if let Some(approval) = &mut self.approval {
+            approval.decision = Some(decision.clone());
+        }
+        self.values.clone_from(values);
     }
 
     fn step(&mut self, to: TaskState, at: Timestamp) {
