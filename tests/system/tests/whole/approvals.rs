@@ -26,10 +26,16 @@ tasks:
     )
 }
 
-async fn decide(client: &Client, run: &str, body: Value) -> (StatusCode, Value) {
-    let request = client.request(Method::POST, &format!("/runs/{run}/tasks/review/decision"));
-    let response = request.json(&body).send().await.unwrap();
-    (response.status(), response.json().await.unwrap())
+/// Decides until it is known what became of it: the same decision again is answered as the first was.
+async fn decide(client: &Client, run: &str, task: &str, body: &Value) -> (StatusCode, Value) {
+    eventually("the decision is answered", || async {
+        let request = client.request(Method::POST, &format!("/runs/{run}/tasks/{task}/decision"));
+        let response = request.json(body).send().await.ok()?;
+        let status = response.status();
+        let is_known = status != StatusCode::ACCEPTED && !status.is_server_error();
+        Some((status, response.json().await.ok()?)).filter(|_| is_known)
+    })
+    .await
 }
 
 /// The run waits for a person, and says so in every list.
@@ -53,11 +59,12 @@ async fn a_decision_survives_a_killed_scheduler_and_is_made_once(cell: Cell) {
     stack.ready().await;
     let client = stack.client();
 
-    let (status, problem) = decide(&client, &run, json!({ "approve": true, "inputs": { "word": 7 } })).await;
+    let wrong = json!({ "approve": true, "inputs": { "word": 7 } });
+    let (status, problem) = decide(&client, &run, "review", &wrong).await;
     assert!(status.is_client_error(), "{problem}");
     assert_eq!(problem["errors"][0]["pointer"], "/inputs/word", "{problem}");
     let yes = json!({ "approve": true, "inputs": { "word": "loud" }, "comment": "fine" });
-    let (status, shown) = decide(&client, &run, yes.clone()).await;
+    let (status, shown) = decide(&client, &run, "review", &yes).await;
     assert_eq!((status, &shown["id"]), (StatusCode::OK, &json!(run)), "{shown}");
     client.reaches(&run, "succeeded").await;
     assert_eq!(client.text(&format!("/runs/{run}/tasks/say/logs")).await, "loud\n");
@@ -65,13 +72,12 @@ async fn a_decision_survives_a_killed_scheduler_and_is_made_once(cell: Cell) {
     assert_eq!(review["approval"]["decision"]["by"], "local", "{review}");
     assert_eq!((&review["values"]["word"], &review["state"]), (&json!("loud"), &json!("succeeded")));
 
-    let (status, _) = decide(&client, &run, yes).await;
+    let (status, _) = decide(&client, &run, "review", &yes).await;
     assert_eq!(status, StatusCode::OK, "the same again, though the run has ended");
-    let (status, problem) = decide(&client, &run, json!({ "approve": false })).await;
+    let (status, problem) = decide(&client, &run, "review", &json!({ "approve": false })).await;
     assert_eq!((status, &problem["code"]), (StatusCode::CONFLICT, &json!("approval.decided")));
-    let missing = client.request(Method::POST, &format!("/runs/{run}/tasks/say/decision"));
-    let missing = missing.json(&json!({ "approve": true })).send().await.unwrap();
-    assert_eq!(missing.json::<Value>().await.unwrap()["code"], "approval.not_open");
+    let (_, problem) = decide(&client, &run, "say", &json!({ "approve": true })).await;
+    assert_eq!(problem["code"], "approval.not_open", "{problem}");
 }
 on_cells!(a_decision_survives_a_killed_scheduler_and_is_made_once: SQLITE_SIMULATED, MONGO_SIMULATED);
 
@@ -96,8 +102,12 @@ async fn an_outsider_rejects_over_nats_in_the_name_of_its_project(cell: Cell) {
     assert_eq!((&again["status"], &again["repeated"]), (&json!("accepted"), &json!(true)), "{again}");
 
     // A new run asks again.
-    let retried = client.request(Method::POST, &format!("/runs/{run}/retry")).send().await.unwrap();
-    let retried = retried.json::<Value>().await.unwrap()["id"].as_str().unwrap().to_owned();
+    let retried = eventually("a new run repeats it", || async {
+        let request = client.request(Method::POST, &format!("/runs/{run}/retry"));
+        let answer = request.header("Idempotency-Key", "retried").send().await.ok()?;
+        answer.json::<Value>().await.ok()?["id"].as_str().map(str::to_owned)
+    })
+    .await;
     until_asked(&client, &retried).await;
     let yes = json!({ "run": retried, "task": "review", "approve": true });
     assert_eq!(ask(&nats, subject, "yes", &yes).await["status"], "accepted");
