@@ -89,3 +89,15 @@ fn what_a_matrix_cannot_read_is_refused_in_the_file() {
         .replace("process: {", "process: { inputs: { data: { upload: \"${{ matrix.part }}\" } },");
     refused(&upload, wrong, "this matrix is known later");
 }
+
+#[test]
+fn the_example_goes_through_the_recordings_that_are_long_enough() {
+    let workflow = good(include_str!("../../../../examples/recordings/workflow.yaml"));
+    let mut context = Context::new("r", "p", workflow.resolve_inputs(&Map::new()).unwrap());
+    context.set_task_state("find", TaskState::Succeeded);
+    let found = json!([{ "robot": "arm-1", "minutes": 22 }, { "robot": "arm-2", "minutes": 7 }]);
+    context.set_task_values("find", Map::from_iter([("found".to_owned(), found)]));
+    let matrix = workflow.fan_out("check", &context, 2).unwrap();
+    assert_eq!(matrix.len(), 1);
+    assert_eq!(matrix[0]["recording"]["robot"], "arm-1");
+}
