@@ -42,10 +42,11 @@ impl Rerun {
         let asked = client.send(client.request(Method::POST, url).json(&body)).await?;
         let preview: RerunPreview = client.read(asked).await?;
         if self.dry_run {
-            return Ok(match output.format {
+            match output.format {
                 Format::Json | Format::Jsonl | Format::Yaml => output.json(&preview)?,
                 _ => lines(&preview).iter().try_for_each(|line| output.line(line))?,
-            });
+            }
+            return Ok(());
         }
         for line in lines(&preview) {
             output.message(&line);
