@@ -97,7 +97,7 @@ fn the_example_goes_through_the_recordings_that_are_long_enough() {
     context.set_task_state("find", TaskState::Succeeded);
     let found = json!([{ "robot": "arm-1", "minutes": 22 }, { "robot": "arm-2", "minutes": 7 }]);
     context.set_task_values("find", Map::from_iter([("found".to_owned(), found)]));
-    let matrix = workflow.fan_out("check", &context, 2).unwrap();
+    let matrix = workflow.fan_out("check", &context, others(2)).unwrap();
     assert_eq!(matrix.len(), 1);
     assert_eq!(matrix[0]["recording"]["robot"], "arm-1");
 }
