@@ -89,3 +89,36 @@ tasks:
     image: ${IMAGE}
     run: echo never
 `;
+
+/** Asks a person, who has to choose, and says what was chosen. */
+export const asking = `version: 1
+name: browser-asking
+tasks:
+  review:
+    approval:
+      message: Release it to whom?
+      inputs:
+        audience: { type: string, enum: [team, everybody] }
+  release:
+    needs: [review]
+    image: ${IMAGE}
+    env: { AUDIENCE: "\${{ tasks.review.values.audience }}" }
+    run: echo "released to $AUDIENCE"
+`;
+
+/** Has as many tasks as its first one finds. */
+export const finding = `version: 1
+name: browser-finding
+tasks:
+  find:
+    image: ${IMAGE}
+    run: |
+      sleep 2
+      echo '["left", "right", "rear"]' > found.json
+    outputs: { found: { path: found.json, value: true } }
+  check:
+    matrix: { camera: "\${{ tasks.find.values.found }}" }
+    image: ${IMAGE}
+    env: { CAMERA: "\${{ matrix.camera }}" }
+    run: echo "$CAMERA"
+`;

@@ -107,7 +107,7 @@ pub(super) fn wait_reason(approval: &Approval) -> String {
         };
         format!("; it {then} if nobody has at {at} (approval.timeout)")
     });
-    format!("waiting for approval since {}: {who} decides{}", approval.asked_at, limit.unwrap_or_default())
+    format!("waiting for approval since {}: an {who} decides{}", approval.asked_at, limit.unwrap_or_default())
 }
 
 impl OpenApprovals {

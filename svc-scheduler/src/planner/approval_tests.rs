@@ -93,6 +93,8 @@ fn people_are_asked_when_the_needs_have_ended_and_what_follows_starts_when_they_
         wait.starts_with("waiting for approval since") && wait.contains("operator of the project"),
         "{wait}"
     );
+    let advice = paper.planner.advice(run, &"review".parse().unwrap(), paper.now);
+    assert!(advice.is_some_and(|advice| advice.contains("emboflow run approve")), "{advice:?}");
     assert!(paper.planner.verdicts(run, &"review".parse().unwrap(), paper.now).is_empty());
     assert_eq!(paper.planner.open_approvals(), (1, Some(paper.now)));
 

@@ -1,7 +1,7 @@
 // What changes appears by itself; nothing is asked for twice while the stream is open.
 import { api, ensure, reaches, ROOT, submit, until } from '../browser.mjs';
 import { behindProxy } from '../proxy.mjs';
-import { endless, good } from '../workflows.mjs';
+import { endless, finding, good } from '../workflows.mjs';
 
 const cancel = (id) => api(`projects/default/runs/${id}/cancel`, { method: 'POST', body: {} });
 
@@ -26,6 +26,20 @@ export async function a_run_is_followed_to_its_end_without_a_reload_or_a_poll(se
   await tab.page.locator('.page-head .pill', { hasText: 'Succeeded' }).waitFor({ timeout: 60_000 });
   await until('every task has its bar', async () => (await tab.page.locator('.timeline-row .bar').count()) >= 4, 10_000);
   ensure(tab.repeated().length === 0, `asked for more than once:\n${tab.repeated().join('\n')}`);
+  tab.ensureQuiet();
+}
+
+export async function tasks_that_are_found_at_run_time_take_the_place_of_the_one_that_stood_for_them(session) {
+  const tab = await session.tab();
+  const run = await submit(finding);
+  await tab.visit(`runs/${run.id}`);
+  const bar = (task) => tab.page.locator('.timeline-row').filter({ hasText: task });
+  await bar('check').first().waitFor();
+  await bar('check[2]').first().waitFor({ timeout: 60_000 });
+  await tab.page.locator('.page-head .pill', { hasText: 'Succeeded' }).waitFor({ timeout: 60_000 });
+  await tab.visit(`runs/${run.id}/graph?task=check`);
+  await tab.page.getByText('rear').first().waitFor();
+  ensure((await api(`projects/default/runs/${run.id}`)).tasks.total === 4, 'find and three of what was found');
   tab.ensureQuiet();
 }
 
