@@ -164,7 +164,7 @@ export async function a_workflow_is_removed_and_its_runs_stay(session) {
   const tab = await session.tab();
   await tab.visit(`workflows/${name}`);
   await tab.page.getByRole('button', { name: 'Remove…' }).press('Enter');
-  await tab.page.getByRole('dialog').getByText('Its runs stay').waitFor();
+  await tab.page.getByRole('alertdialog').getByText('Its runs stay').waitFor();
   await ensureForAll(tab, 'the question whether to remove a workflow');
   await tab.page.getByRole('button', { name: 'Remove it' }).click();
   await tab.page.waitForURL(/\/workflows$/);
