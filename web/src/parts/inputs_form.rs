@@ -29,7 +29,9 @@ fn typed(value: &Value) -> String {
 
 /// What is wrong with a text; nothing for one that leaves an optional input out.
 pub(crate) fn wrong(spec: &InputSpec, text: &str) -> Option<String> {
-    if text.is_empty() && spec.kind != InputType::String {
+    let may_choose_nothing =
+        spec.choices.as_ref().is_none_or(|choices| choices.iter().any(|choice| typed(choice).is_empty()));
+    if text.is_empty() && (spec.kind != InputType::String || !may_choose_nothing) {
         return spec.is_required().then(|| "is required".to_owned());
     }
     if text.is_empty() && !spec.is_required() {
@@ -305,11 +307,14 @@ mod tests {
 
     #[test]
     fn a_wrong_value_is_said_while_it_is_typed() {
-        let inputs =
-            inputs(r#"{"n": {"type": "integer", "minimum": 1, "default": 3}, "r": {"type": "integer"}}"#);
+        let inputs = inputs(
+            r#"{"n": {"type": "integer", "minimum": 1, "default": 3}, "r": {"type": "integer"}, "c": {"type": "string", "enum": ["a", "b"]}, "t": {"type": "string"}}"#,
+        );
         assert!(wrong(&inputs["n"], "0").unwrap().contains("at least 1"));
         assert!(wrong(&inputs["n"], "x").unwrap().contains("integer"));
         assert_eq!(wrong(&inputs["n"], ""), None);
         assert!(wrong(&inputs["r"], "").unwrap().contains("required"));
+        assert!(wrong(&inputs["c"], "").unwrap().contains("required"));
+        assert_eq!(wrong(&inputs["t"], ""), None, "a text may be empty");
     }
 }
