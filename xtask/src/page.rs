@@ -44,7 +44,9 @@ pub(crate) fn pack() -> Result<()> {
     let template = assets.remove("index.html").context("web/static/index.html is missing")?;
     let template = String::from_utf8(template).context("web/static/index.html is not UTF-8")?;
 
-    let inputs = inputs_digest(&wasm, &assets, &template, optimiser.as_deref())?;
+    // Clones of the repository may share a target folder, where the stamp lies, and each has a `dist` of its own.
+    let inputs =
+        format!("{} {}", inputs_digest(&wasm, &assets, &template, optimiser.as_deref())?, dist.display());
     let stamp = wasm[0].with_extension("packed");
     if dist.join("index.html").exists() && fs::read_to_string(&stamp).is_ok_and(|done| done == inputs) {
         say("page: web/dist is up to date");
