@@ -1,8 +1,10 @@
 //! Documents derived from the log: version-guarded writes, and reads of single ones.
 
+use std::collections::BTreeMap;
+
 use emboflow_model::task::REPLACED;
 use emboflow_model::{ProjectName, RunId, RunSummary, Task, TaskKey};
-use rusqlite::{Connection, OptionalExtension, ToSql, params};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
 use super::log::unreadable;
 use crate::document::RequestRecord;
@@ -16,20 +18,77 @@ pub(super) struct Encoded<T> {
     pub(super) body: String,
 }
 
-pub(super) fn put_run(
+/// Writes the runs, and how many there are in each state of their projects.
+pub(super) fn put_runs(
     connection: &Connection,
     shard: u32,
+    runs: &[Encoded<RunSummary>],
+) -> Result<(), RecordsError> {
+    let mut counts = Counts::default();
+    for run in runs {
+        let Encoded { document, .. } = run;
+        let id = document.id.to_string();
+        let (project, state) = (document.project.as_str(), document.state.word());
+        match stored_run(connection, &id)? {
+            Some(stored) if stored.version >= document.version => {}
+            Some(stored) => {
+                update_run(connection, stored.row, run)?;
+                counts.add(project, &stored.state, -1);
+                counts.add(project, state, 1);
+            }
+            None => {
+                insert_run(connection, shard, &id, run)?;
+                counts.add(project, state, 1);
+            }
+        }
+    }
+    counts.put(connection)
+}
+
+/// How many runs more or less there are, by project and state. Kept here and not by a trigger: a statement with a trigger
+/// keeps a copy of each page that it changes, to be able to go back.
+#[derive(Default)]
+struct Counts(BTreeMap<(String, String), i64>);
+
+impl Counts {
+    fn add(&mut self, project: &str, state: &str, runs: i64) {
+        *self.0.entry((project.to_owned(), state.to_owned())).or_default() += runs;
+    }
+
+    fn put(self, connection: &Connection) -> Result<(), RecordsError> {
+        let sql = "INSERT INTO run_counts (project, state, runs) VALUES (?1, ?2, ?3)
+                   ON CONFLICT (project, state) DO UPDATE SET runs = runs + excluded.runs";
+        for ((project, state), runs) in self.0 {
+            connection.prepare_cached(sql)?.execute(params![project, state, runs])?;
+        }
+        Ok(())
+    }
+}
+
+/// What is written of a run already.
+struct StoredRun {
+    row: i64,
+    version: u64,
+    state: String,
+}
+
+fn stored_run(connection: &Connection, id: &str) -> Result<Option<StoredRun>, RecordsError> {
+    let mut select = connection.prepare_cached("SELECT rowid, version, state FROM runs WHERE id = ?1")?;
+    let stored = |row: &Row<'_>| Ok(StoredRun { row: row.get(0)?, version: row.get(1)?, state: row.get(2)? });
+    Ok(select.query_row([id], stored).optional()?)
+}
+
+fn insert_run(
+    connection: &Connection,
+    shard: u32,
+    id: &str,
     run: &Encoded<RunSummary>,
 ) -> Result<(), RecordsError> {
     let sql = "INSERT INTO runs (id, shard, version, project, workflow, state, open, created_ms, finished_ms,
                                  duration_ms, recovered_from, body)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
-               ON CONFLICT (id) DO UPDATE SET version = excluded.version, state = excluded.state,
-                 open = excluded.open, finished_ms = excluded.finished_ms, duration_ms = excluded.duration_ms,
-                 body = excluded.body
-               WHERE excluded.version > version";
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
     let Encoded { document, body } = run;
-    let (id, sorted) = (document.id.to_string(), SortValues::of(document));
+    let sorted = SortValues::of(document);
     connection.prepare_cached(sql)?.execute(params![
         id,
         shard,
@@ -52,6 +111,24 @@ pub(super) fn put_run(
             id
         ])?;
     }
+    Ok(())
+}
+
+fn update_run(connection: &Connection, row: i64, run: &Encoded<RunSummary>) -> Result<(), RecordsError> {
+    let sql =
+        "UPDATE runs SET version = ?2, state = ?3, open = ?4, finished_ms = ?5, duration_ms = ?6, body = ?7
+               WHERE rowid = ?1";
+    let Encoded { document, body } = run;
+    let sorted = SortValues::of(document);
+    connection.prepare_cached(sql)?.execute(params![
+        row,
+        document.version,
+        document.state.word(),
+        !document.state.is_terminal(),
+        sorted.finished,
+        sorted.duration,
+        body,
+    ])?;
     Ok(())
 }
 

@@ -33,6 +33,9 @@ use crate::metrics::timed;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Several services of one process share them: long lists of one must not keep all of them from the other.
 const READERS: usize = 6;
+/// Pages (of 4 KiB) of the write-ahead log that are carried over at once: a page of an index that every run changes is
+/// written once for thousands of them.
+const CHECKPOINT_PAGES: u32 = 4_000;
 const NAME: &str = "sqlite";
 
 /// Records in a file.
@@ -74,6 +77,8 @@ impl Sqlite {
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
         connection.pragma_update(None, "cache_size", -16_384)?;
+        connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+        connection.pragma_update(None, "temp_store", "MEMORY")?;
         schema::migrate(&mut connection)?;
         connection.set_prepared_statement_cache_capacity(64);
         let readers = (0..READERS).map(|_| reader(path)).collect::<Result<_, _>>()?;

@@ -265,12 +265,15 @@ impl Records for Sqlite {
 impl Sqlite {
     async fn put_in_order(&self, derived: Derived) -> Result<(), RecordsError> {
         let Derived { shard, runs, tasks, requests, through_seq } = derived;
-        self.put_chunks(tasks, move |connection, task| derived::put_task(connection, shard, task)).await?;
-        self.put_chunks(requests, move |connection, request| {
-            derived::put_request(connection, shard, request)
+        self.put_chunks(tasks, move |connection, tasks| {
+            tasks.iter().try_for_each(|task| derived::put_task(connection, shard, task))
         })
         .await?;
-        self.put_chunks(runs, move |connection, run| derived::put_run(connection, shard, run)).await?;
+        self.put_chunks(requests, move |connection, requests| {
+            requests.iter().try_for_each(|request| derived::put_request(connection, shard, request))
+        })
+        .await?;
+        self.put_chunks(runs, move |connection, runs| derived::put_runs(connection, shard, runs)).await?;
         let put = move |connection: &_| log::put_cursor(connection, shard, Cursor::Projection, through_seq);
         self.writer.run(Behind, put).await
     }
@@ -278,7 +281,7 @@ impl Sqlite {
     async fn put_chunks<T: Serialize + Send + 'static>(
         &self,
         documents: Vec<T>,
-        put: impl Fn(&rusqlite::Connection, &Encoded<T>) -> Result<(), RecordsError> + Copy + Send + 'static,
+        put: impl Fn(&rusqlite::Connection, &[Encoded<T>]) -> Result<(), RecordsError> + Copy + Send + 'static,
     ) -> Result<(), RecordsError> {
         let mut documents = documents.into_iter();
         loop {
@@ -287,9 +290,7 @@ impl Sqlite {
             if chunk.is_empty() {
                 return Ok(());
             }
-            self.writer
-                .run(Behind, move |connection| chunk.iter().try_for_each(|one| put(connection, one)))
-                .await?;
+            self.writer.run(Behind, move |connection| put(connection, &chunk)).await?;
         }
     }
 }

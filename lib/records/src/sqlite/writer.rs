@@ -147,17 +147,15 @@ fn set_level(
 fn carry_out(connection: &Connection, group: &mut [Box<dyn Job>]) -> Result<(), RecordsError> {
     let batch = |sql| Ok::<_, RecordsError>(connection.prepare_cached(sql)?.execute([])?);
     batch("BEGIN IMMEDIATE")?;
+    if let [job] = group {
+        // Nobody else's write is in the transaction: no copies of pages are needed to go back to its beginning.
+        let keep = run(connection, job.as_mut())?;
+        batch(if keep { "COMMIT" } else { "ROLLBACK" })?;
+        return Ok(());
+    }
     for job in group {
         batch("SAVEPOINT job")?;
-        let keep = job.run(connection);
-        if connection.is_autocommit() {
-            // A full disk makes SQLite give up the whole transaction.
-            return Err(RecordsError::Unavailable {
-                reason: Unavailability::Failed,
-                detail: "the transaction was given up because of another write in it".to_owned(),
-            });
-        }
-        if !keep {
+        if !run(connection, job.as_mut())? {
             batch("ROLLBACK TO job")?;
         }
         batch("RELEASE job")?;
@@ -166,10 +164,25 @@ fn carry_out(connection: &Connection, group: &mut [Box<dyn Job>]) -> Result<(), 
     Ok(())
 }
 
+/// Whether what the job wrote is to stay. Errors: the transaction is gone.
+fn run(connection: &Connection, job: &mut dyn Job) -> Result<bool, RecordsError> {
+    let keep = job.run(connection);
+    if connection.is_autocommit() {
+        // A full disk makes SQLite give up the whole transaction.
+        return Err(RecordsError::Unavailable {
+            reason: Unavailability::Failed,
+            detail: "the transaction was given up because of another write in it".to_owned(),
+        });
+    }
+    Ok(keep)
+}
+
 #[derive(Default)]
 struct Queue {
     on_disk: VecDeque<Box<dyn Job>>,
     behind: VecDeque<Box<dyn Job>>,
+    /// A job that nobody waits for has its turn, whatever waits for the disk.
+    is_turn_of_behind: bool,
 }
 
 impl Queue {
@@ -192,10 +205,16 @@ impl Queue {
         }
     }
 
+    /// All that has to be on disk, and one that has not, take turns: neither waits for more than one transaction of the
+    /// other.
     fn next_group(&mut self) -> (Durability, Vec<Box<dyn Job>>) {
-        let mut group: Vec<_> = self.on_disk.drain(..self.on_disk.len().min(GROUP)).collect();
-        let durability = if group.is_empty() { Durability::Behind } else { Durability::OnDisk };
-        group.extend(self.behind.pop_front());
-        (durability, group)
+        let behind =
+            if self.is_turn_of_behind || self.on_disk.is_empty() { self.behind.pop_front() } else { None };
+        if let Some(job) = behind {
+            self.is_turn_of_behind = false;
+            return (Durability::Behind, vec![job]);
+        }
+        self.is_turn_of_behind = true;
+        (Durability::OnDisk, self.on_disk.drain(..self.on_disk.len().min(GROUP)).collect())
     }
 }
