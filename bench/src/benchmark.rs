@@ -22,7 +22,7 @@ pub(crate) struct Benchmark {
 }
 
 /// What is on disk when a run is counted.
-pub(crate) const POWER_SAFE: &str = "power-safe: SQLite synchronous=FULL, JetStream sync always";
+pub(crate) const POWER_SAFE: &str = "power-safe: each commit and each request is forced to disk";
 /// What is on disk when a file is counted.
 pub(crate) const FILE_SYNCED: &str = "power-safe: each file is fsynced";
 /// Of what only reads.

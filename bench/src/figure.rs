@@ -17,6 +17,8 @@ pub(crate) enum Unit {
     Megabytes,
     #[serde(rename = "kB")]
     Kilobytes,
+    #[serde(rename = "runs")]
+    Runs,
     #[serde(rename = "% of a core")]
     PercentOfACore,
 }
@@ -29,6 +31,7 @@ impl Unit {
             Self::MegabytesPerSecond => "MB/s",
             Self::Megabytes => "MB",
             Self::Kilobytes => "kB",
+            Self::Runs => "runs",
             Self::PercentOfACore => "% of a core",
         }
     }

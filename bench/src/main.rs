@@ -1,6 +1,7 @@
 //! `emboflow-bench`: what the platform does in a second, beside what bare programs on the same parts do.
 
 mod benchmark;
+mod chart;
 mod events;
 mod figure;
 mod floor;

@@ -5,21 +5,24 @@ use std::path::PathBuf;
 use anyhow::Context;
 use tempfile::TempDir;
 
+use crate::options::Records;
 use crate::programs::Programs;
 
 /// What every benchmark is given.
 pub(crate) struct Place {
     pub(crate) programs: Programs,
     pub(crate) quick: bool,
+    pub(crate) records: Records,
     folder: PathBuf,
 }
 
 impl Place {
     /// Beside the executable, where builds are: never a file system in memory, as /tmp may be.
-    pub(crate) fn new(programs: Programs, quick: bool) -> anyhow::Result<Self> {
+    pub(crate) fn new(programs: Programs, records: Records, quick: bool) -> anyhow::Result<Self> {
         let folder = programs.folder().join("../bench");
         std::fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
-        Ok(Self { programs, quick, folder: folder.canonicalize().context("finding the folder for results")? })
+        let folder = folder.canonicalize().context("finding the folder for results")?;
+        Ok(Self { programs, quick, records, folder })
     }
 
     /// Where results are kept.

@@ -6,6 +6,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
+use emboflow_records::testing::MongoServer;
 use reqwest::header::AUTHORIZATION;
 use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
@@ -16,7 +17,9 @@ use tokio::process::{Child, Command};
 use crate::events::{HttpEvents, NatsEvents};
 use crate::intake::Intake;
 use crate::nats_server;
+use crate::options::Records;
 use crate::place::Place;
+use crate::process;
 
 const READY_WITHIN: Duration = Duration::from_secs(60);
 const STOP_WITHIN: Duration = Duration::from_secs(30);
@@ -36,6 +39,7 @@ pub(crate) struct Platform {
     up: Up,
     http: reqwest::Client,
     folder: TempDir,
+    mongo: Option<MongoServer>,
 }
 
 #[derive(Deserialize)]
@@ -56,12 +60,21 @@ impl Platform {
 
     /// Starts one whose data directory is `data` in the folder.
     pub(crate) async fn start_on(place: &Place, runtime: Runtime, folder: TempDir) -> anyhow::Result<Self> {
-        let platform = Self::launch(place, runtime, folder).await?;
+        let mongo = match place.records {
+            Records::Sqlite => None,
+            Records::Mongodb => Some(MongoServer::start().await?),
+        };
+        let platform = Self::launch(place, runtime, folder, mongo).await?;
         platform.warm_up(runtime).await?;
         Ok(platform)
     }
 
-    async fn launch(place: &Place, runtime: Runtime, folder: TempDir) -> anyhow::Result<Self> {
+    async fn launch(
+        place: &Place,
+        runtime: Runtime,
+        folder: TempDir,
+        mongo: Option<MongoServer>,
+    ) -> anyhow::Result<Self> {
         let data = folder.path().join("data");
         let log =
             std::fs::File::create(folder.path().join("up.log")).context("making the log of emboflow up")?;
@@ -72,6 +85,9 @@ impl Platform {
             Runtime::Docker => "docker",
         });
         command.arg("--nats-bin").arg(place.programs.nats_server()).stdin(Stdio::null()).kill_on_drop(true);
+        if let Some(mongo) = &mongo {
+            command.arg("--mongo-uri").arg(mongo.uri());
+        }
         command.stdout(log.try_clone().context("sharing the log")?).stderr(log);
         let mut process = command.spawn().context("starting emboflow up")?;
         let up = ready(&mut process, &data, &folder.path().join("up.log")).await?;
@@ -79,12 +95,23 @@ impl Platform {
             .pool_max_idle_per_host(256)
             .build()
             .context("making an HTTP client")?;
-        Ok(Self { pid: up.pid, runtime, process, up, http, folder })
+        Ok(Self { pid: up.pid, runtime, process, up, http, folder, mongo })
     }
 
     /// Stops it, and starts it again on what it has; done when it says that it is ready.
     pub(crate) async fn restart(mut self, place: &Place) -> anyhow::Result<Self> {
         self.end().await?;
+        self.launch_again(place).await
+    }
+
+    /// The same after a SIGKILL.
+    pub(crate) async fn kill_and_restart(mut self, place: &Place) -> anyhow::Result<Self> {
+        kill(self.pid)?;
+        self.process.wait().await.context("waiting for the end of emboflow up")?;
+        self.launch_again(place).await
+    }
+
+    async fn launch_again(self, place: &Place) -> anyhow::Result<Self> {
         let up = self.folder.path().join("data/up.json");
         // What the process before it wrote is no sign of this one.
         if let Err(error) = std::fs::remove_file(&up)
@@ -92,7 +119,7 @@ impl Platform {
         {
             return Err(error).context("removing what says where it was");
         }
-        Self::launch(place, self.runtime, self.folder).await
+        Self::launch(place, self.runtime, self.folder, self.mongo).await
     }
 
     /// Waits for a first run to end: afterwards the executor is known, and what is made once has been made.
@@ -108,6 +135,11 @@ impl Platform {
 
     pub(crate) fn pid(&self) -> u32 {
         self.pid
+    }
+
+    /// Ends its nats-server with SIGKILL; the platform starts another one.
+    pub(crate) fn kill_nats(&self) -> anyhow::Result<()> {
+        process::children(self.pid).into_iter().try_for_each(kill)
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -136,11 +168,24 @@ impl Platform {
 
     /// Submits a run over HTTP; gives its id.
     pub(crate) async fn submit(&self, source: &str) -> anyhow::Result<String> {
-        let request = self.http.post(self.url("projects/default/runs"));
+        self.submit_request(source, self.http.post(self.url("projects/default/runs"))).await
+    }
+
+    /// The same with a key: asked again, it gives the same run.
+    pub(crate) async fn submit_once(&self, source: &str, key: &str) -> anyhow::Result<String> {
+        let request = self.http.post(self.url("projects/default/runs")).header("Idempotency-Key", key);
+        self.submit_request(source, request).await
+    }
+
+    async fn submit_request(&self, source: &str, request: reqwest::RequestBuilder) -> anyhow::Result<String> {
         let request = request.header(AUTHORIZATION, format!("Bearer {}", self.up.token));
         let answer = request.json(&json!({ "source": source })).send().await.context("submitting a run")?;
         let (status, body) = (answer.status(), answer.bytes().await.context("reading the new run")?);
-        ensure!(status.as_u16() == 201, "a run was answered {status}: {}", String::from_utf8_lossy(&body));
+        ensure!(
+            matches!(status.as_u16(), 200 | 201),
+            "a run was answered {status}: {}",
+            String::from_utf8_lossy(&body)
+        );
         let run: Value = serde_json::from_slice(&body).context("reading the new run")?;
         Ok(run["id"].as_str().context("the new run has no id")?.to_owned())
     }
@@ -188,6 +233,13 @@ impl Platform {
         self.end().await
     }
 
+    /// Reads a document over HTTP.
+    pub(crate) async fn read(&self, path: &str) -> anyhow::Result<Value> {
+        let answer = self.get(path).send().await.with_context(|| format!("reading {path}"))?;
+        let answer = answer.error_for_status().with_context(|| format!("reading {path}"))?;
+        answer.json().await.with_context(|| format!("reading {path}"))
+    }
+
     async fn end(&mut self) -> anyhow::Result<()> {
         if let Some(pid) = i32::try_from(self.pid).ok().and_then(Pid::from_raw) {
             kill_process(pid, Signal::TERM).context("stopping emboflow up")?;
@@ -197,6 +249,11 @@ impl Platform {
             .context("emboflow up does not stop")??;
         Ok(())
     }
+}
+
+fn kill(pid: u32) -> anyhow::Result<()> {
+    let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return Ok(()) };
+    kill_process(pid, Signal::KILL).context("killing a process")
 }
 
 async fn ready(process: &mut Child, data: &Path, log: &PathBuf) -> anyhow::Result<Up> {

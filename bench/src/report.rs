@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::benchmark::Benchmark;
 use crate::figure::{Figure, Unit};
 use crate::machine::Machine;
+use crate::options::Records;
 
 /// How far the two floors may be apart for a ratio to count.
 const FLOORS_AGREE: f64 = 0.25;
@@ -100,6 +101,7 @@ pub(crate) struct Report {
     path: PathBuf,
     file: File,
     machine: Machine,
+    records: &'static str,
     quick: bool,
     at_ms: u128,
     lines: Vec<Line>,
@@ -110,13 +112,20 @@ struct Written<'a> {
     #[serde(flatten)]
     line: &'a Line,
     at_ms: u128,
+    /// What keeps our side's records.
+    records: &'static str,
     quick: bool,
     machine: &'a Machine,
 }
 
 impl Report {
     /// Makes the file of this call.
-    pub(crate) fn open(folder: &Path, machine: Machine, quick: bool) -> anyhow::Result<Self> {
+    pub(crate) fn open(
+        folder: &Path,
+        machine: Machine,
+        records: Records,
+        quick: bool,
+    ) -> anyhow::Result<Self> {
         let at_ms = SystemTime::now().duration_since(UNIX_EPOCH).context("reading the clock")?.as_millis();
         let path = folder.join(format!("{at_ms}.jsonl"));
         let file = File::create(&path).with_context(|| format!("making {}", path.display()))?;
@@ -130,13 +139,15 @@ impl Report {
             crate::machine::load(),
             if quick { ", quick: not for the record" } else { "" },
         ))?;
-        Ok(Self { path, file, machine, quick, at_ms, lines: Vec::new() })
+        let records = records.word();
+        Ok(Self { path, file, machine, records, quick, at_ms, lines: Vec::new() })
     }
 
     /// Takes in one benchmark's lines: in the file at once, in the table at the end.
     pub(crate) fn add(&mut self, lines: Vec<Line>) -> anyhow::Result<()> {
         for line in &lines {
-            let written = Written { line, at_ms: self.at_ms, quick: self.quick, machine: &self.machine };
+            let Self { at_ms, records, quick, machine, .. } = &*self;
+            let written = Written { line, at_ms: *at_ms, records, quick: *quick, machine };
             let mut text = serde_json::to_string(&written).context("writing a line")?;
             text.push('\n');
             self.file
@@ -164,7 +175,8 @@ impl Report {
         let table = table(&rows);
         let mut classes: Vec<_> = self.lines.iter().map(|line| line.durability).collect();
         classes.dedup();
-        say(&format!("{table}\n{}\nlines: {}\n", classes.join("; "), self.path.display()))
+        let classes = classes.join("; ");
+        say(&format!("{table}\n{classes}\nrecords: {}\nlines: {}\n", self.records, self.path.display()))
     }
 }
 

@@ -19,8 +19,8 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
         );
     }
     let chosen = choose(&options.names)?;
-    let place = Place::new(Programs::find()?, options.quick)?;
-    let mut report = Report::open(place.results(), Machine::look(), options.quick)?;
+    let place = Place::new(Programs::find()?, options.records, options.quick)?;
+    let mut report = Report::open(place.results(), Machine::look(), options.records, options.quick)?;
     let mut failed = Vec::new();
     for benchmark in chosen {
         match measure(benchmark, &place).await {

@@ -7,11 +7,13 @@ mod fan;
 mod fanout;
 mod gateway;
 mod idle;
+mod kill;
 mod list;
 mod logs;
 mod noop;
 mod page;
 mod submit;
+mod wide;
 
 use crate::benchmark::Benchmark;
 
@@ -21,8 +23,11 @@ pub(crate) const ALL: &[&Benchmark] = &[
     &noop::ALONE,
     &noop::BURST,
     &noop::SINGLES,
+    &noop::CPU,
     &chain::BENCHMARK,
     &fan::BENCHMARK,
+    &wide::BENCHMARK,
+    &kill::BENCHMARK,
     &depth::BENCHMARK,
     &docker::BENCHMARK,
     &logs::WRITE,

@@ -42,6 +42,9 @@ pub(crate) struct Options {
     /// The nats-server program [default: the one on the PATH]
     #[arg(long, value_name = "FILE", env = "EMBOFLOW_NATS_BIN", value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub(crate) nats_bin: Option<PathBuf>,
+    /// Keep the records in this MongoDB, as the database `emboflow` [default: an SQLite file in the data directory]
+    #[arg(long, value_name = "URI", env = "EMBOFLOW_MONGO_URI", hide_env_values = true)]
+    pub(crate) mongo_uri: Option<String>,
     /// Days that a finished run is kept, with its logs and artifacts [default: for ever]
     #[arg(long, value_name = "DAYS")]
     pub(crate) keep_runs: Option<u32>,

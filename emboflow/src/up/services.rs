@@ -186,8 +186,15 @@ impl Plan<'_> {
         }
     }
 
+    /// The folder is made in any case: how full its disk is, is watched.
     fn records(&self) -> anyhow::Result<emboflow_records::Config> {
-        Ok(emboflow_records::Config::Sqlite { path: self.data.folder("records")?.join("emboflow.db") })
+        let path = self.data.folder("records")?.join("emboflow.db");
+        Ok(match &self.options.mongo_uri {
+            Some(uri) => {
+                emboflow_records::Config::Mongo { uri: uri.clone(), database: "emboflow".to_owned() }
+            }
+            None => emboflow_records::Config::Sqlite { path },
+        })
     }
 
     fn secrets_keys(&self) -> Option<Keys> {
