@@ -1,9 +1,10 @@
 //! The handle that everything else hangs on.
 
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_nats::Client;
 use async_nats::connection::State;
@@ -15,6 +16,9 @@ use crate::config::{Config, without_password};
 use crate::connection::{self, Connection};
 use crate::error::BusError;
 use crate::metrics;
+
+/// How long an answer may still come once the connection is back: what waited in the client's buffer is sent then.
+const ANSWERS_AFTER_RECONNECT: Duration = Duration::from_millis(500);
 
 /// One connection to NATS with everything a service does over it. Clones share it.
 #[derive(Clone)]
@@ -110,6 +114,37 @@ impl Bus {
         let came_back = matches!(tokio::time::timeout(self.inner.connect_wait, back).await, Ok(Ok(_)));
         // An event can be lost when very many come at once; the client's own state cannot.
         if came_back || self.is_connected() { Ok(()) } else { Err(self.disconnected()) }
+    }
+
+    /// Waits for the answer to what was sent under `doing`, and not for one that a server which is gone should have given.
+    /// Errors: [`BusError::Timeout`]; it may have been done all the same.
+    pub(crate) async fn unless_lost<T>(
+        &self,
+        doing: impl FnOnce() -> String,
+        answer: impl Future<Output = T>,
+    ) -> Result<T, BusError> {
+        let sent = Instant::now();
+        tokio::select! {
+            biased;
+            answer = answer => Ok(answer),
+            () = self.reconnected_for(ANSWERS_AFTER_RECONNECT) => {
+                let after_ms = u64::try_from(sent.elapsed().as_millis()).unwrap_or(u64::MAX);
+                Err(BusError::Timeout { doing: doing(), after_ms })
+            }
+        }
+    }
+
+    /// Ends once the connection was lost, has come back, and has stood for so long.
+    async fn reconnected_for(&self, settled: Duration) {
+        let mut connection = self.connection();
+        connection.mark_unchanged();
+        // An error means that the client is gone: nothing comes back.
+        if connection.changed().await.is_err()
+            || connection.wait_for(|state| *state == Connection::Connected).await.is_err()
+        {
+            std::future::pending::<()>().await;
+        }
+        tokio::time::sleep(settled).await;
     }
 
     pub(crate) fn disconnected(&self) -> BusError {

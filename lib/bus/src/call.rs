@@ -47,8 +47,9 @@ impl Bus {
         let request = Request::new().payload(body).timeout(Some(timeout));
         let sent = self.inner.client.send_request(subject.to_string(), request);
         // The timeout of a request begins only when it is on its way.
-        let answer = match tokio::time::timeout(timeout, sent).await {
-            Ok(answer) => answer,
+        let doing = || format!("calling {subject}");
+        let answer = match tokio::time::timeout(timeout, self.unless_lost(doing, sent)).await {
+            Ok(answer) => answer?,
             Err(_) => return Err(self.call_timeout(&subject, timeout)),
         };
         let answer = answer.map_err(|error| match error.kind() {

@@ -244,7 +244,7 @@ impl Bus {
     }
 
     async fn acknowledged(&self, subject: &str, bytes: usize, ack: PublishAckFuture) -> Result<(), BusError> {
-        match ack.await {
+        match self.unless_lost(|| format!("publishing on {subject}"), ack.into_future()).await? {
             Ok(_stored_or_known) => Ok(()),
             Err(error) => Err(self.publish_error(subject, bytes, &error)),
         }

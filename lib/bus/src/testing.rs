@@ -145,6 +145,13 @@ impl TestServer {
         }
     }
 
+    /// Stops it (SIGSTOP): it takes what is sent, and answers nothing until it is killed.
+    pub fn freeze(&self) {
+        let pid = self.child.as_ref().expect("it runs").id().to_string();
+        let stopped = Command::new("kill").args(["-STOP", &pid]).status().expect("there is a kill");
+        assert!(stopped.success(), "nats-server cannot be stopped");
+    }
+
     /// Starts it again on the same port with what is on its disk; kills it first if it runs.
     pub async fn restart(&mut self) {
         self.kill();

@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -59,6 +60,29 @@ async fn a_killed_nats_loses_nothing_it_acknowledged_and_the_consumer_goes_on() 
         }
     })
     .await;
+}
+
+#[tokio::test]
+async fn nobody_waits_for_the_answer_of_a_server_that_is_gone() {
+    let mut server = TestServer::start().await;
+    let config = Config { answer_wait: Duration::from_secs(3_600), ..server.config("bus") };
+    let bus = Bus::connect(&config).await.unwrap();
+    bus.ensure_streams().await.unwrap();
+    let sent = bus.inner.client.statistics();
+    let before = sent.out_messages.load(Ordering::Relaxed);
+    server.freeze();
+    let publishing = tokio::spawn({
+        let bus = bus.clone();
+        async move { submit(&bus, 1).await }
+    });
+    eventually(10, "the message is on its way", || async {
+        sent.out_messages.load(Ordering::Relaxed) > before
+    })
+    .await;
+    server.restart().await;
+    let error = within(20, "the publisher goes on", publishing).await.unwrap().unwrap_err();
+    assert!(matches!(error, BusError::Timeout { .. }), "{error:?}");
+    submit(&bus, 1).await.unwrap();
 }
 
 #[tokio::test]
