@@ -1,6 +1,6 @@
 //! A running container: until it ends by itself, is told to, or has run too long.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use emboflow_model::{CodeRange, Reason};
 use emboflow_protocol::report::Phase;
@@ -18,6 +18,10 @@ use crate::{machine, metrics};
 
 /// How often a running container is looked at, should its wait have broken silently.
 const SWEEP: Duration = Duration::from_secs(10);
+/// How long the engine may take to note that the memory limit was reached, after the end.
+const FLAG_WITHIN: Duration = Duration::from_secs(2);
+/// Exit code of a process that was killed (SIGKILL).
+const KILLED: i64 = 137;
 
 /// What is known when a container no longer runs.
 pub(super) struct Watched {
@@ -146,6 +150,7 @@ impl Attempt {
             None => tokio::select! {
                 biased;
                 seen = self.until_exit(&mut engine_restarted) => {
+                    let seen = self.with_memory_flag(seen).await;
                     return Ending { seen, asked: None, engine_restarted, lapsed: self.has_lapsed() };
                 }
                 reason = stopped(&mut orders) => (reason, None),
@@ -194,6 +199,22 @@ impl Attempt {
         }
     }
 
+    /// The engine hears of the memory limit on another way than of the end, and may note it a moment later. The container's
+    /// control group, which knows too, is gone by then. So one that was killed by nobody whom we know is looked at for a
+    /// while longer.
+    async fn with_memory_flag(&self, mut seen: Seen) -> Seen {
+        let is_limited = self.start.spec.resources.memory_bytes > 0;
+        let until = Instant::now() + FLAG_WITHIN;
+        while is_limited && is_killed_untold(&seen) && Instant::now() < until {
+            tokio::time::sleep(SETTLING).await;
+            match self.executor.runtime.observe(&self.id).await {
+                Ok(later @ Seen::Exited(_)) => seen = later,
+                _ => return seen,
+            }
+        }
+        seen
+    }
+
     /// Looks at the container as soon as the engine answers, and notes when it did not at first.
     async fn look_through(&self, engine_restarted: &mut bool) -> Seen {
         match self.executor.runtime.observe(&self.id).await {
@@ -204,6 +225,11 @@ impl Attempt {
             }
         }
     }
+}
+
+/// Whether its first process was killed, and the engine does not say why.
+fn is_killed_untold(seen: &Seen) -> bool {
+    matches!(seen, Seen::Exited(exit) if exit.code == KILLED && !exit.oom_killed)
 }
 
 /// "Succeeded" promises a log that is whole but for its limit: one that ended well before it could be stopped for the

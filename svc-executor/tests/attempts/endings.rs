@@ -9,6 +9,8 @@ use crate::support::{Kind, Program, World};
 on_both! {
     a_code_that_counts_as_success_seals_the_log_and_stores_the_outputs
     a_task_that_gives_no_sign_of_life_is_stopped
+    the_memory_limit_is_named_also_when_the_engine_tells_of_it_after_the_end
+    a_program_that_kills_itself_is_not_taken_for_one_without_memory
     what_a_task_gives_is_told_with_its_end_and_stored_too
 }
 
@@ -39,6 +41,25 @@ async fn a_code_that_counts_as_success_seals_the_log_and_stores_the_outputs(mut 
     world.send(Command::Start(Box::new(start.clone()))).await;
     let end = world.end(&start).await;
     assert_eq!((end.outcome, end.exit_code, end.reason), (Outcome::Failed, Some(5), Some(Reason::ExitCode)));
+}
+
+async fn the_memory_limit_is_named_also_when_the_engine_tells_of_it_after_the_end(mut world: World) {
+    world.start_executor().await;
+    let program = Program { shell: "exec tail -c 200000000 /dev/zero", words: "oom=400" };
+    let start = world.attempt(world.spec(program));
+    world.send(Command::Start(Box::new(start.clone()))).await;
+    let end = world.end(&start).await;
+    let told = (end.outcome, end.cause, end.reason, end.exit_code);
+    assert_eq!(told, (Outcome::Failed, Cause::User, Some(Reason::OomKilled), Some(137)), "{end:?}");
+}
+
+async fn a_program_that_kills_itself_is_not_taken_for_one_without_memory(mut world: World) {
+    world.start_executor().await;
+    let program = Program { shell: "exit 137", words: "exit=137" };
+    let start = world.attempt(world.spec(program));
+    world.send(Command::Start(Box::new(start.clone()))).await;
+    let end = world.end(&start).await;
+    assert_eq!((end.outcome, end.reason), (Outcome::Failed, Some(Reason::ExitCode)), "{end:?}");
 }
 
 async fn what_a_task_gives_is_told_with_its_end_and_stored_too(mut world: World) {

@@ -189,7 +189,11 @@ impl Container {
     fn seen(&self) -> Seen {
         let life = self.life.borrow();
         match (&life.ended, life.started_at) {
-            (Some(exit), _) => Seen::Exited(exit.clone()),
+            (Some(exit), _) => {
+                let since_ms = exit.exited_at.map_or(u64::MAX, |at| now().ms_since(at));
+                let oom_killed = exit.oom_killed && since_ms >= self.script.oom_told_after_ms;
+                Seen::Exited(Exit { oom_killed, ..exit.clone() })
+            }
             (None, Some(at)) => Seen::Running { started_at: Some(at) },
             (None, None) => Seen::Created,
         }

@@ -9,7 +9,8 @@ pub const VARIABLE: &str = "SIMULATE";
 
 /// What a simulated container does. Words: `ms=200` (how long it runs), `pull=200` (ms its image is pulled), `exit=3`, `line=text`, `lines=100` (numbered,
 /// spread over its time), `bytes=1000000` (one long line), `noise=4096` (bytes of all values), `write=path:text` (a
-/// file in the workspace), `ignore_term`, `oom`, `bad_command`, `say=TOKEN` (the value of a secret as a line), `devices` (the ids of its devices as a
+/// file in the workspace), `ignore_term`, `oom` (`oom=300`: of which the engine tells so many
+/// ms after the end), `bad_command`, `say=TOKEN` (the value of a secret as a line), `devices` (the ids of its devices as a
 /// line).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Script {
@@ -23,6 +24,7 @@ pub struct Script {
     pub(super) says_devices: bool,
     pub(super) ignores_term: bool,
     pub(super) oom: bool,
+    pub(super) oom_told_after_ms: u64,
     pub(super) bad_command: bool,
 }
 
@@ -58,7 +60,10 @@ impl Script {
             }
             "devices" => self.says_devices = true,
             "ignore_term" => self.ignores_term = true,
-            "oom" => self.oom = true,
+            "oom" => {
+                self.oom = true;
+                self.oom_told_after_ms = if value.is_empty() { 0 } else { number()? };
+            }
             "bad_command" => self.bad_command = true,
             _ => return Err(format!("'{word}' is no word that a simulated container knows")),
         }
