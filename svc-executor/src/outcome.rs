@@ -197,6 +197,16 @@ pub(crate) fn disk_limit(detail: &str, code: Option<i64>) -> Verdict {
     code.map_or(verdict.clone(), |code| verdict.with_code(code))
 }
 
+/// The program failed while its executor's disk had no room: whether for that reason nobody can tell, so its user is not
+/// charged for it.
+pub(crate) fn failed_without_room(code: i64) -> Verdict {
+    let message = format!(
+        "The program ended with exit code {code} while the executor's disk was full, so that it could not write. Free \
+         space on the executor."
+    );
+    Verdict::failed(Cause::Infra, Reason::DiskFull, message).with_code(code)
+}
+
 /// A container that was started is not there any more.
 pub(crate) fn vanished() -> Verdict {
     Verdict::new(

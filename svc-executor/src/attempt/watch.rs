@@ -20,6 +20,8 @@ use crate::{machine, metrics};
 const SWEEP: Duration = Duration::from_secs(10);
 /// How long the engine may take to note that the memory limit was reached, after the end.
 const FLAG_WITHIN: Duration = Duration::from_secs(2);
+/// With less free than this on the executor's disk, programs cannot write what they have to.
+const NO_ROOM_BYTES: u64 = 1 << 20;
 /// Exit code of a process that was killed (SIGKILL).
 const KILLED: i64 = 137;
 
@@ -59,6 +61,7 @@ impl Attempt {
         let log = recorder.as_ref().map(|(pump, _)| pump.length());
         let ending = self.until_ended(disk_full, log).await;
         self.store.wait_without_end(false);
+        let disk_is_full = machine::is_full(machine::disk(&self.executor.data_dir), NO_ROOM_BYTES);
         self.visit(FailPoint::Exited);
         let exit = match &ending.seen {
             Seen::Exited(exit) => Some(exit.clone()),
@@ -74,10 +77,17 @@ impl Attempt {
             Some((pump, archive)) => pump.finish().await.map(|spool| Recorded { spool, archive }),
             None => None,
         };
-        Watched { verdict: self.verdict(ending, exit.as_ref(), log.as_ref()), exit, log }
+        let verdict = self.verdict(ending, exit.as_ref(), log.as_ref(), disk_is_full);
+        Watched { verdict, exit, log }
     }
 
-    fn verdict(&self, ending: Ending, exit: Option<&Exit>, log: Option<&Recorded>) -> Verdict {
+    fn verdict(
+        &self,
+        ending: Ending,
+        exit: Option<&Exit>,
+        log: Option<&Recorded>,
+        disk_is_full: bool,
+    ) -> Verdict {
         let Ending { asked, engine_restarted, lapsed, .. } = ending;
         let (asked, detail) = asked.map_or((None, None), |asked| (Some(asked.reason), asked.detail));
         if let Some(detail) = detail {
@@ -88,6 +98,10 @@ impl Attempt {
         };
         let complete_codes = &self.start.spec.complete_codes;
         let cut = log.and_then(|log| log.spool.cut());
+        let had_no_room = disk_is_full || cut == Some(Cut::DiskFull);
+        if asked.is_none() && had_no_room && !outcome::completes(exit.code, complete_codes) {
+            return outcome::failed_without_room(exit.code);
+        }
         outcome::of_exit(EndOfContainer {
             exit,
             asked: asked

@@ -161,6 +161,39 @@ async fn when_the_storage_has_no_disk_left_outputs_wait_and_what_stores_nothing_
 }
 on_cells!(when_the_storage_has_no_disk_left_outputs_wait_and_what_stores_nothing_goes_on: SQLITE_SIMULATED);
 
+async fn a_program_that_fails_because_its_executor_has_no_disk_left_is_repeated_at_nobodys_expense(
+    cell: Cell,
+) {
+    let disk = SmallDisk::mount(16);
+    let mut stack = Stack::start_changed(cell, |stack| {
+        stack.executor.set("data_dir", disk.place("exec-1"));
+        stack.executor.set("disk_reserve_bytes", 2 << 20);
+    })
+    .await;
+    let client = stack.client();
+    let writer = "env: { SIMULATE: \"ms=4000 write=out.txt:ok\" }\nrun: sleep 4; printf ok > out.txt\n\
+                  outputs: { out: { path: out.txt } }";
+    let run = client.submit("writer", &task(writer)).await;
+    attempt_is(&client, &run, "t", "running").await;
+    disk.fill();
+    stack.doing = "failing on a full executor".to_owned();
+    let end = eventually("its first attempt has ended", || async {
+        let answer = client.try_get(&format!("/runs/{run}/tasks/t")).await.ok()?;
+        let task: Value = answer.json().await.ok()?;
+        Some(task["attempts"][0]["end"].clone()).filter(|end| !end.is_null())
+    })
+    .await;
+    assert_eq!((&end["cause"], &end["reason"]), (&json!("infra"), &json!("disk_full")), "{end:#}");
+
+    disk.free();
+    stack.doing = "going on after the executor had a full disk".to_owned();
+    // The task has one attempt of its own.
+    client.reaches(&run, "succeeded").await;
+    assert_eq!(client.text(&format!("/runs/{run}/artifacts/t/out/out.txt")).await, "ok");
+    all_is_there_once(&stack, &client, &run, 1).await;
+}
+on_cells!(a_program_that_fails_because_its_executor_has_no_disk_left_is_repeated_at_nobodys_expense: SQLITE_SIMULATED, SQLITE_DOCKER);
+
 /// Says 24 MiB, more than the executor's disk has room for.
 const CHATTY: &str = "env: { SIMULATE: \"ms=2000 bytes=25165824\" }\n\
                       run: yes \"$(head -c 4095 /dev/zero | tr '\\0' x)\" | head -c 25165824; sleep 60";
