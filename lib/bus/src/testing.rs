@@ -78,7 +78,7 @@ impl TestServer {
     /// Address without credentials.
     pub fn url(&self) -> String {
         let scheme = if self.options.tls.is_some() { "tls" } else { "nats" };
-        format!("{scheme}://127.0.0.1:{}", self.ports.client)
+        format!("{scheme}://{}:{}", self.options.host, self.ports.client)
     }
 
     /// Port of the monitoring endpoint, if the options asked for one.

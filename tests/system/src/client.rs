@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 
-use crate::waiting::{DEADLINE, eventually, eventually_ok, look_again};
+use crate::waiting::{DEADLINE, eventually_ok, look_again, within};
 
 /// States that a run does not leave.
 const ENDS: [&str; 4] = ["succeeded", "failed", "timed_out", "cancelled"];
@@ -16,6 +16,7 @@ pub struct Client {
     http: reqwest::Client,
     base: String,
     token: String,
+    patience: Duration,
 }
 
 /// The answer to a submit.
@@ -33,7 +34,17 @@ impl Client {
     pub(crate) fn new(base: &str, token: &str) -> Self {
         // A connection that a killed API left behind is not to be used again.
         let http = reqwest::Client::builder().pool_max_idle_per_host(0).build().expect("plain settings");
-        Self { http, base: base.to_owned(), token: token.to_owned() }
+        Self { http, base: base.to_owned(), token: token.to_owned(), patience: DEADLINE }
+    }
+
+    /// Lets it repeat what is refused for as long as this.
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// For how long it repeats what is refused.
+    pub fn patience(&self) -> Duration {
+        self.patience
     }
 
     /// A request below `/api/v1/projects/default`.
@@ -58,7 +69,7 @@ impl Client {
     /// Submits a workflow file until it is accepted, with the same key each time, as a careful caller does; the run's
     /// id.
     pub async fn submit(&self, key: &str, source: &str) -> String {
-        eventually(&format!("the run with key {key} is accepted"), || async {
+        within(self.patience, &format!("the run with key {key} is accepted"), || async {
             let submitted = self.try_submit(key, source).await.ok()?;
             match submitted.status {
                 StatusCode::OK | StatusCode::CREATED => {

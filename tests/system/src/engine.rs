@@ -41,6 +41,11 @@ impl Engine {
         format!("unix://{}", self.path("docker.sock").display())
     }
 
+    /// Whether containers go on while it is away, or end at its next start.
+    pub fn let_containers_outlive_it(&mut self, they_do: bool) {
+        self.containers_outlive_it = they_do;
+    }
+
     /// Ends it at once (SIGKILL) and starts it again.
     pub async fn kill_and_restart(&mut self) {
         let mut child = self.child.take().expect("it runs");

@@ -11,6 +11,7 @@ use reqwest::StatusCode;
 use serde_json::Value;
 use tokio::process::{Child, Command};
 
+use crate::network::{Entrance, Home};
 use crate::programs;
 use crate::waiting::{eventually, eventually_ok};
 
@@ -27,6 +28,8 @@ pub struct Service {
     log: PathBuf,
     /// How much it says.
     level: &'static str,
+    /// The network namespace that it lives in; none = that of the tests.
+    entrance: Option<Entrance>,
     child: Option<Child>,
     address: Option<SocketAddr>,
 }
@@ -39,6 +42,7 @@ impl Service {
             listens_by,
             log,
             level: "info",
+            entrance: None,
             child: None,
             address: None,
         };
@@ -51,7 +55,19 @@ impl Service {
         let mut twin = Self::new(self.program, self.listens_by, log);
         let others = self.settings.iter().filter(|(key, _)| *key != self.listens_by);
         twin.settings.extend(others.map(|(key, value)| (key.clone(), value.clone())));
+        twin.entrance.clone_from(&self.entrance);
         twin
+    }
+
+    /// Lets it live in a network namespace of its own, from its next start on.
+    pub fn live_at(&mut self, home: &Home) {
+        self.entrance = Some(home.entrance());
+        self.set(self.listens_by, format!("{}:0", home.address()));
+    }
+
+    /// A setting.
+    pub fn setting(&self, key: &str) -> Option<&str> {
+        self.settings.get(key).map(String::as_str)
     }
 
     /// Changes a setting (`section.key`), for the next start.
@@ -159,7 +175,7 @@ impl Service {
         assert!(self.child.is_none(), "{} runs", self.program);
         let log =
             OpenOptions::new().create(true).append(true).open(&self.log).expect("the log can be opened");
-        let mut command = Command::new(programs::folder().join(self.program));
+        let mut command = self.command();
         for (key, value) in &self.settings {
             command.args(["--set", &format!("{key}={value}")]);
         }
@@ -167,6 +183,15 @@ impl Service {
         // A service that aborts for a test need not leave a picture of its memory.
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).kill_on_drop(true);
         self.child = Some(command.spawn().expect("the program is built"));
+    }
+
+    fn command(&self) -> Command {
+        let program = programs::folder().join(self.program);
+        let Some(entrance) = &self.entrance else { return Command::new(program) };
+        let [first, others @ ..] = entrance.words();
+        let mut command = Command::new(first);
+        command.args(others).arg(program);
+        command
     }
 
     /// Ends it at once (SIGKILL); nothing happens when it is dead already.

@@ -88,13 +88,15 @@ impl Stack {
         Self::start_with(cell, |_| {}, None, change).await
     }
 
-    /// [`Stack::start_changed`] with the records on a server of the test's own, if there is one.
+    /// [`Stack::start_changed`] with a nats-server whose options are changed first, and the records on a server of the
+    /// test's own, if there is one.
     pub async fn start_to_be_broken(
         cell: Cell,
+        options: impl FnOnce(&mut ServerOptions),
         mongo: Option<&MongoServer>,
         change: impl FnOnce(&mut Self),
     ) -> Self {
-        Self::start_with(cell, |_| {}, mongo, change).await
+        Self::start_with(cell, options, mongo, change).await
     }
 
     async fn start_with(

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -19,7 +19,7 @@ const SECANTUS: [&str; 3] = ["secantusd", "secantusd-rs", "secantusd-py"];
 
 /// A server on loopback with a directory of its own; both are gone when this, or the whole process, is.
 pub struct MongoServer {
-    port: u16,
+    address: SocketAddr,
     directory: PathBuf,
     keeper: Child,
     orders: ChildStdin,
@@ -60,25 +60,30 @@ impl fmt::Debug for NoMongoServer {
 impl MongoServer {
     /// Starts a server and waits until it answers.
     pub async fn start() -> Result<Self, NoMongoServer> {
+        Self::start_at(Ipv4Addr::LOCALHOST.into(), None).await
+    }
+
+    /// [`MongoServer::start`] at another address of this machine, with its data in a folder that is made for it, if one
+    /// is given.
+    pub async fn start_at(host: IpAddr, data: Option<PathBuf>) -> Result<Self, NoMongoServer> {
         let failed = |error| NoMongoServer::Failed { doing: "start", error };
         let program = find_program().ok_or(NoMongoServer::NotInstalled)?;
         let directory = tempfile::Builder::new().prefix("emboflow-mongo-").tempdir().map_err(failed)?.keep();
-        let data = directory.join("data");
+        let data = data.unwrap_or_else(|| directory.join("data"));
         std::fs::create_dir(&data).map_err(failed)?;
-        let port =
-            TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).map_err(failed)?.port();
+        let address = TcpListener::bind((host, 0)).and_then(|free| free.local_addr()).map_err(failed)?;
         let mut keeper = Command::new("sh")
             .args(["-c", KEEPER, "server.sh"])
             .arg(&directory)
             .arg(&program)
-            .args(arguments(&program, port, &data))
+            .args(arguments(&program, address, &data))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .map_err(failed)?;
         let orders = keeper.stdin.take().expect("it is piped");
         let answers = BufReader::new(keeper.stdout.take().expect("it is piped"));
-        let mut server = Self { port, directory, keeper, orders, answers, databases: AtomicU32::new(0) };
+        let mut server = Self { address, directory, keeper, orders, answers, databases: AtomicU32::new(0) };
         server.heard("start")?;
         server.wait_until_it_answers(&program.to_string_lossy()).await?;
         Ok(server)
@@ -100,12 +105,17 @@ impl MongoServer {
 
     /// The connection string of a user of the server.
     pub fn uri_of(&self, user: &str, password: &str) -> String {
-        format!("mongodb://{user}:{password}@127.0.0.1:{}/?directConnection=true&authSource=admin", self.port)
+        format!("mongodb://{user}:{password}@{}/?directConnection=true&authSource=admin", self.address)
     }
 
     /// Where the server is, for the driver.
     pub fn uri(&self) -> String {
-        format!("mongodb://127.0.0.1:{}/?directConnection=true", self.port)
+        format!("mongodb://{}/?directConnection=true", self.address)
+    }
+
+    /// Where the server listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Records in a database that nobody else of this server has.
@@ -117,6 +127,11 @@ impl MongoServer {
     /// Ends the server at once (SIGKILL), and starts it again on the same port and directory.
     pub async fn kill_and_restart(&mut self) -> Result<(), NoMongoServer> {
         self.kill()?;
+        self.restart().await
+    }
+
+    /// Starts it again after [`MongoServer::kill`], on the same port and directory.
+    pub async fn restart(&mut self) -> Result<(), NoMongoServer> {
         self.order("start")?;
         self.wait_until_it_answers("the restarted server").await
     }
@@ -187,11 +202,11 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-fn arguments(program: &Path, port: u16, data: &Path) -> Vec<OsString> {
+fn arguments(program: &Path, address: SocketAddr, data: &Path) -> Vec<OsString> {
     let is_mongod = program.file_name().is_some_and(|name| name == "mongod");
     let (host, folder) = if is_mongod { ("--bind_ip", "--dbpath") } else { ("--host", "--storage-path") };
-    let mut arguments: Vec<OsString> = vec![host.into(), "127.0.0.1".into(), "--port".into()];
-    arguments.extend([port.to_string().into(), folder.into(), data.into()]);
+    let mut arguments: Vec<OsString> = vec![host.into(), address.ip().to_string().into(), "--port".into()];
+    arguments.extend([address.port().to_string().into(), folder.into(), data.into()]);
     if !is_mongod {
         // Without it an acknowledged write is lost when the server is killed.
         arguments.push("--sync-on-commit".into());

@@ -1,6 +1,7 @@
 //! What has to be true when everything works again.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 
 use emboflow_protocol::stream::{COMMANDS, INTAKE, REPORTS, StreamSpec};
@@ -99,7 +100,7 @@ async fn nothing_is_left(stack: &Stack) {
         .await;
     }
     eventually_ok("the executor holds no attempt", || async {
-        let folder = stack.folder().join("exec-1/attempts");
+        let folder = Path::new(stack.executor.setting("data_dir").unwrap()).join("attempts");
         let left: Vec<_> = std::fs::read_dir(folder).into_iter().flatten().flatten().collect();
         if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
     })

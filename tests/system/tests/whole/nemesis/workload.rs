@@ -7,7 +7,7 @@ use futures::future::join_all;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use reqwest::Method;
-use system_tests::{Client, Containers, eventually, fan_out, long_task, pair, task};
+use system_tests::{Client, Containers, fan_out, long_task, pair, task, within};
 
 /// How long each task of a pair runs.
 const TASK_MS: u64 = 400;
@@ -103,7 +103,7 @@ impl<'s> Workload<'s> {
     /// Cancels until that is accepted. When it is said to be cancelled, nothing of it runs.
     async fn cancel(&self, run: &str, after_ms: u64) {
         tokio::time::sleep(Duration::from_millis(after_ms)).await;
-        eventually(&format!("{run} may be cancelled"), || async {
+        within(self.client.patience(), &format!("{run} may be cancelled"), || async {
             let cancel = self.client.request(Method::POST, &format!("/runs/{run}/cancel"));
             cancel.send().await.is_ok_and(|answer| answer.status().is_success()).then_some(())
         })
