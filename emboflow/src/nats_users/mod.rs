@@ -181,7 +181,12 @@ mod tests {
     fn robots() -> NatsUser {
         own(
             "robots",
-            Part::Outside { project: "lab".parse().unwrap(), publish_only: false, feeds: Vec::new() },
+            Part::Outside {
+                project: "lab".parse().unwrap(),
+                publish_only: false,
+                decides: false,
+                feeds: Vec::new(),
+            },
         )
     }
 

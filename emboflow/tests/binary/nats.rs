@@ -42,7 +42,8 @@ async fn the_users_of_a_platform_are_made_without_a_server() {
 
     let rights = nats(dir, &["rights", "robots", "-o", "json"]).await;
     let rights: Value = serde_json::from_str(&rights.out).unwrap();
-    assert_eq!(rights[0]["publish"], serde_json::json!(["emboflow.request.lab.>"]));
+    let published = rights[0]["publish"].as_array().unwrap();
+    assert!(published.contains(&"emboflow.request.lab.submit".into()), "{published:?}");
     assert_eq!(nats(dir, &["user", "remove", "robots"]).await.code, 0);
     assert_eq!(nats(dir, &["user", "remove", "robots"]).await.code, 2);
     let listed = nats(dir, &["user", "list"]).await;
@@ -52,9 +53,33 @@ async fn the_users_of_a_platform_are_made_without_a_server() {
 }
 
 #[tokio::test]
+async fn a_system_outside_decides_when_it_is_told_that_it_may_and_no_longer_when_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    let decides = async || {
+        let rights = nats(dir, &["rights", "robots"]).await;
+        assert!(rights.out.contains("emboflow.request.lab.submit"), "{}", rights.out);
+        rights.out.contains("emboflow.request.lab.decide")
+    };
+    assert_eq!(nats(dir, &["user", "add", "robots", "--project", "lab"]).await.code, 0);
+    assert!(!decides().await);
+    let seed = std::fs::read(dir.join("robots.nk")).unwrap();
+    assert_eq!(nats(dir, &["user", "change", "robots", "--decides"]).await.code, 0);
+    assert!(decides().await);
+    assert!(nats(dir, &["user", "list"]).await.out.contains("outside, project lab, decides"));
+    assert_eq!(nats(dir, &["user", "change", "robots", "--decides=false"]).await.code, 0);
+    assert!(!decides().await);
+    assert_eq!(std::fs::read(dir.join("robots.nk")).unwrap(), seed, "its key stays");
+    assert_eq!(nats(dir, &["user", "add", "people", "--project", "lab", "--decides"]).await.code, 0);
+    assert_eq!(nats(dir, &["user", "add", "gw", "--part", "gateway"]).await.code, 0);
+    let refused = nats(dir, &["user", "change", "gw", "--decides"]).await;
+    assert!(refused.code == 2 && refused.err.contains("systems outside"), "{}", refused.err);
+}
+
+#[tokio::test]
 async fn what_would_give_more_than_is_meant_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let cases: [(&[&str], &str); 10] = [
+    let cases: [(&[&str], &str); 11] = [
         (&["user", "add", "Robots.>"], "not a name"),
         (&["user", "add", "robots", "--project", "*"], "not a name"),
         (&["user", "add", "robots", "--feed", ">"], "not a subject of other systems"),
@@ -65,6 +90,7 @@ async fn what_would_give_more_than_is_meant_is_refused() {
         ),
         (&["user", "add", "exec-1", "--part", "executor"], "--executor ID"),
         (&["user", "add", "api", "--part", "api", "--publish-only"], "goes with --part outside"),
+        (&["user", "add", "api", "--part", "api", "--decides"], "goes with --part outside"),
         (&["user", "change", "nobody", "--listen", "plant.>"], "there is no user `nobody`"),
         (&["user", "change", "trigger", "--stream", "EMBOFLOW_INTAKE"], "not the name of another"),
         (&["rights", "nobody"], "there is no user `nobody`"),
@@ -75,5 +101,5 @@ async fn what_would_give_more_than_is_meant_is_refused() {
     }
     assert!(!folder.path().join("users.json").exists(), "nothing is half made");
     let example = nats(folder.path(), &["rights", "--example"]).await;
-    assert!(example.out.contains("emboflow.request.lab.>"), "{}", example.out);
+    assert!(example.out.contains("emboflow.request.lab.decide"), "{}", example.out);
 }

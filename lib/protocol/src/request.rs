@@ -84,6 +84,14 @@ pub fn request_filter(project: Option<&ProjectName>) -> Subject {
     below("request", project)
 }
 
+/// The subjects of requests for one thing, in all projects or in one.
+pub fn verb_filter(project: Option<&ProjectName>, verb: Verb) -> Subject {
+    match project {
+        None => Subject::new(&[&"request", &"*", &verb.token()]),
+        Some(project) => request_subject(project, verb),
+    }
+}
+
 /// The subjects of all answers, or of one project's.
 pub fn replies(project: Option<&ProjectName>) -> Subject {
     below("reply", project)

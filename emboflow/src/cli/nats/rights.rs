@@ -69,14 +69,20 @@ fn examples() -> Vec<NatsUser> {
     let (Ok(project), Ok(pool), Ok(executor)) = (ProjectName::new("lab"), pool, executor) else {
         return Vec::new();
     };
-    let outside = |publish_only| Part::Outside { project: project.clone(), publish_only, feeds: Vec::new() };
+    let outside = |publish_only, decides| Part::Outside {
+        project: project.clone(),
+        publish_only,
+        decides,
+        feeds: Vec::new(),
+    };
     vec![
         own("api", Part::Api),
         own("scheduler", Part::Scheduler),
         own("gateway", Part::Gateway),
         own("trigger", Part::Trigger { listens: Vec::new(), streams: Vec::new() }),
         own("executor", Part::Executor { pool, executor }),
-        own("robots", outside(false)),
-        own("sensor", outside(true)),
+        own("robots", outside(false, false)),
+        own("sensor", outside(true, false)),
+        own("releaser", outside(false, true)),
     ]
 }

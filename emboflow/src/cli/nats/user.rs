@@ -13,7 +13,7 @@ use crate::output::Output;
 pub(super) enum User {
     /// Make a user with a key: a system outside that sees one project, or with --part one of the platform's own
     Add(Add),
-    /// Give a user more to listen to or to feed, or take some of it away; its key stays
+    /// Give a user more to listen to, to feed or to decide, or take some of it away; its key stays
     Change(Change),
     /// List users
     #[command(visible_alias = "ls")]
@@ -36,6 +36,9 @@ pub(super) struct Add {
     /// It sends requests, and sees neither answers nor events
     #[arg(long)]
     publish_only: bool,
+    /// It may approve and reject tasks, in the project's name
+    #[arg(long)]
+    decides: bool,
     /// Subject that triggers listen to, and that the system outside may publish to; may be repeated
     #[arg(long, value_name = "SUBJECT")]
     feed: Vec<String>,
@@ -60,6 +63,9 @@ pub(super) struct Add {
 pub(super) struct Change {
     /// The user
     name: NatsUserName,
+    /// Whether a system outside may approve and reject tasks: --decides, or --decides=false
+    #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    decides: Option<bool>,
     /// Subject that a system outside may also publish to; may be repeated
     #[arg(long, value_name = "SUBJECT")]
     feed: Vec<String>,
@@ -153,7 +159,12 @@ impl Add {
                 let project = shared.target().project.unwrap_or_else(|| "default".to_owned());
                 let project =
                     ProjectName::new(&project).map_err(|error| Failure::usage(error.to_string()))?;
-                Part::Outside { project, publish_only: self.publish_only, feeds: self.feed.clone() }
+                Part::Outside {
+                    project,
+                    publish_only: self.publish_only,
+                    decides: self.decides,
+                    feeds: self.feed.clone(),
+                }
             }
         })
     }
@@ -162,6 +173,7 @@ impl Add {
     fn check_flags(&self) -> Result<(), Failure> {
         let for_one = [
             (self.publish_only, "--publish-only", Kind::Outside),
+            (self.decides, "--decides", Kind::Outside),
             (!self.feed.is_empty(), "--feed", Kind::Outside),
             (self.executor.is_some(), "--executor", Kind::Executor),
             (self.pool.is_some(), "--pool", Kind::Executor),
@@ -194,6 +206,16 @@ impl Change {
 
     /// What the user becomes.
     fn changed(&self, mut part: Part) -> Result<Part, Failure> {
+        match (self.decides, &mut part) {
+            (None, _) => {}
+            (Some(may), Part::Outside { decides, .. }) => *decides = may,
+            (Some(_), _) => {
+                return Err(Failure::usage(format!(
+                    "--decides is nothing that user `{}` could use: it is for systems outside",
+                    self.name
+                )));
+            }
+        }
         let (listens, streams, feeds) = match &mut part {
             Part::Trigger { listens, streams } => (Some(listens), Some(streams), None),
             Part::Outside { feeds, .. } => (None, None, Some(feeds)),

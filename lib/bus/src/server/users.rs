@@ -97,12 +97,12 @@ mod tests {
     #[test]
     fn a_user_has_allow_lists_only_and_shows_no_password_in_debug_output() {
         let project = ProjectName::new("lab").unwrap();
-        let part = Part::Outside { project, publish_only: false, feeds: Vec::new() };
+        let part = Part::Outside { project, publish_only: false, decides: false, feeds: Vec::new() };
         let user = NatsUser { name: NatsUserName::new("robots").unwrap(), part };
         let user = ServerUser { user, login: Login::Password("hush\"".to_owned()) };
         let text = users_config(std::slice::from_ref(&user));
         assert!(text.contains(r#"user: "robots", password: "hush\"""#), "{text}");
-        assert!(text.contains(r#""emboflow.request.lab.>""#) && !text.contains("deny"), "{text}");
+        assert!(text.contains(r#""emboflow.request.lab.submit""#) && !text.contains("deny"), "{text}");
         assert!(!text.contains("allow_responses"), "it answers nobody");
         assert!(!format!("{user:?}").contains("hush"));
     }

@@ -41,7 +41,7 @@ impl TestUsers {
     /// Adds an outside system.
     pub fn add_outside(&mut self, name: &str, project: &str, publish_only: bool) {
         let project = ProjectName::new(project).expect("the test names a project");
-        self.add(name, Part::Outside { project, publish_only, feeds: Vec::new() });
+        self.add(name, Part::Outside { project, publish_only, decides: false, feeds: Vec::new() });
     }
 
     /// Adds a user with a new key.

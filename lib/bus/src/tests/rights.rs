@@ -2,6 +2,7 @@
 
 use async_nats::Client;
 use bytes::Bytes;
+use emboflow_protocol::rights::Part;
 use emboflow_protocol::stream::{COMMANDS, EVENTS, INTAKE, REPORTS, STREAMS};
 
 use super::eventually;
@@ -16,6 +17,13 @@ async fn world() -> (TestUsers, TestServer, Bus) {
     users.add_outside("robots", "lab", false);
     users.add_outside("sensor", "lab", true);
     users.add_outside("rival", "plant", false);
+    let releaser = Part::Outside {
+        project: "lab".parse().unwrap(),
+        publish_only: false,
+        decides: true,
+        feeds: Vec::new(),
+    };
+    users.add("releaser", releaser);
     let server = TestServer::start_for(&users).await;
     let scheduler = server.bus_for(&users, "scheduler").await;
     scheduler.ensure_streams().await.unwrap();
@@ -27,6 +35,7 @@ async fn world() -> (TestUsers, TestServer, Bus) {
 fn families(project: &str, executor: &str) -> Vec<String> {
     let mut all: Vec<String> = [
         "emboflow.request.{p}.submit",
+        "emboflow.request.{p}.decide",
         "emboflow.event.{p}.run-1",
         "emboflow.reply.{p}.x.1",
         "emboflow.command.default.{e}",
@@ -175,6 +184,23 @@ async fn an_outside_system_reaches_nothing_but_its_own_project() {
             cannot_listen(&client, &mut refusals, &own).await;
         }
     }
+}
+
+#[tokio::test]
+async fn who_may_start_runs_does_not_decide_on_their_tasks_unless_told_so() {
+    let (users, server, scheduler) = world().await;
+    let decide = "emboflow.request.lab.decide".to_owned();
+    let said = "emboflow.decision.lab".to_owned();
+    for name in ["robots", "sensor", "trigger"] {
+        let (client, mut refusals) = users.client(&server.url(), name).await;
+        cannot_publish(&client, &mut refusals, &[decide.clone(), said.clone()]).await;
+    }
+    let (releaser, mut refusals) = users.client(&server.url(), "releaser").await;
+    let elsewhere = "emboflow.request.plant.decide".to_owned();
+    cannot_publish(&releaser, &mut refusals, &[said, elsewhere]).await;
+    let releaser = async_nats::jetstream::new(releaser);
+    releaser.publish(decide, "{}".into()).await.unwrap().await.unwrap();
+    assert_eq!(scheduler.stored_messages(&INTAKE).await.unwrap(), 1);
 }
 
 #[tokio::test]

@@ -86,7 +86,12 @@ async fn a_right_that_is_taken_back_ends_what_it_allowed() {
     robots.flush().await.unwrap();
     users.change(
         "robots",
-        Part::Outside { project: "plant".parse().unwrap(), publish_only: false, feeds: Vec::new() },
+        Part::Outside {
+            project: "plant".parse().unwrap(),
+            publish_only: false,
+            decides: false,
+            feeds: Vec::new(),
+        },
     );
     server.reload(&users);
     said.wait_for("permissions violation").await;

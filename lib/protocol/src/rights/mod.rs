@@ -62,6 +62,9 @@ pub enum Part {
         /// It sends requests and sees neither answers nor events.
         #[serde(default)]
         publish_only: bool,
+        /// It may approve and reject tasks, in the project's name.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        decides: bool,
         /// Subjects beside EmboFlow's own that it may publish to, because triggers listen to them.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         feeds: Vec<String>,
@@ -84,9 +87,10 @@ impl fmt::Display for Part {
             Self::Trigger { .. } => f.write_str("trigger"),
             Self::Streams { streams } => write!(f, "maker of {}", streams.join(", ")),
             Self::Executor { pool, executor } => write!(f, "executor {executor} of pool {pool}"),
-            Self::Outside { project, publish_only: false, .. } => write!(f, "outside, project {project}"),
-            Self::Outside { project, publish_only: true, .. } => {
-                write!(f, "outside, project {project}, publishes only")
+            Self::Outside { project, publish_only, decides, .. } => {
+                write!(f, "outside, project {project}")?;
+                f.write_str(if *publish_only { ", publishes only" } else { "" })?;
+                f.write_str(if *decides { ", decides" } else { "" })
             }
             Self::Machine { .. } => f.write_str("this machine"),
         }
@@ -153,7 +157,9 @@ pub fn rights(user: &NatsUser) -> Rights {
         Part::Trigger { listens, streams } => platform::trigger(listens, streams),
         Part::Streams { streams } => platform::streams(streams),
         Part::Executor { pool, executor } => platform::executor(pool, executor),
-        Part::Outside { project, publish_only, feeds } => platform::outside(project, *publish_only, feeds),
+        Part::Outside { project, publish_only, decides, feeds } => {
+            platform::outside(project, *publish_only, *decides, feeds)
+        }
         Part::Machine { feeds } => platform::machine(feeds),
     };
     let inbox = format!("{}.>", inbox_prefix(&user.name));

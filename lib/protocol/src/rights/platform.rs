@@ -13,6 +13,7 @@ use crate::notice::Notice;
 use crate::object_created::ObjectCreated;
 use crate::progress::Progress;
 use crate::report::Reports;
+use crate::request::Verb;
 use crate::stream::{
     COMMANDS, INTAKE, INTAKE_CONSUMER, LOGS, REPORTS, REPORTS_CONSUMER, STREAMS, bucket_stream,
     heartbeat_subject,
@@ -110,12 +111,12 @@ pub(super) fn gateway() -> Rights {
 /// Sends requests and waits for their answers, tells of ended runs; hears of runs, of changed triggers, and of what
 /// others are to tell it.
 pub(super) fn trigger(listens: &[String], streams: &[String]) -> Rights {
-    let mut publish = vec![
-        text(&request::request_filter(None)),
+    let mut publish = requests(None);
+    publish.extend([
         text(&run_ended::filter()),
         text(&Notice::filter(None)),
         text(&dead_letter::dead_filter(None)),
-    ];
+    ]);
     publish.extend(streams.iter().flat_map(|stream| jetstream::consume_anew(stream)));
     let mut subscribe = vec![
         text(&request::reply_filter("*")),
@@ -152,8 +153,11 @@ pub(super) fn executor(pool: &PoolName, executor: &ExecutorId) -> Rights {
 }
 
 /// Sends requests of its project, and sees their answers and the project's events.
-pub(super) fn outside(project: &ProjectName, publish_only: bool, feeds: &[String]) -> Rights {
-    let mut publish = vec![text(&request::request_filter(Some(project)))];
+pub(super) fn outside(project: &ProjectName, publish_only: bool, decides: bool, feeds: &[String]) -> Rights {
+    let mut publish = requests(Some(project));
+    if decides {
+        publish.push(text(&request::request_subject(project, Verb::Decide)));
+    }
     publish.extend(feeds.iter().cloned());
     let subscribe = match publish_only {
         true => Vec::new(),
@@ -176,6 +180,12 @@ pub(super) fn machine(feeds: &[String]) -> Rights {
     publish.extend(feeds.iter().cloned());
     publish.extend(["PING", "INFO", "STATS"].map(|verb| format!("$SRV.{verb}")));
     Rights { publish, subscribe, answers: false }
+}
+
+/// Every request but those by which people decide: who may start runs does not release them.
+fn requests(project: Option<&ProjectName>) -> Vec<String> {
+    let others = Verb::ALL.iter().filter(|verb| **verb != Verb::Decide);
+    others.map(|verb| text(&request::verb_filter(project, *verb))).collect()
 }
 
 /// The subjects by which a service is found and asked how it is: those of NATS' micro services (ADR-32 of NATS), and ours.

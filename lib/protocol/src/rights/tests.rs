@@ -13,9 +13,29 @@ fn executor(id: &str) -> NatsUser {
 fn outside(project: &str, publish_only: bool) -> NatsUser {
     user(
         "robots",
-        Part::Outside { project: ProjectName::new(project).unwrap(), publish_only, feeds: Vec::new() },
+        Part::Outside {
+            project: ProjectName::new(project).unwrap(),
+            publish_only,
+            decides: false,
+            feeds: Vec::new(),
+        },
     )
 }
+
+fn who_decides(project: &str) -> NatsUser {
+    let project = ProjectName::new(project).unwrap();
+    user("releaser", Part::Outside { project, publish_only: false, decides: true, feeds: Vec::new() })
+}
+
+/// What every system outside may ask for.
+const REQUESTS: [&str; 6] = [
+    "emboflow.request.lab.submit",
+    "emboflow.request.lab.batch",
+    "emboflow.request.lab.cancel",
+    "emboflow.request.lab.retry",
+    "emboflow.request.lab.pause",
+    "emboflow.request.lab.resume",
+];
 
 fn everybody() -> Vec<NatsUser> {
     vec![
@@ -30,6 +50,7 @@ fn everybody() -> Vec<NatsUser> {
         executor("exec-1"),
         outside("lab", false),
         outside("lab", true),
+        who_decides("lab"),
         user("local", Part::Machine { feeds: Vec::new() }),
     ]
 }
@@ -37,7 +58,7 @@ fn everybody() -> Vec<NatsUser> {
 #[test]
 fn an_outside_system_has_its_project_and_its_inbox_and_nothing_else() {
     let rights = rights(&outside("lab", false));
-    assert_eq!(rights.publish, ["emboflow.request.lab.>"]);
+    assert_eq!(rights.publish, REQUESTS);
     assert_eq!(rights.subscribe, ["emboflow.event.lab.>", "emboflow.reply.lab.>", "_INBOX_robots.>"]);
     assert!(!rights.answers);
 }
@@ -45,15 +66,16 @@ fn an_outside_system_has_its_project_and_its_inbox_and_nothing_else() {
 #[test]
 fn who_only_publishes_sees_nothing_but_its_acknowledgements() {
     let rights = rights(&outside("lab", true));
-    assert_eq!(rights.publish, ["emboflow.request.lab.>"]);
+    assert_eq!(rights.publish, REQUESTS);
     assert_eq!(rights.subscribe, ["_INBOX_robots.>"]);
 }
 
 #[test]
 fn who_feeds_triggers_may_publish_what_they_listen_to() {
     let project = ProjectName::new("lab").unwrap();
-    let part = Part::Outside { project, publish_only: true, feeds: vec!["plant.>".to_owned()] };
-    assert_eq!(rights(&user("robots", part)).publish, ["emboflow.request.lab.>", "plant.>"]);
+    let feeds = vec!["plant.>".to_owned()];
+    let part = Part::Outside { project, publish_only: true, decides: false, feeds };
+    assert_eq!(rights(&user("robots", part)).publish, [&REQUESTS[..], &["plant.>"]].concat());
 }
 
 #[test]
@@ -107,6 +129,33 @@ fn only_the_api_says_who_decides() {
         let publish = rights(&user).publish;
         assert!(!publish.iter().any(|subject| subject.contains("decision")), "{}: {publish:?}", user.name);
     }
+}
+
+#[test]
+fn who_decides_has_been_given_that_right() {
+    let decides = |user: &NatsUser| {
+        let of_decide = |subject: &String| {
+            subject.starts_with("emboflow.request.")
+                && (subject.ends_with(".decide") || subject.ends_with('>'))
+        };
+        rights(user).publish.iter().any(of_decide)
+    };
+    let all = everybody();
+    let deciding: Vec<_> = all.iter().filter(|user| decides(user)).map(|user| user.name.as_str()).collect();
+    // The API asks in other people's names anyway, and whoever reads the data directory of `emboflow up` owns it.
+    assert_eq!(deciding, ["api", "releaser", "local"]);
+    assert_eq!(
+        rights(&who_decides("lab")).publish,
+        [&REQUESTS[..], &["emboflow.request.lab.decide"]].concat()
+    );
+}
+
+#[test]
+fn users_of_before_there_was_that_right_are_read_and_do_not_have_it() {
+    let kept = r#"{"name":"robots","part":"outside","project":"lab","publish_only":false}"#;
+    let user: NatsUser = serde_json::from_str(kept).unwrap();
+    assert_eq!(user, outside("lab", false));
+    assert_eq!(serde_json::to_string(&user).unwrap(), kept, "earlier versions read it too");
 }
 
 #[test]
