@@ -1,4 +1,4 @@
-//! Notifications out: tells people and systems that a run ended.
+//! Notifications out: tells people and systems that a run ended, or waits for a person.
 //!
 //! A delivery is noted in the records before anything is sent, so that a crash repeats it and never loses it. Receivers
 //! get each at least once, with an id that is the same every time.
@@ -8,6 +8,7 @@ mod deliveries;
 mod email;
 mod guard;
 mod known;
+mod letter;
 mod metrics;
 mod send;
 mod webhook;
@@ -19,7 +20,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use emboflow_bus::Bus;
 use emboflow_model::notification::{Delivery, KIND};
-use emboflow_model::{RunSummary, Timestamp};
+use emboflow_model::{RunSummary, TaskKey, Timestamp};
 use emboflow_protocol::notice::Notice;
 use emboflow_protocol::secret_box::KeyRing;
 use emboflow_records::{RecordsError, SharedRecords};
@@ -104,14 +105,31 @@ impl Notifier {
 
     /// Notes the deliveries about a run that ended; they are safe when this returns.
     async fn note(&self, run: &RunSummary) -> Result<(), RecordsError> {
+        let ended_at = run.finished_at.unwrap_or(run.created_at);
         for notification in self.known.telling(run) {
-            let (now, ended_at) = (now(), run.finished_at.unwrap_or(run.created_at));
-            let id = DeliveryId { project: run.project.clone(), notification, run: run.id };
-            let delivery = Delivery::new(run.id, run.workflow.clone(), run.state, ended_at, now);
-            if self.deliveries.note(&id, &delivery).await? {
-                // The courier ends with the process: then the next one finds it.
-                let _ = self.due.send((id, now));
-            }
+            let id = DeliveryId { project: run.project.clone(), notification, run: run.id, task: None };
+            let delivery = Delivery::new(run.id, run.workflow.clone(), run.state, ended_at, now());
+            self.note_one(id, &delivery).await?;
+        }
+        Ok(())
+    }
+
+    /// Notes the deliveries about a task on which a person is to decide.
+    async fn note_asked(&self, run: &RunSummary, task: &TaskKey, at: Timestamp) -> Result<(), RecordsError> {
+        for notification in self.known.asking(run, at) {
+            let (project, task) = (run.project.clone(), task.clone());
+            let delivery =
+                Delivery::new(run.id, run.workflow.clone(), run.state, at, now()).about(task.clone());
+            let id = DeliveryId { project, notification, run: run.id, task: Some(task) };
+            self.note_one(id, &delivery).await?;
+        }
+        Ok(())
+    }
+
+    async fn note_one(&self, id: DeliveryId, delivery: &Delivery) -> Result<(), RecordsError> {
+        if self.deliveries.note(&id, delivery).await? {
+            // The courier ends with the process: then the next one finds it.
+            let _ = self.due.send((id, delivery.next_at.unwrap_or_default()));
         }
         Ok(())
     }
@@ -132,6 +150,15 @@ impl Listener for Notifier {
 
     fn ended<'a>(&'a self, run: &'a RunSummary) -> BoxFuture<'a, Result<()>> {
         async move { Ok(self.note(run).await?) }.boxed()
+    }
+
+    fn asked<'a>(
+        &'a self,
+        run: &'a RunSummary,
+        task: &'a TaskKey,
+        at: Timestamp,
+    ) -> BoxFuture<'a, Result<()>> {
+        async move { Ok(self.note_asked(run, task, at).await?) }.boxed()
     }
 }
 
@@ -203,6 +230,7 @@ mod tests {
                 project: "lab".parse().unwrap(),
                 notification: "on-call".parse().unwrap(),
                 run: emboflow_model::RunId::from_bits(run),
+                task: (run == 2).then(|| "review".parse().unwrap()),
             };
             let delivery =
                 Delivery::new(id.run, "story".parse().unwrap(), RunState::Failed, Timestamp(1), Timestamp(2));

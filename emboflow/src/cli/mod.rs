@@ -204,7 +204,7 @@ enum Command {
     /// Bring files into a project, for tasks to take in
     #[command(subcommand, visible_alias = "uploads")]
     Upload(upload::Upload),
-    /// Choose to whom the ends of runs are told
+    /// Choose to whom it is told that runs ended, or wait for a person
     #[command(subcommand, visible_alias = "notifications")]
     Notification(notification::Notification),
     /// See who did what

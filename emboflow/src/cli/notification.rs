@@ -17,7 +17,7 @@ use crate::text;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Notification {
-    /// List to whom the ends of runs are told
+    /// List to whom it is told that runs ended, or wait for a person
     #[command(visible_alias = "ls")]
     List,
     /// Show a notification with its newest deliveries
@@ -27,7 +27,7 @@ pub(crate) enum Notification {
     },
     /// Make a notification, or change one
     Set(Set),
-    /// Stop sending for a while; runs that end meanwhile are not told
+    /// Stop sending for a while; what happens meanwhile is not told
     Pause {
         /// The notification
         name: String,
@@ -68,10 +68,10 @@ pub(crate) struct Set {
     /// Publish on emboflow.notification.PROJECT.TOPIC
     #[arg(long, value_name = "TOPIC")]
     topic: Option<String>,
-    /// Ends of runs that are told
-    #[arg(long, value_name = "STATES", value_delimiter = ',', default_value = "failed,timed_out",
-        value_parser = state)]
-    on: Vec<RunState>,
+    /// What is told: ends of runs, and `approval`, that a task waits for a person to decide
+    #[arg(long, value_name = "WHAT", value_delimiter = ',', default_value = "failed,timed_out",
+        value_parser = told)]
+    on: Vec<Told>,
     /// Only runs of this workflow (may be repeated)
     #[arg(long, value_name = "NAME")]
     workflow: Vec<WorkflowName>,
@@ -80,11 +80,36 @@ pub(crate) struct Set {
     description: Option<String>,
 }
 
-fn state(word: &str) -> Result<RunState, String> {
+/// What somebody wants to be told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    End(RunState),
+    Approval,
+}
+
+/// The word for tasks that wait for a person.
+const APPROVAL: &str = "approval";
+
+fn told(word: &str) -> Result<Told, String> {
+    if word == APPROVAL {
+        return Ok(Told::Approval);
+    }
     let ends = || RunState::ALL.iter().filter(|state| state.is_terminal()).map(|state| state.word());
-    RunState::from_word(word)
-        .filter(|state| state.is_terminal())
-        .ok_or_else(|| format!("the ends of a run are {}", ends().collect::<Vec<_>>().join(", ")))
+    RunState::from_word(word).filter(|state| state.is_terminal()).map(Told::End).ok_or_else(|| {
+        format!(
+            "what can be told is {APPROVAL}, and the ends of a run: {}",
+            ends().collect::<Vec<_>>().join(", ")
+        )
+    })
+}
+
+impl Told {
+    fn end(&self) -> Option<RunState> {
+        match self {
+            Self::End(state) => Some(*state),
+            Self::Approval => None,
+        }
+    }
 }
 
 impl Set {
@@ -97,7 +122,8 @@ impl Set {
         };
         Ok(NotificationSpec {
             to,
-            states: self.on.iter().copied().collect(),
+            states: self.on.iter().filter_map(Told::end).collect(),
+            approvals: self.on.contains(&Told::Approval),
             workflows: self.workflow.iter().cloned().collect::<BTreeSet<_>>(),
             description: self.description.clone(),
         })
@@ -151,7 +177,7 @@ async fn list(client: &Client, output: &mut Output) -> Result<(), Failure> {
     let now = text::now();
     output.list(
         &all,
-        &["NOTIFICATION", "TO", "ENDS", "WORKFLOWS", "LAST", "UNDER WAY"],
+        &["NOTIFICATION", "TO", "TELLS OF", "WORKFLOWS", "LAST", "UNDER WAY"],
         |row| row.name.to_string(),
         |row, _| {
             let last =
@@ -160,7 +186,7 @@ async fn list(client: &Client, output: &mut Output) -> Result<(), Failure> {
             vec![
                 row.name.to_string(),
                 to(&row.spec.to),
-                words(row.spec.states.iter(), "-"),
+                tells_of(&row.spec),
                 words(row.spec.workflows.iter(), "all"),
                 last.unwrap_or_else(|| "-".to_owned()),
                 row.under_way.to_string(),
@@ -176,7 +202,7 @@ fn show(view: &NotificationView, output: &mut Output) -> Result<(), Failure> {
         let mut facts = vec![
             ("notification", view.name.to_string()),
             ("to", to(&view.spec.to)),
-            ("ends", words(view.spec.states.iter(), "-")),
+            ("tells of", tells_of(&view.spec)),
             ("workflows", words(view.spec.workflows.iter(), "all")),
             ("made", format!("{} by {}", text::ago(view.created_at, now), view.created_by)),
         ];
@@ -192,12 +218,18 @@ fn show(view: &NotificationView, output: &mut Output) -> Result<(), Failure> {
         }
         let rows = view.deliveries.iter().map(|it| {
             let error = it.error.clone().unwrap_or_default();
-            vec![it.run.to_string(), it.state.to_string(), ending(it), it.tries.to_string(), error]
+            let about = it.task.as_ref().map_or(it.state.to_string(), |task| format!("asks about {task}"));
+            vec![it.run.to_string(), about, ending(it), it.tries.to_string(), error]
         });
         output.line("")?;
-        output.table(&["RUN", "STATE", "DELIVERY", "TRIES", "LAST ERROR"], rows.collect())
+        output.table(&["RUN", "WHAT", "DELIVERY", "TRIES", "LAST ERROR"], rows.collect())
     })?;
     Ok(())
+}
+
+fn tells_of(spec: &NotificationSpec) -> String {
+    let ends = spec.states.iter().map(|state| state.word());
+    words(ends.chain(spec.approvals.then_some(APPROVAL)), "-")
 }
 
 fn to(destination: &Destination) -> String {
@@ -220,4 +252,37 @@ fn ending(delivery: &Delivery) -> String {
 fn words<T: ToString>(all: impl Iterator<Item = T>, none: &str) -> String {
     let words: Vec<String> = all.map(|one| one.to_string()).collect();
     if words.is_empty() { none.to_owned() } else { words.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(subcommand)]
+        notification: Notification,
+    }
+
+    fn spec(on: &[&str]) -> Result<NotificationSpec, String> {
+        let line = ["emboflow", "set", "people", "--email", "a@example.org"].iter().chain(on);
+        let Line { notification } = Line::try_parse_from(line).map_err(|error| error.to_string())?;
+        let Notification::Set(set) = notification else { unreachable!("it is `set`") };
+        Ok(set.spec().unwrap())
+    }
+
+    #[test]
+    fn who_wants_to_be_asked_says_approval_beside_ends_or_alone() {
+        let usual = spec(&[]).unwrap();
+        assert!(!usual.approvals && usual.states.contains(&RunState::Failed));
+        let alone = spec(&["--on", "approval"]).unwrap();
+        assert!(alone.approvals && alone.states.is_empty());
+        assert_eq!(tells_of(&alone), "approval");
+        let both = spec(&["--on", "cancelled,approval"]).unwrap();
+        assert_eq!(tells_of(&both), "cancelled, approval");
+        let odd = spec(&["--on", "running"]).unwrap_err();
+        assert!(odd.contains("what can be told is approval") && odd.contains("timed_out"), "{odd}");
+    }
 }

@@ -1,6 +1,7 @@
 //! What crosses a process boundary: messages that compute their own subject, the stream table, HTTP bodies and the
 //! error catalogue. Pure, and compiles to wasm.
 
+pub mod approval_asked;
 pub mod batch;
 pub mod call;
 pub mod command;

@@ -35,6 +35,10 @@ async fn a_notification_is_made_changed_paused_and_removed() {
     let changed = json!({ "to": { "nats": { "topic": "ends" } }, "states": ["succeeded"] });
     let (_, changed) = put(&world, "on-call", &changed).await;
     assert_eq!(changed["paused"]["reason"], "holidays", "a change of the spec ends no pause");
+    assert_eq!(changed["spec"]["approvals"], Value::Null, "nobody is asked unless somebody wants it");
+    let asks = json!({ "to": { "nats": { "topic": "people" } }, "states": [], "approvals": true });
+    let (status, asks) = put(&world, "on-call", &asks).await;
+    assert_eq!((status, &asks["spec"]["approvals"]), (StatusCode::OK, &json!(true)), "{asks}");
     let (_, rows) = world.get(ALL).await;
     assert_eq!((&rows["items"][0]["name"], &rows["next"]), (&json!("on-call"), &Value::Null));
     let (_, resumed) = answer(world.request(Method::POST, &format!("{one}/resume"))).await;

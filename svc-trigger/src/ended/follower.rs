@@ -1,4 +1,4 @@
-//! The places in the decision log up to which ended runs have been told.
+//! The places in the decision log up to which ended runs, and those that ask people, have been told.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,10 +7,11 @@ use std::time::Duration;
 use emboflow_bus::Bus;
 use emboflow_model::transition::Change;
 use emboflow_model::trigger::TRIGGER_STATES;
-use emboflow_model::{LogEntry, RunId, RunState, RunSummary};
+use emboflow_model::{LogEntry, RunId, RunState, RunSummary, TaskKey, Transition};
 use emboflow_protocol::event::Event;
 use emboflow_records::{RecordsError, SharedRecords, fresh_run};
 use futures::future::join_all;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
@@ -76,11 +77,14 @@ struct ToldData {
 #[derive(Deserialize)]
 struct ToldRun {
     state: RunState,
+    #[serde(default)]
+    approvals: Vec<IgnoredAny>,
 }
 
 impl Told {
-    fn is_end(&self) -> bool {
-        self.data.run.state.is_terminal()
+    /// It ended, or people are asked: since this event or an earlier one.
+    fn may_be_news(&self) -> bool {
+        self.data.run.state.is_terminal() || !self.data.run.approvals.is_empty()
     }
 }
 
@@ -90,7 +94,7 @@ impl Follower {
         Self { records, ways: listeners.into_iter().map(way).collect() }
     }
 
-    /// Wakes whoever wants to know it when an event says that a run has ended, for ever.
+    /// Wakes whoever wants to know it when an event says that a run has ended or asks people, for ever.
     pub(crate) fn wake_on_events(&self, bus: Bus) -> impl Future<Output = ()> + use<> {
         let ways = self.ways.clone();
         async move {
@@ -111,7 +115,7 @@ impl Follower {
         }
     }
 
-    /// Tells every run that ends, for ever.
+    /// Tells every run that ends or asks people, for ever.
     pub(crate) async fn follow(self) {
         join_all(self.ways.iter().map(|way| self.follow_for(way))).await;
     }
@@ -129,7 +133,7 @@ impl Follower {
                     tracing::warn!(
                         error = format!("{error:#}"),
                         listener = way.listener.name(),
-                        "ended runs cannot be told now; trying again"
+                        "what became of runs cannot be told now; trying again"
                     );
                     backoff.wait().await;
                 }
@@ -153,8 +157,12 @@ impl Follower {
         let mut entries = self.records.log_after(SHARD, after, BATCH).await?;
         entries.retain(|entry| entry.seq() <= newest);
         let through = entries.last().map_or(newest, LogEntry::seq);
-        for run in entries.iter().filter_map(ended) {
-            if let Some(run) = self.run(run).await? {
+        for transition in entries.iter().filter_map(is_news) {
+            let Some(run) = self.run(transition.run).await? else { continue };
+            for task in asked(transition) {
+                listener.asked(&run, task, transition.at).await?;
+            }
+            if is_end(transition) {
                 listener.ended(&run).await?;
             }
         }
@@ -162,7 +170,7 @@ impl Follower {
         Ok(through < newest)
     }
 
-    /// A run that ended; none when nobody can be told of it.
+    /// A run that there is news of; none when nobody can be told of it.
     async fn run(&self, run: RunId) -> anyhow::Result<Option<RunSummary>> {
         match fresh_run(self.records.as_ref(), run).await {
             // What has been removed since has been gone for long.
@@ -170,7 +178,7 @@ impl Follower {
             // It will not become readable, and all that ended after it waits.
             Err(error @ RecordsError::Corrupt { .. }) => {
                 measure::count_failure("unreadable");
-                tracing::error!(%run, %error, "a run has ended that cannot be read; nobody is told of it");
+                tracing::error!(%run, %error, "a run cannot be read; nobody is told of its end or of what it asks");
                 Ok(None)
             }
             Err(error) => Err(error.into()),
@@ -201,16 +209,30 @@ impl Follower {
 /// In a burst of runs this is the only work for each, mostly none.
 fn wake(ways: &[Way], event: &[u8]) {
     let mut listening = ways.iter().filter(|way| way.listener.is_listening()).peekable();
-    if listening.peek().is_some() && serde_json::from_slice::<Told>(event).is_ok_and(|told| told.is_end()) {
+    if listening.peek().is_some()
+        && serde_json::from_slice::<Told>(event).is_ok_and(|told| told.may_be_news())
+    {
         listening.for_each(|way| way.woken.notify_one());
     }
 }
 
-/// The run that an entry of the log ended.
-fn ended(entry: &LogEntry) -> Option<RunId> {
+/// The entry if its run ended or asked people by it.
+fn is_news(entry: &LogEntry) -> Option<&Transition> {
     let LogEntry::Transition(transition) = entry else { return None };
-    let is_end = |change: &Change| matches!(change, Change::Run { to, .. } if RunState::is_terminal(*to));
-    transition.changes.iter().any(is_end).then_some(transition.run)
+    (is_end(transition) || asked(transition).next().is_some()).then_some(transition)
+}
+
+fn is_end(transition: &Transition) -> bool {
+    let ends = |change: &Change| matches!(change, Change::Run { to, .. } if RunState::is_terminal(*to));
+    transition.changes.iter().any(ends)
+}
+
+/// The tasks on which people were asked to decide by it.
+fn asked(transition: &Transition) -> impl Iterator<Item = &TaskKey> {
+    transition.changes.iter().filter_map(|change| match change {
+        Change::ApprovalAsked { task, .. } => Some(task),
+        _ => None,
+    })
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
-//! Follows the decision log for runs that end, and tells who wants to know. The records are the authority; events over
+//! Follows the decision log for runs that end or ask people, and tells who wants to know. The records are the authority; events over
 //! NATS only wake.
 
 mod follower;
 mod starts;
 
-use emboflow_model::RunSummary;
+use emboflow_model::{RunSummary, TaskKey, Timestamp};
+use futures::FutureExt;
 use futures::future::BoxFuture;
 
 pub(crate) use follower::Follower;
@@ -24,4 +25,14 @@ pub(crate) trait Listener: Send + Sync {
 
     /// A run ended. Errors: the same run is told again later, and the ones after it wait.
     fn ended<'a>(&'a self, run: &'a RunSummary) -> BoxFuture<'a, anyhow::Result<()>>;
+
+    /// A person was asked to decide on a task; most do not care. Errors: as of [`Listener::ended`].
+    fn asked<'a>(
+        &'a self,
+        _run: &'a RunSummary,
+        _task: &'a TaskKey,
+        _at: Timestamp,
+    ) -> BoxFuture<'a, anyhow::Result<()>> {
+        std::future::ready(Ok(())).boxed()
+    }
 }

@@ -168,15 +168,14 @@ async fn try_once(
     if notification.paused.is_some() {
         return Ok(Some(look_again_at()));
     }
-    let run = emboflow_records::fresh_run(ways.records.as_ref(), id.run).await?;
-    let tried = match &run {
-        Some(run) => ways.send(id, &notification, run, now()).await,
-        None => Tried::Never("the run has been removed meanwhile".to_owned()),
+    let tried = match ways.letter(id, &notification).await? {
+        Ok(letter) => ways.send(id, &notification, &letter, now()).await,
+        Err(why) => Tried::Never(why.to_owned()),
     };
     metrics::tried(notification.spec.to.word(), &tried);
     let delivery = delivery.after(tried, now());
     if let (true, Some(error)) = (delivery.is_over(), &delivery.error) {
-        let DeliveryId { project, notification, run } = id;
+        let DeliveryId { project, notification, run, .. } = id;
         tracing::warn!(%project, %notification, %run, error, tries = delivery.tries, "a notification is given up");
     }
     deliveries.keep(id, version, &delivery).await?;
@@ -194,6 +193,7 @@ mod tests {
             project: project.parse().unwrap(),
             notification: notification.parse().unwrap(),
             run: RunId::from_bits(run),
+            task: None,
         }
     }
 

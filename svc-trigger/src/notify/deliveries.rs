@@ -3,7 +3,7 @@
 
 use emboflow_model::name::NotificationName;
 use emboflow_model::notification::{DELIVERIES, Delivery, HISTORIES, History};
-use emboflow_model::{ProjectName, RunId};
+use emboflow_model::{ProjectName, RunId, TaskKey};
 use emboflow_records::{Kept, RecordsError, SharedRecords};
 
 /// Documents read at a time.
@@ -17,19 +17,29 @@ pub(super) struct DeliveryId {
     pub(super) project: ProjectName,
     pub(super) notification: NotificationName,
     pub(super) run: RunId,
+    /// On which a person is to decide; none for the end of the run.
+    pub(super) task: Option<TaskKey>,
 }
 
 impl DeliveryId {
     fn name(&self) -> String {
-        format!("{}/{}", self.notification, self.run)
+        match &self.task {
+            None => format!("{}/{}", self.notification, self.run),
+            Some(task) => format!("{}/{}/{}", self.notification, self.run, task.token()),
+        }
     }
 
     fn of(kept: &Kept) -> Option<Self> {
-        let (notification, run) = kept.name.split_once('/')?;
+        let (notification, rest) = kept.name.split_once('/')?;
+        let (run, task) = match rest.split_once('/') {
+            None => (rest, None),
+            Some((run, task)) => (run, Some(TaskKey::from_token(task).ok()?)),
+        };
         Some(Self {
             project: kept.scope.parse().ok()?,
             notification: notification.parse().ok()?,
             run: run.parse().ok()?,
+            task,
         })
     }
 }

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use emboflow_model::notification::Tried;
-use emboflow_protocol::run_ended::RunEnded;
 use emboflow_service::Secret;
 use lettre::message::Mailbox;
 use lettre::transport::smtp::authentication::Credentials;
@@ -14,6 +13,8 @@ use lettre::transport::smtp::{SMTP_PORT, SUBMISSION_PORT, SUBMISSIONS_PORT};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::letter::Letter;
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
@@ -84,8 +85,8 @@ impl Mail {
     }
 
     /// Sends it once.
-    pub(super) async fn send(&self, addresses: &[String], event: &RunEnded) -> Tried {
-        let message = match self.message(addresses, event) {
+    pub(super) async fn send(&self, addresses: &[String], letter: &Letter) -> Tried {
+        let message = match self.message(addresses, letter) {
             Ok(message) => message,
             Err(error) => return Tried::Never(format!("no mail can be made of it: {error:#}")),
         };
@@ -98,16 +99,15 @@ impl Mail {
         }
     }
 
-    fn message(&self, addresses: &[String], event: &RunEnded) -> Result<Message> {
-        let run = &event.data.run;
+    fn message(&self, addresses: &[String], letter: &Letter) -> Result<Message> {
         let mut message = Message::builder()
             .from(self.from.clone())
-            .subject(format!("[{}] {} {}", run.project, run.workflow, run.state))
-            .message_id(Some(format!("<{}@emboflow>", event.id.replace('/', "."))));
+            .subject(letter.title())
+            .message_id(Some(format!("<{}@emboflow>", letter.id().replace('/', "."))));
         for address in addresses {
             message = message.to(address.parse().with_context(|| format!("the address '{address}'"))?);
         }
-        Ok(message.body(text(event))?)
+        Ok(message.body(letter.text())?)
     }
 }
 
@@ -119,18 +119,4 @@ fn parameters(smtp: &Smtp) -> Result<TlsParameters> {
         builder = builder.add_root_certificate(Certificate::from_pem(&pem).with_context(what)?);
     }
     Ok(builder.build()?)
-}
-
-fn text(event: &RunEnded) -> String {
-    let run = &event.data.run;
-    let mut lines = vec![
-        format!("Run {} of {} in project {}: {}.", run.id, run.workflow, run.project, run.state),
-        String::new(),
-        format!("ended    {}", event.time),
-    ];
-    lines.extend(run.reason.iter().map(|reason| format!("reason   {reason}")));
-    lines.extend(run.labels.iter().map(|(name, value)| format!("label    {name}={value}")));
-    lines.extend(event.data.url.iter().map(|url| format!("\n{url}")));
-    lines.push(format!("\nThis comes by the notification '{}'.", event.data.notification));
-    lines.join("\n")
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use emboflow_model::name::NotificationName;
 use emboflow_model::notification::{KIND, Notification};
-use emboflow_model::{ProjectName, RunSummary};
+use emboflow_model::{ProjectName, RunSummary, Timestamp};
 use emboflow_records::{Kept, Records, RecordsError};
 
 /// Documents read at a time.
@@ -69,9 +69,22 @@ impl Known {
     /// Those that tell the end of this run: neither paused, nor made after it.
     pub(super) fn telling(&self, run: &RunSummary) -> Vec<NotificationName> {
         let ended_at = run.finished_at.unwrap_or(run.created_at);
-        let tells = |it: &Notification| {
-            it.paused.is_none() && it.created_at <= ended_at && it.spec.tells(&run.workflow, run.state)
-        };
+        self.those(run, ended_at, |it| it.spec.tells(&run.workflow, run.state))
+    }
+
+    /// Those that tell that a task of this run has waited for a person since then.
+    pub(super) fn asking(&self, run: &RunSummary, asked_at: Timestamp) -> Vec<NotificationName> {
+        self.those(run, asked_at, |it| it.spec.tells_of_approvals(&run.workflow))
+    }
+
+    /// Those of the run's project that are neither paused nor made later than this.
+    fn those(
+        &self,
+        run: &RunSummary,
+        happened_at: Timestamp,
+        wants: impl Fn(&Notification) -> bool,
+    ) -> Vec<NotificationName> {
+        let tells = |it: &Notification| it.paused.is_none() && it.created_at <= happened_at && wants(it);
         let telling = self.of(|known| {
             let of_project = known.get(&run.project).into_iter().flatten();
             of_project.filter(|(_, it)| tells(it)).map(|(name, _)| name.clone()).collect()

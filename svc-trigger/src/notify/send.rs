@@ -3,14 +3,16 @@
 use emboflow_bus::Bus;
 use emboflow_model::notification::{Destination, Notification, Tried};
 use emboflow_model::secret::{KIND as SECRETS, KeptSecret};
-use emboflow_model::{ProjectName, RunSummary, SecretName, Timestamp};
+use emboflow_model::{ProjectName, RunSummary, SecretName, Task, Timestamp};
+use emboflow_protocol::approval_asked::ApprovalAsked;
 use emboflow_protocol::run_ended::RunEnded;
 use emboflow_protocol::secret_box::{KeyRing, Place};
 use emboflow_protocol::secret_value::SecretValue;
-use emboflow_records::SharedRecords;
+use emboflow_records::{RecordsError, SharedRecords, fresh_run, fresh_task};
 
 use super::deliveries::DeliveryId;
 use super::email::Mail;
+use super::letter::Letter;
 use super::webhook::Webhooks;
 
 /// Everything that it takes to send.
@@ -26,31 +28,51 @@ pub(super) struct Ways {
 }
 
 impl Ways {
+    /// What is to be told now, or why nothing is any more.
+    pub(super) async fn letter(
+        &self,
+        id: &DeliveryId,
+        notification: &Notification,
+    ) -> Result<Result<Letter, &'static str>, RecordsError> {
+        let records = self.records.as_ref();
+        let Some(run) = fresh_run(records, id.run).await? else {
+            return Ok(Err("the run has been removed meanwhile"));
+        };
+        let topic = match &notification.spec.to {
+            Destination::Nats { topic } => Some(topic.clone()),
+            _ => None,
+        };
+        let (name, url) = (&id.notification, self.page_of(&run));
+        let Some(key) = &id.task else {
+            return Ok(Ok(Letter::Ended(Box::new(RunEnded::of(name, &run, topic, url)))));
+        };
+        let task = fresh_task(records, id.run, key).await?;
+        let Some(approval) = task.as_ref().and_then(Task::open_approval) else {
+            return Ok(Err("nobody is asked any more: it was decided, or its run ended"));
+        };
+        Ok(Ok(Letter::Asked(Box::new(ApprovalAsked::of(name, &run, key, approval, topic, url)))))
+    }
+
     /// Tries once.
     pub(super) async fn send(
         &self,
         id: &DeliveryId,
         notification: &Notification,
-        run: &RunSummary,
+        letter: &Letter,
         now: Timestamp,
     ) -> Tried {
-        let topic = match &notification.spec.to {
-            Destination::Nats { topic } => Some(topic.clone()),
-            _ => None,
-        };
-        let event = RunEnded::of(&id.notification, run, topic, self.page_of(run));
         match &notification.spec.to {
             Destination::Webhook { url, secret } => match self.secret(&id.project, secret).await {
-                Ok(key) => self.webhooks.send(url, &key, &event, now).await,
+                Ok(key) => self.webhooks.send(url, &key, letter, now).await,
                 Err(why) => Tried::Later(why, None),
             },
             Destination::Email { addresses } => match &self.mail {
-                Some(mail) => mail.send(addresses, &event).await,
+                Some(mail) => mail.send(addresses, letter).await,
                 None => {
                     Tried::Later("no mail server is set: the operator sets `notify.smtp`".to_owned(), None)
                 }
             },
-            Destination::Nats { .. } => match self.bus.publish(&event).await {
+            Destination::Nats { .. } => match letter.publish(&self.bus).await {
                 Ok(()) => Tried::Arrived,
                 Err(error) => Tried::Later(error.to_string(), None),
             },

@@ -7,7 +7,6 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use emboflow_model::Timestamp;
 use emboflow_model::notification::Tried;
-use emboflow_protocol::run_ended::RunEnded;
 use emboflow_protocol::secret_value::SecretValue;
 use hmac::{Hmac, KeyInit, Mac};
 use ipnet::IpNet;
@@ -17,6 +16,7 @@ use reqwest::{Client, Response, StatusCode, Url};
 use sha2::Sha256;
 
 use super::guard::Guard;
+use super::letter::Letter;
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
@@ -45,20 +45,20 @@ impl Webhooks {
     }
 
     /// Sends it once. What the other side says is not passed on: only its status.
-    pub(super) async fn send(&self, url: &str, key: &SecretValue, event: &RunEnded, now: Timestamp) -> Tried {
+    pub(super) async fn send(&self, url: &str, key: &SecretValue, letter: &Letter, now: Timestamp) -> Tried {
         let url = match self.admitted(url) {
             Ok(url) => url,
             Err(why) => return Tried::Later(why, None),
         };
-        let body = serde_json::to_vec(event).expect("an event is plain data");
+        let body = letter.body();
         let seconds = now.0 / 1_000;
         let sent = self
             .client
             .post(url)
             .header(CONTENT_TYPE, "application/cloudevents+json")
-            .header("webhook-id", &event.id)
+            .header("webhook-id", letter.id())
             .header("webhook-timestamp", seconds)
-            .header("webhook-signature", signature(key, &event.id, seconds, &body))
+            .header("webhook-signature", signature(key, letter.id(), seconds, &body))
             .body(body);
         match sent.send().await {
             Ok(answer) => judge(&answer),

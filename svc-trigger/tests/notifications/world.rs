@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use emboflow_bus::Bus;
 use emboflow_bus::testing::TestServer;
+use emboflow_model::approval::{Decision, Question};
 use emboflow_model::notification::{DELIVERIES, Delivery, HISTORIES, History, KIND, Notification, Paused};
 use emboflow_model::secret::{KIND as SECRETS, KeptSecret};
-use emboflow_model::transition::Accepted;
+use emboflow_model::transition::{Accepted, PlannedSpec};
+use emboflow_model::workflow::OnTimeout;
 use emboflow_model::{
     Change, LogEntry, ProjectName, Run, RunId, RunState, SecretName, Timestamp, Transition, WorkflowName,
 };
@@ -127,8 +129,56 @@ impl World {
 
     /// A run that is accepted and ends so, as the log, the documents and the events tell it.
     pub(crate) async fn end_run(&self, key: &str, state: RunState) -> RunId {
-        let seq = self.seq.fetch_add(2, Ordering::SeqCst);
-        let run = RunId::from_bits(u128::from(seq) + 1);
+        let first = self.accepted(key, Vec::new());
+        let step = |from, to| Change::Run { from, to, reason: None };
+        let changes = match state {
+            RunState::Cancelled => {
+                vec![step(RunState::Queued, RunState::Cancelling), step(RunState::Cancelling, state)]
+            }
+            _ => vec![step(RunState::Queued, RunState::Running), step(RunState::Running, state)],
+        };
+        let last = self.after(&first, changes);
+        self.write(&[], &[first, last]).await
+    }
+
+    /// A run that waits for a person to decide on its task `review`: its log so far.
+    pub(crate) async fn ask(&self, key: &str) -> Vec<Transition> {
+        let review = PlannedSpec {
+            name: "review".parse().unwrap(),
+            fan_out: None,
+            dynamic: false,
+            needs: Vec::new(),
+            finally: None,
+        };
+        let first = self.accepted(key, vec![review]);
+        let question = Question {
+            message: "Is the model good?".to_owned(),
+            inputs: indexmap::IndexMap::new(),
+            ends_at: Some(Timestamp(first.at.0 + 86_400_000)),
+            on_timeout: OnTimeout::Fail,
+        };
+        let asked = vec![
+            Change::Run { from: RunState::Queued, to: RunState::Running, reason: None },
+            Change::ApprovalAsked { task: "review".parse().unwrap(), question: Box::new(question) },
+        ];
+        let second = self.after(&first, asked);
+        let log = vec![first, second];
+        self.write(&[], &log).await;
+        log
+    }
+
+    /// Somebody decides on the task of [`World::ask`].
+    pub(crate) async fn decide(&self, log: &[Transition]) {
+        let last = log.last().unwrap();
+        let decision = Decision { approved: true, by: None, comment: None, at: last.at };
+        let task = "review".parse().unwrap();
+        let decided = self
+            .after(last, vec![Change::ApprovalDecided { task, decision, values: serde_json::Map::new() }]);
+        self.write(log, &[decided]).await;
+    }
+
+    fn accepted(&self, key: &str, tasks: Vec<PlannedSpec>) -> Transition {
+        let seq = self.seq.fetch_add(1, Ordering::SeqCst) + 1;
         let accepted = Accepted {
             workflow: WorkflowName::new("story").unwrap(),
             digest: "sha256:0".to_owned(),
@@ -142,30 +192,32 @@ impl World {
             queue: emboflow_model::QueueName::default(),
             fairness_key: None,
             uploads: emboflow_model::upload::Pins::new(),
-            tasks: Vec::new(),
+            tasks,
         };
-        let first = Transition {
+        Transition {
             shard: 0,
-            seq: seq + 1,
-            run,
+            seq,
+            run: RunId::from_bits(u128::from(seq)),
             project: ProjectName::new(PROJECT).unwrap(),
             number: 1,
             at: Timestamp(1_795_266_000_000),
             changes: vec![Change::Accepted(Box::new(accepted))],
-        };
-        let step = |from, to| Change::Run { from, to, reason: None };
-        let changes = match state {
-            RunState::Cancelled => {
-                vec![step(RunState::Queued, RunState::Cancelling), step(RunState::Cancelling, state)]
-            }
-            _ => vec![step(RunState::Queued, RunState::Running), step(RunState::Running, state)],
-        };
-        let last = Transition { seq: seq + 2, number: 2, changes, ..first.clone() };
-        let event = Event::of(&last, &Run::fold([&first, &last]).unwrap().unwrap());
-        let entries = [first, last].map(|transition| Arc::new(LogEntry::Transition(transition)));
-        self.records.append(0, entries.to_vec()).await.unwrap();
-        self.bus.publish(&event).await.unwrap();
-        run
+        }
+    }
+
+    fn after(&self, earlier: &Transition, changes: Vec<Change>) -> Transition {
+        let seq = self.seq.fetch_add(1, Ordering::SeqCst) + 1;
+        Transition { seq, number: earlier.number + 1, changes, ..earlier.clone() }
+    }
+
+    /// Appends what comes next in a run's log, and publishes the event of the last.
+    async fn write(&self, before: &[Transition], new: &[Transition]) -> RunId {
+        let run = Run::fold(before.iter().chain(new)).unwrap().unwrap();
+        let last = new.last().unwrap();
+        let entries = new.iter().map(|transition| Arc::new(LogEntry::Transition(transition.clone())));
+        self.records.append(0, entries.collect()).await.unwrap();
+        self.bus.publish(&Event::of(last, &run)).await.unwrap();
+        last.run
     }
 
     /// The deliveries that are over, as soon as there are so many.

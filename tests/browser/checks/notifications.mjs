@@ -17,11 +17,19 @@ export async function a_notification_is_made_paused_and_removed(session) {
   tab.complaints.length = 0;
   await page.getByLabel('Topic').fill('ends');
   await page.getByLabel('succeeded').check();
+  await page.getByLabel('wait for a person to decide').check();
   await press('Make it');
   const row = page.locator('[data-notification="robots"]');
   await row.waitFor();
   const text = await row.innerText();
-  ensure(text.includes('NATS topic ends') && text.includes('succeeded'), text);
+  ensure(text.includes('NATS topic ends') && text.includes('succeeded') && text.includes('approval'), text);
+
+  await press('Change robots');
+  const asks = page.getByLabel('wait for a person to decide');
+  ensure(await asks.isChecked(), 'what was chosen is there when it is changed');
+  for (const end of ['failed', 'ran out of time', 'succeeded']) await page.getByLabel(end).uncheck();
+  await press('Change it');
+  await row.getByText('approval', { exact: true }).waitFor();
 
   await press('Pause robots');
   await page.getByLabel('Why').fill('holidays');

@@ -1,4 +1,4 @@
-//! Notifications: to whom the ends of the project's runs are told, and what became of it.
+//! Notifications: to whom it is told that the project's runs ended or wait for people, and what became of it.
 
 mod deliveries;
 mod form;
@@ -42,7 +42,7 @@ pub(crate) fn Notifications() -> Element {
             div {
                 h1 { "Notifications" }
                 p { class: "lead",
-                    "To whom the end of a run is told: by webhook, by mail, or on a NATS subject."
+                    "To whom it is told that a run ended or waits for a person: by webhook, by mail, or on a NATS subject."
                     if !may_set {
                         " The project's operators and administrators set them."
                     }
@@ -100,7 +100,8 @@ fn Table(list: List<NotificationRow>, may_set: bool) -> Element {
 fn Row(row: NotificationRow, list: List<NotificationRow>, may_set: bool) -> Element {
     let mut open = use_signal(|| Open::Nothing);
     let name = row.name.to_string();
-    let states: Vec<&str> = row.spec.states.iter().map(|state| state.word()).collect();
+    let states = row.spec.states.iter().map(|state| state.word());
+    let states: Vec<&str> = states.chain(row.spec.approvals.then_some("approval")).collect();
     let workflows: Vec<&str> = row.spec.workflows.iter().map(|name| name.as_str()).collect();
     rsx! {
         tr { "data-notification": "{name}",

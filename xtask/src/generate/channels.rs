@@ -114,8 +114,9 @@ fn public() -> Vec<Channel> {
         Channel {
             id: "notification".to_owned(),
             address: sample.address(sample_notification(&sample).subject()),
-            title: "Ends of runs, for who asked to be told of them".to_owned(),
-            messages: &["RunEnded"],
+            title: "Ends of runs, and tasks that wait for a person, for who asked to be told of them"
+                .to_owned(),
+            messages: &["RunEnded", "ApprovalAsked"],
             senders: "trigger service",
             receivers: "anyone whom the project allows",
             reply: None,

@@ -1,6 +1,7 @@
 //! The messages by name: their types, and one self-contained JSON Schema each.
 
 use emboflow_model::executor::Heartbeat;
+use emboflow_protocol::approval_asked::ApprovalAsked;
 use emboflow_protocol::batch::{BatchAnswer, BatchBody};
 use emboflow_protocol::call::{
     AskCordons, AskLeader, AskQueues, Claim, ClaimAnswer, CordonFigures, Explain, Explanation, ForgetAnswer,
@@ -55,6 +56,10 @@ pub(super) const MESSAGES: &[JsonMessage] = &[
     JsonMessage::of::<RunEnded>(
         "RunEnded",
         "A run ended, for who wants to be told: also the body of webhooks.",
+    ),
+    JsonMessage::of::<ApprovalAsked>(
+        "ApprovalAsked",
+        "A task waits for a person to decide, for who wants to be told: also the body of webhooks.",
     ),
     JsonMessage::of::<Commands>("Commands", "Start, stop or release attempts."),
     JsonMessage::of::<Reports>("Reports", "What became of attempts."),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::id::RunId;
+use crate::id::{RunId, TaskKey};
 use crate::name::WorkflowName;
 use crate::state::RunState;
 use crate::timestamp::Timestamp;
@@ -18,13 +18,16 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30 * 60);
 /// What became of one notification about one run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Delivery {
-    /// The run that ended.
+    /// The run that ended, or waits for a person.
     pub run: RunId,
+    /// The task on which a person is to decide; none for the end of the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskKey>,
     /// Its workflow.
     pub workflow: WorkflowName,
-    /// How it ended.
+    /// How it ended; how it was when a person was asked.
     pub state: RunState,
-    /// When it ended.
+    /// When it ended, or a person was asked.
     pub ended_at: Timestamp,
     /// Tries so far.
     pub tries: u32,
@@ -59,7 +62,14 @@ impl Delivery {
         ended_at: Timestamp,
         now: Timestamp,
     ) -> Self {
-        Self { run, workflow, state, ended_at, tries: 0, next_at: Some(now), delivered_at: None, error: None }
+        let (next_at, delivered_at, error) = (Some(now), None, None);
+        Self { run, task: None, workflow, state, ended_at, tries: 0, next_at, delivered_at, error }
+    }
+
+    /// The same about a task on which a person is to decide.
+    #[must_use]
+    pub fn about(self, task: TaskKey) -> Self {
+        Self { task: Some(task), ..self }
     }
 
     /// The delivery after a try that ended at `now`.
@@ -92,9 +102,9 @@ pub struct History {
 impl History {
     const LENGTH: usize = 50;
 
-    /// The history with one more; an older word about the same run gives way.
+    /// The history with one more; an older word about the same end or question gives way.
     pub fn with(mut self, delivery: Delivery) -> Self {
-        self.deliveries.retain(|older| older.run != delivery.run);
+        self.deliveries.retain(|older| (older.run, &older.task) != (delivery.run, &delivery.task));
         self.deliveries.insert(0, delivery);
         self.deliveries.truncate(Self::LENGTH);
         self
@@ -160,6 +170,10 @@ mod tests {
         assert_eq!(history.deliveries.len(), 50);
         assert_eq!(history.deliveries[0].error.as_deref(), Some("again"));
         assert_eq!(history.deliveries[1].run, RunId::from_bits(59));
+        let asked = over(58, None).about("review".parse().unwrap());
+        let history = history.with(asked.clone()).with(asked);
+        let of_58 = history.deliveries.iter().filter(|delivery| delivery.run == RunId::from_bits(58));
+        assert_eq!(of_58.count(), 2, "its end, and one question");
     }
 
     #[test]

@@ -22,6 +22,9 @@ pub struct NotificationSpec {
     /// The ends of runs that are told; `failed` and `timed_out` unless given.
     #[serde(default = "bad_ends")]
     pub states: BTreeSet<RunState>,
+    /// It is also told when a task waits for a person to decide. Then `states` may be empty.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub approvals: bool,
     /// Only runs of these workflows; of all of them when empty.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub workflows: BTreeSet<WorkflowName>,
@@ -72,15 +75,27 @@ fn bad_ends() -> BTreeSet<RunState> {
 impl NotificationSpec {
     /// Whether the end of such a run is told.
     pub fn tells(&self, workflow: &WorkflowName, state: RunState) -> bool {
-        self.states.contains(&state) && (self.workflows.is_empty() || self.workflows.contains(workflow))
+        self.states.contains(&state) && self.is_about(workflow)
+    }
+
+    /// Whether it is told that a task of such a run waits for a person.
+    pub fn tells_of_approvals(&self, workflow: &WorkflowName) -> bool {
+        self.approvals && self.is_about(workflow)
+    }
+
+    fn is_about(&self, workflow: &WorkflowName) -> bool {
+        self.workflows.is_empty() || self.workflows.contains(workflow)
     }
 }
 
 /// Finds what is wrong with a spec: JSON pointers and words. Whether a host may be reached is judged when it is.
 pub fn check(spec: &NotificationSpec) -> Vec<(&'static str, String)> {
     let mut wrong = Vec::new();
-    if spec.states.is_empty() {
-        wrong.push(("/states", "it would never tell anything: name at least one end".to_owned()));
+    if spec.states.is_empty() && !spec.approvals {
+        wrong.push((
+            "/states",
+            "it would never tell anything: name at least one end, or set `approvals`".to_owned(),
+        ));
     }
     for state in spec.states.iter().filter(|state| !state.is_terminal()) {
         wrong.push(("/states", format!("'{state}' is no end of a run")));
@@ -172,6 +187,20 @@ mod tests {
     }
 
     #[test]
+    fn who_wants_to_be_asked_says_so_and_is_asked_about_the_named_workflows() {
+        let digits = WorkflowName::new("digits").unwrap();
+        let ends = spec(json!({ "to": { "nats": { "topic": "t" } } }));
+        assert!(!ends.tells_of_approvals(&digits), "as those of before this was possible");
+        assert_eq!(serde_json::to_value(&ends).unwrap().get("approvals"), None, "which others read");
+        let asked = spec(json!({ "to": { "nats": { "topic": "t" } }, "approvals": true }));
+        assert!(asked.tells_of_approvals(&digits) && asked.tells(&digits, RunState::Failed));
+        let one = spec(json!({
+            "to": { "nats": { "topic": "t" } }, "approvals": true, "workflows": ["report"]
+        }));
+        assert!(!one.tells_of_approvals(&digits));
+    }
+
+    #[test]
     fn a_destination_that_cannot_be_meant_is_refused_with_its_place() {
         for url in ["https://example.org/hook?x=1", "http://10.0.0.7:8080", "https://[2001:db8::1]/x"] {
             assert_eq!(wrong(json!({ "webhook": { "url": url, "secret": "hook" } })), [""; 0], "{url}");
@@ -200,5 +229,7 @@ mod tests {
         assert_eq!(check(&odd).len(), 1);
         let none = spec(json!({ "to": { "nats": { "topic": "t" } }, "states": [] }));
         assert_eq!(check(&none)[0].0, "/states");
+        let asked = spec(json!({ "to": { "nats": { "topic": "t" } }, "states": [], "approvals": true }));
+        assert_eq!(check(&asked), []);
     }
 }

@@ -1,4 +1,4 @@
-//! Notifications: to whom the ends of runs are told. Sending is the trigger service's; here they are kept.
+//! Notifications: to whom it is told that runs ended or wait for people. Sending is the trigger service's; here they are kept.
 
 mod list;
 mod pause;

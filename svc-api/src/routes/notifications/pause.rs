@@ -19,7 +19,7 @@ use crate::routes::place::OfNotification;
 /// Characters of a reason at most.
 const MAX_REASON: usize = 300;
 
-/// Stops sending: runs that end meanwhile are not told, and what is under way waits.
+/// Stops sending: what happens meanwhile is not told, and what is under way waits.
 pub(crate) async fn pause(
     State(app): State<App>,
     By(caller): By,

@@ -75,7 +75,7 @@ pub(crate) fn document(operation: TransformOperation<'_>) -> TransformOperation<
         errors: &[ErrorCode::NotificationInvalid, ErrorCode::RequestPrecondition],
     };
     let operation = operation.response_with::<200, Json<NotificationView>, _>(|answer| {
-        answer.description("The notification as it is now; runs that end from now on are told.")
+        answer.description("The notification as it is now; what happens from now on is told.")
     });
     openapi::describe(operation, &doc, &[IN_PROJECT, WRITES, WITH_BODY])
 }

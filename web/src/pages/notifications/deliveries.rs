@@ -29,7 +29,7 @@ pub(super) fn Deliveries(name: String, onclose: Callback<()>) -> Element {
                     None => rsx! { Loading { rows: 3 } },
                     Some(Err(error)) => rsx! { Problem { error, retry: move |()| asked.restart() } },
                     Some(Ok(view)) if view.deliveries.is_empty() => rsx! {
-                        p { class: "soft", "Nothing has been sent yet: no run that it tells of has ended since it was made." }
+                        p { class: "soft", "Nothing has been sent yet: nothing that it tells of has happened since it was made." }
                     },
                     Some(Ok(view)) => rsx! { Table { deliveries: view.deliveries } },
                 }
@@ -50,7 +50,7 @@ fn Table(deliveries: Vec<Delivery>) -> Element {
                 thead {
                     tr {
                         th { scope: "col", "Run" }
-                        th { scope: "col", "Ended" }
+                        th { scope: "col", "What" }
                         th { scope: "col", "Delivery" }
                         th { scope: "col", class: "right", "Tries" }
                         th { scope: "col", "Last error" }
@@ -58,14 +58,14 @@ fn Table(deliveries: Vec<Delivery>) -> Element {
                 }
                 tbody {
                     for delivery in deliveries {
-                        tr { key: "{delivery.run}",
+                        tr { key: "{delivery.run}{about(&delivery)}",
                             td {
                                 Link { to: Place::run(delivery.run), class: "mono", title: "{delivery.run}",
                                     {format::short_id(&delivery.run.to_string())}
                                 }
                             }
                             td { class: "nowrap",
-                                {delivery.state.word().replace('_', " ")}
+                                {about(&delivery)}
                                 " "
                                 Ago { at: delivery.ended_at }
                             }
@@ -77,5 +77,13 @@ fn Table(deliveries: Vec<Delivery>) -> Element {
                 }
             }
         }
+    }
+}
+
+/// What it tells of the run.
+fn about(delivery: &Delivery) -> String {
+    match &delivery.task {
+        None => delivery.state.word().replace('_', " "),
+        Some(task) => format!("asks about {task}"),
     }
 }

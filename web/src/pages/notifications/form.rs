@@ -25,6 +25,7 @@ struct Filled {
     addresses: String,
     topic: String,
     states: Vec<RunState>,
+    approvals: bool,
     workflows: String,
     description: String,
 }
@@ -55,6 +56,7 @@ impl Filled {
         let mut filled = Self {
             name: view.name.to_string(),
             states: spec.states.iter().copied().collect(),
+            approvals: spec.approvals,
             workflows: spec.workflows.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", "),
             description: spec.description.clone().unwrap_or_default(),
             ..Self::default()
@@ -88,6 +90,7 @@ impl Filled {
         Ok(NotificationSpec {
             to,
             states: self.states.iter().copied().collect(),
+            approvals: self.approvals,
             workflows: workflows.map_err(refuse)?,
             description: (!description.is_empty()).then(|| description.to_owned()),
         })
@@ -167,7 +170,7 @@ fn Fields(
             api::put_versioned::<NotificationView>(&address, version.as_deref(), &spec).await
         };
         act.start(set, move |kept| {
-            toast::done(format!("{} tells of runs that end from now on.", kept.name));
+            toast::done(format!("{} tells of what happens from now on.", kept.name));
             list.reload();
             onclose.call(());
         });
@@ -187,7 +190,7 @@ fn Fields(
             }
             div { class: "dialog-foot",
                 button { class: "button", r#type: "button", onclick: move |_| onclose.call(()), "Cancel" }
-                button { class: "button primary", r#type: "submit", disabled: act.is_busy() || now.states.is_empty() || now.name.trim().is_empty(),
+                button { class: "button primary", r#type: "submit", disabled: act.is_busy() || (now.states.is_empty() && !now.approvals) || now.name.trim().is_empty(),
                     if is_new { "Make it" } else { "Change it" }
                 }
             }
@@ -258,11 +261,11 @@ fn Ways(filled: Signal<Filled>) -> Element {
     }
 }
 
-/// Which ends are told.
+/// Which ends are told, and whether people are asked.
 #[component]
 fn Ends(filled: Signal<Filled>) -> Element {
     let mut filled = filled;
-    let chosen = filled.read().states.clone();
+    let (chosen, asks) = (filled.read().states.clone(), filled.read().approvals);
     rsx! {
         fieldset { class: "field",
             legend { "Tells of runs that" }
@@ -281,6 +284,14 @@ fn Ends(filled: Signal<Filled>) -> Element {
                     }
                     {in_words(state)}
                 }
+            }
+            label { class: "switch",
+                input {
+                    r#type: "checkbox",
+                    checked: asks,
+                    onchange: move |event| filled.write().approvals = event.checked(),
+                }
+                "wait for a person to decide"
             }
         }
     }
@@ -315,7 +326,7 @@ pub(super) fn Pause(name: String, list: List<NotificationRow>, onclose: Callback
             form { onsubmit: submit,
                 div { class: "dialog-body",
                     h2 { "Pause " span { class: "mono", "{name}" } }
-                    p { class: "soft", "Runs that end meanwhile are not told; what is under way waits." }
+                    p { class: "soft", "What happens meanwhile is not told; what is under way waits." }
                     Text { id: "reason", label: "Why", value: reason(), oninput: move |text| reason.set(text) }
                     {act.refusal()}
                 }
