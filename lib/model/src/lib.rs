@@ -6,6 +6,7 @@
 pub mod access;
 pub mod approval;
 pub mod artifact;
+pub mod content_key;
 pub mod cordon;
 pub mod device;
 pub mod epoch;
