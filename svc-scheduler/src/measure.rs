@@ -40,6 +40,15 @@ static TASKS: LazyLock<IntCounterVec> = LazyLock::new(|| {
     )
     .expect(REGISTERED)
 });
+static RESULTS_ASKED: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    register_int_counter_vec_with_registry!(
+        "emboflow_cache_lookups_total",
+        "Tasks with `cache` whose turn came: a result was taken over (hit), or they run (miss).",
+        &["project", "result"],
+        registry()
+    )
+    .expect(REGISTERED)
+});
 static WAITING: LazyLock<IntGaugeVec> = LazyLock::new(|| {
     register_int_gauge_vec_with_registry!(
         "emboflow_tasks_waiting",
@@ -319,12 +328,18 @@ pub(crate) fn count(entries: &[LogEntry]) {
     }
 }
 
+fn count_result(transition: &Transition, result: &str) {
+    RESULTS_ASKED.with_label_values(&[PROJECTS.bounded(transition.project.as_str()), result]).inc();
+}
+
 fn count_transition(transition: &Transition) {
     for change in &transition.changes {
         match change {
             Change::Task { to, reason, .. } if to.is_terminal() => {
                 TASKS.with_label_values(&[to.word(), reason.map_or("", |reason| reason.word())]).inc();
             }
+            Change::TaskKeyed { .. } => count_result(transition, "miss"),
+            Change::TaskTakenOver { key: Some(_), .. } => count_result(transition, "hit"),
             Change::AttemptClosed { end, .. } => {
                 let reason = end.reason.map_or("", |reason| reason.word());
                 ATTEMPTS.with_label_values(&[end.outcome.word(), reason]).inc();

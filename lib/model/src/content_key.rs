@@ -7,7 +7,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::runtime_spec::{Isolation, Network, Replica, RuntimeSpec, SecretForm, StageInSource, StageOut};
-use crate::{CodeRange, SecretName};
+use crate::{CodeRange, SecretName, Timestamp};
 
 /// Another one whenever the form below is another: then no older key is met by chance.
 const FORM: &str = "emboflow content 1";
@@ -54,15 +54,24 @@ struct Output<'c> {
 struct Secret<'c> {
     secret: &'c SecretName,
     form: SecretForm,
-    version: u64,
+    version: Option<SecretVersion>,
+}
+
+/// Which value a secret has. One that was removed and made again counts from 1 again, so its making counts too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct SecretVersion {
+    /// When the secret was made.
+    pub created_at: Timestamp,
+    /// Its value since then, from 1.
+    pub version: u64,
 }
 
 impl RuntimeSpec {
     /// The key of what decides the result: a SHA-256 in hex. `versions`: which value each secret of the project has now, by
-    /// its name; one that is not there counts as version 0. `extra`: what the file adds to the key.
-    pub fn content_key(&self, versions: &BTreeMap<SecretName, u64>, extra: Option<&str>) -> String {
+    /// its name, as far as it is there. `extra`: what the file adds to the key.
+    pub fn content_key(&self, versions: &BTreeMap<SecretName, SecretVersion>, extra: Option<&str>) -> String {
         let secrets = self.secrets.iter().map(|used| {
-            let version = versions.get(&used.secret).copied().unwrap_or(0);
+            let version = versions.get(&used.secret).copied();
             (used.variable.as_str(), Secret { secret: &used.secret, form: used.form, version })
         });
         let content = Content {
@@ -159,8 +168,13 @@ mod tests {
         }
     }
 
+    fn versions(created: i64, version: u64) -> BTreeMap<SecretName, SecretVersion> {
+        let version = SecretVersion { created_at: Timestamp(created), version };
+        BTreeMap::from([("hub".parse().unwrap(), version)])
+    }
+
     fn key(spec: &RuntimeSpec) -> String {
-        spec.content_key(&BTreeMap::from([("hub".parse().unwrap(), 1)]), None)
+        spec.content_key(&versions(1, 1), None)
     }
 
     #[test]
@@ -169,7 +183,7 @@ mod tests {
     }
 
     /// That of [`spec`]. Whoever has to change it changes [`FORM`] too.
-    const KNOWN: &str = "c456d597992283ebee256954e00bd2e6a3c629686ff86044bb7e3a935fe66714";
+    const KNOWN: &str = "9fa8726088e12719c885dda3fa7d86246cc2fe1c5ff1fca331aaffd8398c4660";
 
     #[test]
     fn where_when_and_with_how_much_it_runs_decides_nothing() {
@@ -217,8 +231,9 @@ mod tests {
             change(&mut other);
             assert!(keys.insert(key(&other)), "change {place}");
         }
-        let versions = BTreeMap::from([("hub".parse().unwrap(), 2)]);
-        assert!(keys.insert(spec().content_key(&versions, None)), "another value of the secret");
-        assert!(keys.insert(spec().content_key(&versions, Some("2026-11"))), "what the file adds");
+        assert!(keys.insert(spec().content_key(&versions(1, 2), None)), "another value of the secret");
+        assert!(keys.insert(spec().content_key(&versions(2, 1), None)), "a secret of the same name");
+        assert!(keys.insert(spec().content_key(&BTreeMap::new(), None)), "no such secret");
+        assert!(keys.insert(spec().content_key(&versions(1, 1), Some("2026-11"))), "what the file adds");
     }
 }

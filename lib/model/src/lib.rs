@@ -4,6 +4,7 @@
 //! wasm) in the page.
 
 pub mod access;
+pub mod anew;
 pub mod approval;
 pub mod artifact;
 pub mod content_key;
@@ -35,6 +36,7 @@ pub mod trigger;
 pub mod upload;
 pub mod workflow;
 
+pub use anew::Anew;
 pub use artifact::{ArtifactSummary, LogSeal};
 pub use device::{Device, DeviceId};
 pub use exit_code::CodeRange;

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::anew::Anew;
 use crate::name::TaskName;
 use crate::state::{RunState, TaskState};
 use crate::transition::{Accepted, Change, PlannedSpec, Transition};
@@ -54,6 +55,9 @@ pub struct RunSummary {
     /// The uploads that its tasks take in, each in the version that was the newest when it was accepted.
     #[serde(default, skip_serializing_if = "Pins::is_empty")]
     pub uploads: Pins,
+    /// The tasks that run although results of other runs would do.
+    #[serde(default, skip_serializing_if = "Anew::is_nothing")]
+    pub anew: Anew,
     /// The graph: one entry a TaskSpec, in topological order.
     pub graph: Arc<Vec<PlannedSpec>>,
     /// Tasks by state.
@@ -163,6 +167,7 @@ impl RunSummary {
             queue: accepted.queue.clone(),
             fairness_key: accepted.fairness_key.clone(),
             uploads: accepted.uploads.clone(),
+            anew: accepted.anew.clone(),
             graph: Arc::new(accepted.tasks.clone()),
             tasks: TaskCounts { total, by_state: IndexMap::new() },
             approvals: IndexSet::new(),

@@ -73,6 +73,9 @@ pub struct Task {
     /// The run whose results it took over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub taken_over_from: Option<RunId>,
+    /// What decides its result, if that may be found again: other runs take it over by this key, or it was found by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_key: Option<String>,
     /// Number of the last transition of the run that changed it.
     pub version: u64,
 }
@@ -172,6 +175,7 @@ impl Task {
             values: Map::new(),
             taken_over_log: None,
             taken_over_from: None,
+            content_key: None,
             version: 1,
         }
     }
@@ -179,6 +183,11 @@ impl Task {
     /// The word for its state in the records: that of a task which was replaced is no task's.
     pub fn stored_state(&self) -> &'static str {
         if self.replaced { REPLACED } else { self.state.word() }
+    }
+
+    /// The key by which other runs find what it made; none unless it has made it itself.
+    pub fn result_key(&self) -> Option<&str> {
+        self.content_key.as_deref().filter(|_| self.state == TaskState::Succeeded)
     }
 
     /// Since when it has been ready, as often as it was.
@@ -248,8 +257,10 @@ impl Task {
                 self.retry_at = *retry_at;
             }
             Change::TaskWaits { wait_reason, .. } => self.wait_reason = Some(wait_reason.clone()),
-            Change::TaskTakenOver { from_run, artifacts, values, log, .. } => {
+            Change::TaskKeyed { key, .. } => self.content_key = Some(key.clone()),
+            Change::TaskTakenOver { from_run, artifacts, values, log, key, .. } => {
                 self.taken_over_from = Some(*from_run);
+                self.content_key.clone_from(key);
                 self.artifacts.clone_from(artifacts);
                 self.values.clone_from(values);
                 self.taken_over_log.clone_from(log);
@@ -351,6 +362,7 @@ impl Change {
             | Change::FannedOut { .. } => None,
             Change::Task { task, .. }
             | Change::TaskWaits { task, .. }
+            | Change::TaskKeyed { task, .. }
             | Change::TaskTakenOver { task, .. }
             | Change::ApprovalAsked { task, .. }
             | Change::ApprovalDecided { task, .. }

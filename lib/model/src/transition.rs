@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::anew::Anew;
 use crate::approval::{Decision, Question};
 use crate::name::TaskName;
 use crate::state::{AttemptState, Cause, Outcome, Reason, RunState, TaskState};
@@ -154,6 +155,13 @@ pub enum Change {
         /// In words, such as `no executor has 4 cpu: the largest has 2`.
         wait_reason: String,
     },
+    /// No result is taken over for a task whose results are found again: what it makes is found by this key.
+    TaskKeyed {
+        /// The task.
+        task: TaskKey,
+        /// What decides its result ([`crate::RuntimeSpec::content_key`]).
+        key: String,
+    },
     /// A task takes over what an earlier run's task made.
     TaskTakenOver {
         /// The task.
@@ -168,6 +176,12 @@ pub enum Change {
         /// Its log.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         log: Option<LogSeal>,
+        /// The task that made it, where it was found by its content.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from_task: Option<TaskKey>,
+        /// The key by which it was found; none where the run repeats the earlier one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<String>,
     },
     /// A person was asked to decide on a task.
     ApprovalAsked {
@@ -273,6 +287,9 @@ pub struct Accepted {
     /// The uploads that its tasks take in, each in the version that was the newest then.
     #[serde(default, skip_serializing_if = "Pins::is_empty")]
     pub uploads: Pins,
+    /// The tasks that run although results of other runs would do.
+    #[serde(default, skip_serializing_if = "Anew::is_nothing")]
+    pub anew: Anew,
     /// The tasks, one entry a TaskSpec in topological order.
     pub tasks: Vec<PlannedSpec>,
 }

@@ -260,6 +260,7 @@ mod tests {
             queue: emboflow_model::QueueName::default(),
             fairness_key: None,
             uploads: emboflow_model::upload::Pins::new(),
+            anew: emboflow_model::Anew::default(),
             tasks: vec![spec.clone()],
         };
         let first = Transition {

@@ -255,6 +255,9 @@ pub struct SubmitBody {
     /// Runs of one key share fairly with those of others in the project; in place of the file's. At most 200 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fairness_key: Option<String>,
+    /// Tasks with `cache` run although the results of other runs would do; what they make takes the place of those.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_cache: bool,
 }
 
 /// Body of `cancel`, `retry`, `pause` and `resume`.

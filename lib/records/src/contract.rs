@@ -85,6 +85,15 @@ pub trait Records: Send + Sync {
     /// A task's document.
     fn task<'a>(&'a self, run: RunId, key: &'a TaskKey) -> Answer<'a, Option<Task>>;
 
+    /// The task that made the newest result under a content key in a project, of runs with ids below `before`. Only one
+    /// that succeeded itself; it goes with its run.
+    fn result<'a>(
+        &'a self,
+        project: &'a ProjectName,
+        key: &'a str,
+        before: RunId,
+    ) -> Answer<'a, Option<Task>>;
+
     /// What became of the requests with these idempotency keys, in the order asked.
     fn requests<'a>(&'a self, keys: &'a [(ProjectName, String)]) -> Answer<'a, Vec<Option<RequestRecord>>>;
 
@@ -102,8 +111,8 @@ pub trait Records: Send + Sync {
     /// Forgets decided requests, and removes the rejected ones' entries from the log.
     fn remove_requests(&self, shard: u32, requests: Vec<RequestRecord>) -> Answer<'_, ()>;
 
-    /// The runs of a shard that ended before a moment and that no run in the records repeats, longest ago first, at
-    /// most `limit`.
+    /// The runs of a shard that ended before a moment, that no run in the records repeats and of which none took over a
+    /// result, longest ago first, at most `limit`.
     fn runs_to_remove(&self, shard: u32, ended_before: Timestamp, limit: u32) -> Answer<'_, Vec<RunSummary>>;
 
     /// Removes an ended run's history and documents, and notes first that its objects remain. Its request stays, with

@@ -44,6 +44,16 @@ pub struct Derived {
     pub through_seq: u64,
 }
 
+/// By which the result of a task is found in the records.
+pub(crate) fn result_name(project: &ProjectName, key: &str) -> String {
+    format!("{project}/{key}")
+}
+
+/// The same of a task that made its result itself.
+pub(crate) fn result_of(task: &Task) -> Option<String> {
+    task.result_key().map(|key| result_name(&task.project, key))
+}
+
 /// A decided request: what the same key is answered when it comes again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RequestRecord {

@@ -20,11 +20,12 @@ use super::known_projects::KnownProjects;
 use super::known_requests::KnownRequests;
 use super::outbox::{Outbox, Parcel};
 use super::recovery::Recovered;
+use super::results::Asked;
 use super::tick::{Batch, Driver};
 use super::world::{Feeds, World};
 use super::{
     SHARD, Surroundings, WAITING_SIGNALS, cordons, kept, learning, maintenance, project, queues, quotas,
-    recovery, retention,
+    recovery, results, retention,
 };
 use crate::forecast::Durations;
 use crate::planner::Input;
@@ -37,8 +38,7 @@ pub(super) async fn live<W: World>(
     surroundings: Arc<Surroundings<W>>,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let records = surroundings.records.clone();
-    let world = surroundings.world.clone();
+    let (records, world) = (surroundings.records.clone(), surroundings.world.clone());
     let clock = Clock::start(world.clone(), recovery::newest_decision(&*records).await?);
     let recovered = recovery::recover(&*records, surroundings.config.policy.clone(), clock.now()).await?;
     let tasks = TaskTracker::new();
@@ -75,7 +75,7 @@ pub(super) async fn live<W: World>(
     world.open_feeds(feeds).await?;
     let learns = learning::read_back(surroundings.clone(), signals.clone(), clock.now(), stop.clone());
     beside(&world, &tasks, learns);
-    follow_documents(&surroundings, signals, written.clone(), &stop, &tasks);
+    let questions = work_beside(&surroundings, signals, written.clone(), &stop, &tasks);
     let Recovered { planner, through_seq, effects, workflows } = recovered;
     let mut driver = Driver {
         surroundings,
@@ -89,6 +89,7 @@ pub(super) async fn live<W: World>(
         maintenance: shut,
         parcels,
         changes,
+        questions,
         written,
     };
     driver.hand_over(Parcel { through_seq, effects, ..Parcel::default() });
@@ -104,14 +105,15 @@ pub(super) async fn live<W: World>(
     ended
 }
 
-/// What others keep in the records, and what is no longer kept there.
-fn follow_documents<W: World>(
+/// Follows what others keep in the records, removes what is no longer kept there, and answers the questions about results
+/// for which it gives the channel.
+fn work_beside<W: World>(
     surroundings: &Arc<Surroundings<W>>,
     signals: mpsc::Sender<Signal<W::Letter>>,
     written: watch::Receiver<u64>,
     stop: &CancellationToken,
     tasks: &TaskTracker,
-) {
+) -> mpsc::UnboundedSender<Asked> {
     let (records, world) = (&surroundings.records, &surroundings.world);
     let stop = || stop.clone();
     let kinds: [(&str, kept::Reads<W::Letter>); 4] = [
@@ -124,7 +126,11 @@ fn follow_documents<W: World>(
         let follows = kept::follow(records.clone(), world.clone(), kind, signals.clone(), stop());
         beside(world, tasks, follows);
     }
+    let (questions, asked) = mpsc::unbounded_channel();
+    let answers = results::answer(surroundings.clone(), asked, written.clone(), signals.clone(), stop());
+    beside(world, tasks, answers);
     beside(world, tasks, retention::keep(surroundings.clone(), signals, written, stop()));
+    questions
 }
 
 /// Work that the end of this life waits for.

@@ -31,6 +31,7 @@ mod rates;
 mod recovery;
 mod requests;
 mod rerun;
+mod results;
 mod retention;
 mod tenure;
 #[cfg(test)]

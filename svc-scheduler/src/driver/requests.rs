@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use emboflow_model::transition::Accepted;
 use emboflow_model::workflow::Workflow;
-use emboflow_model::{ProjectName, RunId, RunState};
+use emboflow_model::{Anew, ProjectName, RunId, RunState};
 use emboflow_protocol::request::{Answer, DecideBody, RunBody, SubmitBody, Verb, check_labels, check_reason};
 use emboflow_protocol::{ErrorCode, FieldError};
 use emboflow_records::{Records, RecordsError, RequestOutcome};
@@ -234,6 +234,7 @@ impl<W: World> Reader<'_, W> {
                 trace_id: request.trace_id.clone(),
                 recovered_from: None,
                 uploads: emboflow_model::upload::Pins::new(),
+                anew: if body.no_cache { Anew::Everything } else { Anew::Nothing },
                 queue: emboflow_model::QueueName::default(),
                 fairness_key: None,
                 tasks,

@@ -1,7 +1,7 @@
 //! Reads requests that repeat a run: with its own inputs or others, of a run that has ended or is still open.
 
 use emboflow_model::transition::Accepted;
-use emboflow_model::{Run, RunSummary, rerun, run};
+use emboflow_model::{Anew, Run, RunSummary, rerun, run};
 use emboflow_protocol::FieldError;
 use emboflow_protocol::http::rerun::refusal;
 use emboflow_protocol::request::RunBody;
@@ -42,6 +42,8 @@ impl<W: World> Reader<'_, W> {
             body_sha256: request.body_sha256.clone(),
             trace_id: request.trace_id.clone(),
             recovered_from: Some(body.run),
+            // Whoever names a task wants it to run.
+            anew: Anew::of_repeated(body.tasks.iter().map(|task| &task.name)),
             ..first.clone()
         };
         let run = self.world.new_run_id();

@@ -27,6 +27,7 @@ use super::message::Message;
 use super::outbox::{self, Parcel, Told};
 use super::project::Changed;
 use super::requests::{Reader, Reply, Settled};
+use super::results::Asked;
 use super::workflows::Workflows;
 use super::world::{Letter, World};
 use super::{SHARD, Surroundings, calls, commit, learning, trace, vault};
@@ -57,6 +58,7 @@ pub(super) struct Driver<W: World> {
     pub(super) maintenance: watch::Sender<bool>,
     pub(super) parcels: mpsc::UnboundedSender<Parcel<W::Letter>>,
     pub(super) changes: mpsc::UnboundedSender<Changed>,
+    pub(super) questions: mpsc::UnboundedSender<Asked>,
     pub(super) written: watch::Receiver<u64>,
 }
 
@@ -352,7 +354,7 @@ impl<W: World> Driver<W> {
         measure::OPEN_RUNS.set(self.planner.open_runs() as i64);
         measure::QUEUED_TASKS.set(self.planner.queued_tasks() as i64);
         let replies = self.answers(replies, &decisions);
-        let Decisions { entries, effects, unlogged, runs, tasks, forgotten, .. } = decisions;
+        let Decisions { entries, effects, unlogged, runs, tasks, forgotten, look_ups, .. } = decisions;
         let through_seq = self.planner.last_seq();
         if !entries.is_empty() {
             let requests = entries.iter().filter_map(RequestRecord::of).collect();
@@ -362,6 +364,9 @@ impl<W: World> Driver<W> {
         let effects: Vec<Effect> = effects.into_iter().map(|(_, effect)| effect).chain(unlogged).collect();
         let forgotten = forgotten.into_iter().zip(forgetting).collect();
         self.hand_over(Parcel { through_seq, effects, replies, settle, bury, forgotten });
+        if !look_ups.is_empty() {
+            let _ = self.questions.send(Asked { look_ups, through_seq });
+        }
         Ok(())
     }
 

@@ -204,7 +204,7 @@ impl Planner {
             let standing = self.gates.standing(&(open.id(), Some(task.key.clone())))?;
             Some(describe(&standing, "task"))
         };
-        of_run.or_else(own).or_else(of_task)
+        of_run.or_else(own).or_else(of_task).or_else(|| self.wait_for_result(task))
     }
 }
 

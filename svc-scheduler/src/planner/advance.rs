@@ -59,6 +59,7 @@ impl Step<'_> {
         for task in open.waiting_tasks(spec) {
             match &verdict {
                 Ok(true) if self.ask_people(run, &task, &context) => {}
+                Ok(true) if self.ask_for_result(run, &task) => {}
                 Ok(true) => self.queue_task(run, task, &context),
                 Ok(false) if upstream_failed => {
                     self.finish_task(run, &task, TaskState::UpstreamFailed, Some(Reason::Upstream), None);
@@ -76,7 +77,7 @@ impl Step<'_> {
     }
 
     /// The task is ready: it takes its place in a lane.
-    fn queue_task(&mut self, run: RunId, task: TaskKey, context: &Context) {
+    pub(super) fn queue_task(&mut self, run: RunId, task: TaskKey, context: &Context) {
         let Some(open) = self.planner.runs.get_mut(&run) else { return };
         let stands = open.stands_as(&task) == task;
         match open.line(&task, context) {
@@ -283,6 +284,7 @@ impl Step<'_> {
             }
         }
         self.take_back_gates(run);
+        self.ask_for_results_again(run);
         self.take_back_strays(run);
         self.watch_run_timeout(run);
         self.planner.watch_limits(run, self.now);

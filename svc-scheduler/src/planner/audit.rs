@@ -17,6 +17,7 @@ impl Planner {
         self.audit_allocations()?;
         self.audit_strays()?;
         self.audit_approvals()?;
+        self.audit_questions()?;
         if is_deep {
             self.audit_runs(logged)?;
         }

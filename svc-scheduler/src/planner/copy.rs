@@ -21,6 +21,7 @@ impl Planner {
     /// From now on nobody is heard of: who is here stays here, and who is not never comes back.
     pub(crate) fn go_alone(&mut self, now: Timestamp) {
         self.is_alone = true;
+        self.answer_nothing(now);
         let suspect_after_ms = self.policy.suspect_after_ms;
         for known in self.executors.values_mut() {
             let is_here = known.takes_work(now, suspect_after_ms);

@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use super::cordon::Cordons;
 use super::queues::QueueRules;
 use super::quota::ProjectQuotas;
+use super::results::LookedUp;
 
 /// One thing that happened. The driver has read and checked it; nothing here can fail to parse.
 pub(crate) enum Input {
@@ -25,6 +26,8 @@ pub(crate) enum Input {
     Command { run: RunId, command: RunCommand },
     /// Somebody decides on a task that waits for a person.
     Decide(Box<Deciding>),
+    /// Whether the result of a task is there already.
+    LookedUp(Box<LookedUp>),
     /// A run is repeated, but for the results that the new one takes over.
     Recover { old: Box<Run>, tasks: Vec<TaskKey>, submission: Box<Submission> },
     /// An executor says what became of an attempt.

@@ -45,6 +45,7 @@ mod ready;
 mod recover;
 mod report;
 mod reservation;
+mod results;
 mod runs;
 mod score;
 mod shape;
@@ -92,6 +93,8 @@ mod queue_tests;
 #[cfg(test)]
 mod recover_tests;
 #[cfg(test)]
+mod results_tests;
+#[cfg(test)]
 mod strays_tests;
 #[cfg(test)]
 mod testing;
@@ -118,6 +121,7 @@ pub(crate) use open_run::OpenRun;
 pub use policy::Policy;
 pub(crate) use queues::{QueueRules, QueueUse};
 pub(crate) use quota::ProjectQuotas;
+pub(crate) use results::{LookUp, LookedUp};
 pub(crate) use step::Decisions;
 
 use allocation::Allocations;
@@ -129,6 +133,7 @@ use queues::{QueueBook, Said};
 use quota::{Census, QuotaBook};
 use ready::ReadyQueue;
 use reservation::Reservations;
+use results::Questions;
 use runs::Runs;
 use step::Step;
 use timers::Timers;
@@ -162,6 +167,8 @@ pub(crate) struct Planner {
     gates: Gates,
     /// What waits for people.
     approvals: OpenApprovals,
+    /// What waits to know whether its result is there already.
+    questions: Questions,
     hearing: Hearing,
     /// Why nothing is started now.
     maintenance: Option<String>,
@@ -208,6 +215,7 @@ impl Planner {
             total: Amount::default(),
             gates: Gates::default(),
             approvals: OpenApprovals::default(),
+            questions: Questions::default(),
             maintenance: None,
             hearing: Hearing::default(),
             pool_maintenance: BTreeMap::new(),

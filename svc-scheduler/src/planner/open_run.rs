@@ -11,7 +11,7 @@ use emboflow_model::runtime_spec::Replica;
 use emboflow_model::state::TaskState;
 use emboflow_model::transition::{Change, PlannedSpec, Transition};
 use emboflow_model::workflow::turn::Gates;
-use emboflow_model::workflow::{Context, PlannedTask, Problem, TaskLimits, Workflow};
+use emboflow_model::workflow::{Context, PlannedTask, Problem, RenderedCache, TaskLimits, Workflow};
 use emboflow_model::{Attempt, Run, RunId, RuntimeSpec, Task, TaskKey, Timestamp};
 use indexmap::IndexMap;
 use serde_json::Map;
@@ -269,6 +269,12 @@ impl OpenRun {
         self.workflow.ask(self.planned.get(task)?, context, now)
     }
 
+    /// Under which conditions a task takes over a result; none where it never does. Errors: the key gives no text.
+    pub(super) fn cache_of(&self, task: &TaskKey) -> Option<Result<RenderedCache, Problem>> {
+        let (planned, spec) = (self.planned.get(task)?, self.spec_index(task)?);
+        self.workflow.cache(planned, &self.context(spec)).transpose()
+    }
+
     /// Where a ready task stands; `context` is that of the task's spec. None for one that no container carries out.
     pub(super) fn line(&self, task: &TaskKey, context: &Context) -> Option<Result<Line, Problem>> {
         let planned = self.planned.get(task)?;
@@ -315,6 +321,7 @@ impl OpenRun {
                 && task.attempts.is_empty()
                 && task.retry_at.is_none()
                 && task.approval.is_none()
+                && task.content_key.is_none()
         };
         !self.run.tasks.values().all(untouched)
     }

@@ -42,6 +42,8 @@ impl Step<'_> {
             artifacts: kept.artifacts.clone(),
             values: kept.values.clone(),
             log: kept.log().cloned(),
+            from_task: None,
+            key: None,
         };
         self.emit(run, taken_over);
         if let Some(open) = self.planner.runs.get_mut(&run) {

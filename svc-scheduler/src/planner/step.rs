@@ -17,6 +17,7 @@ use super::effect::{Effect, effects_of};
 use super::executors::{self, Hold};
 use super::input::Input;
 use super::queues;
+use super::results::LookUp;
 use super::strays;
 use super::timers::Timer;
 
@@ -39,6 +40,8 @@ pub(crate) struct Decisions {
     pub(crate) refused: HashMap<RunId, Vec<FieldError>>,
     /// What became of each decision of a person, by its place: true, the same had been decided before.
     pub(crate) decided: HashMap<usize, Result<bool, Vec<FieldError>>>,
+    /// What is to be found out about results; each is answered by an [`Input::LookedUp`].
+    pub(crate) look_ups: Vec<LookUp>,
     /// Somebody shows what only a later scheduler can have given: the shard may be lost.
     pub(crate) is_overtaken: bool,
     /// An exclusive attempt counts as ended because its time is over: to be written only while this scheduler surely leads.
@@ -62,6 +65,7 @@ pub(super) struct Step<'p> {
     pub(super) forgotten: Vec<(ExecutorId, ForgetAnswer)>,
     pub(super) refused: HashMap<RunId, Vec<FieldError>>,
     pub(super) decided: HashMap<usize, Result<bool, Vec<FieldError>>>,
+    pub(super) look_ups: Vec<LookUp>,
     /// What the attempts opened in this step are to do; evaluated once.
     pub(super) specs: HashMap<AttemptId, RuntimeSpec>,
     /// Somebody shows what only a later scheduler can have given.
@@ -86,6 +90,7 @@ impl<'p> Step<'p> {
             forgotten: Vec::new(),
             refused: HashMap::new(),
             decided: HashMap::new(),
+            look_ups: Vec::new(),
             specs: HashMap::new(),
             is_overtaken: false,
             relies_on_leading: false,
@@ -103,6 +108,7 @@ impl<'p> Step<'p> {
             }
             Input::Command { run, command } => self.command(run, command),
             Input::Decide(deciding) => self.decide(*deciding),
+            Input::LookedUp(answer) => self.take_answer(*answer),
             Input::Recover { old, tasks, submission } => self.recover(&old, &tasks, *submission),
             Input::Report { executor, report } => self.report(&executor, report),
             Input::Heartbeat(beat) => self.hear(*beat),
@@ -176,11 +182,13 @@ impl<'p> Step<'p> {
     /// Seals what was decided into log entries, and lets go of the runs that are over.
     pub(super) fn seal(mut self) -> Decisions {
         self.settle();
+        self.look_up();
         let mut decisions = Decisions {
             unlogged: std::mem::take(&mut self.effects),
             forgotten: std::mem::take(&mut self.forgotten),
             refused: std::mem::take(&mut self.refused),
             decided: std::mem::take(&mut self.decided),
+            look_ups: std::mem::take(&mut self.look_ups),
             is_overtaken: self.is_overtaken,
             relies_on_leading: self.relies_on_leading,
             ..Decisions::default()

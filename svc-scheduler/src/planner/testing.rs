@@ -24,6 +24,8 @@ pub(super) struct Paper {
     pub(super) log: Vec<LogEntry>,
     pub(super) now: Timestamp,
     pub(super) commands: Vec<Command>,
+    /// Likewise questions about results.
+    pub(super) questions: Vec<LookUp>,
     next_run: u128,
     /// Places of the log come after this one.
     first_place: u64,
@@ -40,6 +42,7 @@ impl Paper {
             log: Vec::new(),
             now,
             commands: Vec::new(),
+            questions: Vec::new(),
             next_run: 1,
             first_place: 0,
             finished: BTreeMap::new(),
@@ -116,6 +119,7 @@ impl Paper {
             Effect::Command { command, .. } => Some(command.clone()),
             Effect::Publish(_) => None,
         }));
+        self.questions.extend(decisions.look_ups.iter().cloned());
         self.check_folds(&decisions);
         decisions
     }
@@ -166,6 +170,7 @@ impl Paper {
             queue: emboflow_model::QueueName::default(),
             fairness_key: None,
             uploads: emboflow_model::upload::Pins::new(),
+            anew: emboflow_model::Anew::default(),
         };
         Submission { run, project: "default".parse().unwrap(), workflow: Arc::new(workflow), accepted }
     }
@@ -268,6 +273,7 @@ impl Paper {
         planner.lead_since(Some(self.now));
         self.planner = planner;
         self.commands.clear();
+        self.questions.clear();
     }
 }
 

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use super::post::Stream;
 use super::sabotage;
 use super::stage::Stage;
-use super::workload::WORKFLOWS;
+use super::workload::{CACHED, WORKFLOWS};
 use crate::driver::Signal;
 
 /// Whoever has no answer by then asks again.
@@ -237,14 +237,16 @@ impl Stage {
     }
 
     fn is_tuned(&self, run: RunId) -> bool {
-        self.judge.runs.get(&run).is_some_and(|judged| judged.workflow.name == "tuned")
+        let name = self.judge.runs.get(&run).map(|judged| judged.workflow.name.as_str());
+        matches!(name, Some("tuned" | "cached"))
     }
 
     /// Requests come in over the time of trouble.
     pub(super) fn open_the_doors(&mut self) {
         for _ in 0..self.plan.runs {
             let at = self.dice.below(self.plan.trouble_ms);
-            let source = self.dice.pick(WORKFLOWS).unwrap_or(WORKFLOWS[0]);
+            let picked = self.dice.pick(WORKFLOWS).unwrap_or(WORKFLOWS[0]);
+            let source = if self.plan.repeats_itself { CACHED } else { picked };
             let project = project(if self.dice.below(4) == 0 { "small" } else { "default" });
             let patience = match self.dice.below(10) {
                 0..=6 => Patience::AsksAgain,

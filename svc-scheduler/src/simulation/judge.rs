@@ -6,6 +6,7 @@ mod change;
 mod end;
 mod fan_out;
 mod limits;
+mod results;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};

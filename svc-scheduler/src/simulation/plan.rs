@@ -24,6 +24,8 @@ pub struct Plan {
     pub(super) heals_within_ms: u64,
     /// Programs, requests and requests for the end of runs are left to chance.
     pub(super) has_clients: bool,
+    /// All runs are of the file that takes over what others of it have made, as those of every night are.
+    pub(super) repeats_itself: bool,
 }
 
 impl Plan {
@@ -50,6 +52,7 @@ impl Plan {
             faults: dice.between(2, 10),
             heals_within_ms: 300_000,
             has_clients: true,
+            repeats_itself: seed.is_multiple_of(8),
         }
     }
 
@@ -62,7 +65,15 @@ impl Plan {
     #[cfg(test)]
     pub(super) fn scripted(seed: u64) -> Self {
         let plan = Self::of_seed(seed);
-        Self { executors: 2, runs: 0, faults: 0, trouble_ms: 0, has_clients: false, ..plan }
+        Self {
+            executors: 2,
+            runs: 0,
+            faults: 0,
+            trouble_ms: 0,
+            has_clients: false,
+            repeats_itself: false,
+            ..plan
+        }
     }
 
     pub(super) fn is_sabotaged(&self, sabotage: Sabotage) -> bool {

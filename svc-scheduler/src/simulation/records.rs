@@ -224,6 +224,19 @@ impl Records for SimulatedRecords {
         self.read(move |stage| stage.store.lazy.tasks.get(&key).filter(|task| !task.replaced).cloned())
     }
 
+    fn result<'a>(
+        &'a self,
+        project: &'a ProjectName,
+        key: &'a str,
+        before: RunId,
+    ) -> Answer<'a, Option<Task>> {
+        let (project, key) = (project.clone(), key.to_owned());
+        self.read(move |stage| {
+            let (found, at) = (stage.store.result(&project, &key, before), Timestamp(stage.wall_ms()));
+            sabotage::result(stage, &key, found, at)
+        })
+    }
+
     fn requests<'a>(&'a self, keys: &'a [(ProjectName, String)]) -> Answer<'a, Vec<Option<RequestRecord>>> {
         let keys = keys.to_vec();
         self.read(move |stage| {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use emboflow_model::state::{Cause, Outcome, Reason, RunState, TaskState};
 use emboflow_model::transition::Change;
-use emboflow_model::{LogEntry, Resources, RunId, Transition};
+use emboflow_model::{LogEntry, Resources, RunId, Task, Timestamp, Transition};
 use emboflow_protocol::call::ClaimAnswer;
 use emboflow_protocol::command::{Command, Commands};
 use emboflow_protocol::report::{Phase, Report};
@@ -72,6 +72,10 @@ sabotages! {
     GiveUpEarly,
     /// What failed counts as a result where a run is repeated.
     TakeOverFailures,
+    /// What was made of something else counts as the result.
+    TakeOtherResults,
+    /// A result never becomes too old.
+    KeepResultsYoung,
     /// A cancel takes what follows all others with it.
     LeaveOutFinals,
     /// What a person has rejected counts as approved.
@@ -255,6 +259,17 @@ pub(super) fn request(stage: &Stage, found: Option<RequestRecord>) -> Option<Req
         return other.map(|ask| RequestRecord { body_sha256: body_sha256(&ask.body), ..found });
     }
     Some(found)
+}
+
+/// The newest result on its way to who asks for it by its key.
+pub(super) fn result(stage: &Stage, key: &str, found: Option<Task>, at: Timestamp) -> Option<Task> {
+    if stage.is_sabotaged(Sabotage::TakeOtherResults) {
+        let all = stage.store.lazy.tasks.values();
+        let other = all.rev().find(|task| task.result_key().is_some_and(|other| other != key));
+        return other.map(|task| Task { content_key: Some(key.to_owned()), ..task.clone() }).or(found);
+    }
+    let is_young = stage.is_sabotaged(Sabotage::KeepResultsYoung);
+    found.map(|task| if is_young { Task { finished_at: Some(at), ..task } } else { task })
 }
 
 /// Commands on their way to an executor; none arrive where none is given.

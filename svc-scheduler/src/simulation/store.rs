@@ -58,6 +58,13 @@ impl Store {
         (entries.len(), Ok(()))
     }
 
+    /// The newest result of a run before another one.
+    pub(super) fn result(&self, project: &ProjectName, key: &str, before: RunId) -> Option<Task> {
+        let is_it = |task: &&Task| task.result_key() == Some(key) && task.project == *project;
+        let made = self.lazy.tasks.values().filter(|task| task.run < before).filter(is_it);
+        made.max_by_key(|task| (task.finished_at, task.run)).cloned()
+    }
+
     pub(super) fn last_seq(&self) -> u64 {
         self.log.last_key_value().map_or(0, |(seq, _)| *seq).max(self.removed)
     }

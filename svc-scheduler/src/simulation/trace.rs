@@ -29,6 +29,7 @@ fn change(change: &Change) -> String {
         Change::FannedOut { spec, matrix } => format!("{spec} fans out over {}", matrix.len()),
         Change::TaskWaits { task, .. } => format!("{task} waits"),
         Change::TaskTakenOver { task, .. } => format!("{task} taken over"),
+        Change::TaskKeyed { task, .. } => format!("{task} keyed"),
         Change::ApprovalAsked { task, .. } => format!("{task} asked"),
         Change::ApprovalDecided { task, decision, .. } => {
             format!("{task} decided {} by {:?}", decision.approved, decision.by)

@@ -27,6 +27,10 @@ pub(super) const WORKFLOWS: &[&str] = &[
 /// Fans out over what its first task finds: a list of 0 to 3 numbers, another one in each attempt.
 pub(super) const FANNED: &str = "version: 1\nname: fanned\ndefaults: { image: i }\ntasks:\n  split: { outputs: { parts: { path: parts.json, value: true } }, retry: { attempts: 2, delay: 500ms } }\n  process: { matrix: { part: \"${{ tasks.split.values.parts }}\" }, args: [\"${{ matrix.part }}\"], max_parallel: 2, retry: { attempts: 2, delay: 500ms } }\n  join: { needs: [process], if: \"${{ always() }}\" }\n  tidy: { finally: always }\n";
 
+/// Takes over what others of it have made, of one task only for a while. What `use` is told comes from `find`, whose values
+/// are others in each attempt.
+pub(super) const CACHED: &str = "version: 1\nname: cached\ninputs: { n: { type: integer, default: 1 } }\ndefaults: { image: i }\ntasks:\n  find: { command: [\"${{ inputs.n }}\"], cache: { ttl: 30s }, outputs: { parts: { path: parts.json, value: true } }, retry: { attempts: 2, delay: 500ms } }\n  use: { env: { P: \"${{ tasks.find.values.parts }}\" }, cache: true }\n  same: { needs: [find], matrix: { i: [1, 2] }, args: [\"${{ matrix.i }}\"], cache: true, retry: { attempts: 2, delay: 500ms } }\n  z: { needs: [use, same] }\n";
+
 /// Exit codes of `coded` that count as success, that are worth another attempt, and that fail the whole run.
 pub(super) const CODED: &str = "version: 1\nname: coded\ndefaults: { image: i }\ntasks:\n  coded: { retry: { attempts: 2, delay: 500ms }, exit_codes: { complete: [3], retry: [\"70-79\"], fail_run: [99] } }\n  b: { needs: [coded] }\n  c: {}\n  d: { needs: [c] }\n";
 const CODES: [i32; 5] = [0, 1, 3, 75, 99];

@@ -106,6 +106,7 @@ impl Log {
             queue: emboflow_model::QueueName::default(),
             fairness_key: None,
             uploads: emboflow_model::upload::Pins::new(),
+            anew: emboflow_model::Anew::default(),
             tasks: vec![PlannedSpec {
                 name: "a".parse().unwrap(),
                 fan_out: None,

@@ -192,6 +192,7 @@ impl World {
             queue: emboflow_model::QueueName::default(),
             fairness_key: None,
             uploads: emboflow_model::upload::Pins::new(),
+            anew: emboflow_model::Anew::default(),
             tasks,
         };
         Transition {

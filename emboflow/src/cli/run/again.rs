@@ -20,6 +20,9 @@ pub(crate) struct Again {
     /// Another value of an input
     #[arg(long, short, value_name = "NAME=VALUE")]
     input: Vec<String>,
+    /// Run tasks with `cache` although the results of other runs would do
+    #[arg(long)]
+    no_cache: bool,
     #[command(flatten)]
     asked: Asked,
 }
@@ -45,6 +48,7 @@ impl Again {
             labels: before.labels,
             queue: Some(before.queue.to_string()),
             fairness_key: before.fairness_key,
+            no_cache: self.no_cache,
             ..SubmitBody::default()
         };
         let url = client.in_project(&["runs"]);

@@ -1,6 +1,6 @@
 //! `emboflow run get RUN`
 
-use emboflow_model::{RunSummary, Task};
+use emboflow_model::{Anew, RunSummary, Task};
 
 use super::find_run;
 use crate::cli::Shared;
@@ -48,6 +48,9 @@ fn show(client: &Client, run: &RunSummary, tasks: &[Task], output: &mut Output) 
     if let Some(from) = run.recovered_from {
         output.line(&format!("repeats   {from}"))?;
     }
+    if run.anew == Anew::Everything {
+        output.line("cache     not asked: everything runs")?;
+    }
     for (name, value) in run.inputs.iter() {
         output.line(&format!("input     {name} = {value}"))?;
     }
@@ -71,7 +74,8 @@ fn row(task: &Task, is_final: bool, output: &Output) -> Vec<String> {
         Some(text::duration(attempt.times.exited_at.unwrap_or_else(text::now).ms_since(from)))
     });
     let phase = task.open_attempt().map(|attempt| format!(" ({})", attempt.state)).unwrap_or_default();
-    let why = task.wait_reason.clone().or_else(|| task.message.clone());
+    let taken = || task.taken_over_from.map(|run| format!("taken over from {run}"));
+    let why = task.wait_reason.clone().or_else(|| task.message.clone()).or_else(taken);
     vec![
         if is_final { format!("{} (finally)", task.key) } else { task.key.to_string() },
         format!("{} {}{phase}", output.paint(colour, mark), task.state),

@@ -48,6 +48,9 @@ pub(crate) struct Submit {
     /// Runs of one key share fairly with those of others in the project, in place of the file's key
     #[arg(long, value_name = "KEY")]
     fairness_key: Option<String>,
+    /// Run tasks with `cache` although the results of other runs would do
+    #[arg(long)]
+    no_cache: bool,
     /// Follow the run to its end; ends with 5 when it fails
     #[arg(long, short)]
     watch: bool,
@@ -71,6 +74,7 @@ impl Submit {
             labels,
             queue: self.queue.clone(),
             fairness_key: self.fairness_key.clone(),
+            no_cache: self.no_cache,
             ..named.body.clone()
         };
         if let Some(list) = &self.each {

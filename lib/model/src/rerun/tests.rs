@@ -48,6 +48,7 @@ fn run(state: RunState, states: &[(&str, TaskState)]) -> (Run, Workflow) {
         queue: crate::QueueName::default(),
         fairness_key: None,
         uploads: crate::upload::Pins::new(),
+        anew: crate::Anew::default(),
         tasks: tasks.collect(),
     };
     let first = Transition {

@@ -3,6 +3,7 @@
 //! [`parse`] takes the text of a file and gives a [`Workflow`] that passed every check, or all that is wrong with it.
 
 mod approval;
+mod cache;
 mod check;
 pub mod code;
 mod condition;
@@ -44,6 +45,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 pub use approval::{ApprovalSpec, OnTimeout};
+pub use cache::{CacheSpec, CacheTerms, RenderedCache};
 pub use check::check_output_path;
 pub use check::triggers::{InputProblem, input_problems};
 pub use condition::Context;

@@ -20,8 +20,7 @@ pub struct NotYet {
 }
 
 /// The closed list.
-pub const NOT_YET: &[NotYet] =
-    &[GIT_WORKSPACE, NFS_WORKSPACE, EGRESS_NETWORK, GROUP_NETWORK, CACHE, SUB_WORKFLOW];
+pub const NOT_YET: &[NotYet] = &[GIT_WORKSPACE, NFS_WORKSPACE, EGRESS_NETWORK, GROUP_NETWORK, SUB_WORKFLOW];
 
 const GIT_WORKSPACE: NotYet = NotYet {
     feature: "a workspace from a git repository",
@@ -42,11 +41,6 @@ const GROUP_NETWORK: NotYet = NotYet {
     feature: "a network that a group of tasks shares",
     field: "network: group",
     instead: "use `none` or `full`",
-};
-const CACHE: NotYet = NotYet {
-    feature: "results taken over from an earlier run",
-    field: "tasks.*.cache",
-    instead: "leave the field out; the task runs every time",
 };
 const SUB_WORKFLOW: NotYet = NotYet {
     feature: "a workflow as a task",
@@ -76,11 +70,8 @@ pub(super) fn check(document: &Document, file: &WorkflowFile, problems: &mut Pro
     }
 }
 
-fn fields(task: &TaskSpec) -> [(bool, &'static str, &'static NotYet); 2] {
-    [
-        (task.cache.as_ref().is_some_and(|cache| *cache != Value::Bool(false)), "cache", &CACHE),
-        (task.uses.is_some(), "uses", &SUB_WORKFLOW),
-    ]
+fn fields(task: &TaskSpec) -> [(bool, &'static str, &'static NotYet); 1] {
+    [(task.uses.is_some(), "uses", &SUB_WORKFLOW)]
 }
 
 type Refuse<'a> = dyn Fn(&mut Problems, &str, &NotYet) + 'a;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::approval::ApprovalSpec;
+use super::cache::CacheSpec;
 use super::exit_codes::ExitCodesSpec;
 use super::field::{Axis, Scalar, Words};
 use super::finally::Finally;
@@ -156,9 +157,10 @@ pub struct TaskSpec {
     /// At most 256 replicas.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub gang: bool,
-    /// The results of an earlier run with the same inputs are taken over. Not yet carried out.
+    /// The result that an earlier run of the project made of the same is taken over: the same image, program, inputs and
+    /// secrets. `true`, or `{ ttl: 7d, key: TEXT }`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub cache: Option<Value>,
+    pub cache: Option<CacheSpec>,
     /// Another workflow as this task. Not yet carried out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uses: Option<Value>,

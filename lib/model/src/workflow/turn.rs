@@ -86,10 +86,11 @@ impl Workflow {
     }
 }
 
-struct Keys<'k> {
-    workflow: &'k Workflow,
-    context: &'k Context,
-    matrix: &'k Map<String, Value>,
+/// Evaluates keys of one run, or of one of its tasks.
+pub(super) struct Keys<'k> {
+    pub(super) workflow: &'k Workflow,
+    pub(super) context: &'k Context,
+    pub(super) matrix: &'k Map<String, Value>,
 }
 
 impl Keys<'_> {
@@ -114,7 +115,8 @@ impl Keys<'_> {
         Ok(Some(Rate { key, limit: spec.limit, per_ms }))
     }
 
-    fn key(&self, text: &str, pointer: &str) -> Result<String, Problem> {
+    /// Errors: it failed to evaluate, or is empty or too long.
+    pub(super) fn key(&self, text: &str, pointer: &str) -> Result<String, Problem> {
         let document = &self.workflow.document;
         let key = match Template::is_in(text) {
             false => text.to_owned(),

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod approvals;
+mod cache;
 mod conformance;
 mod errors;
 mod exit_codes;

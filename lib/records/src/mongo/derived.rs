@@ -12,7 +12,7 @@ use super::error::{DUPLICATE_KEY, reason_of};
 use super::log::{body, put_cursor, reset_projection, run_ids};
 use super::schema::{CURSORS, REQUESTS, RUNS, TASKS};
 use super::{in_time, int, read_all, write_concern_document};
-use crate::document::{Cursor, Derived, RequestRecord};
+use crate::document::{Cursor, Derived, RequestRecord, result_of};
 use crate::entry::{from_json, to_json};
 use crate::error::RecordsError;
 use crate::query::{SortValues, TaskFilter};
@@ -125,6 +125,12 @@ fn task_document(shard: u32, task: &Task) -> Versioned {
         "name": task.key.name.as_str(),
         "state": task.stored_state(),
     });
+    if let Some(result) = result_of(task) {
+        document.extend(doc! { "result": result, "finished": task.finished_at.map(|at| at.0) });
+    }
+    if let Some(origin) = task.taken_over_from {
+        document.insert("taken_over_from", origin.to_string());
+    }
     Ok(document)
 }
 

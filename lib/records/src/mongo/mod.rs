@@ -7,6 +7,7 @@ mod error;
 mod kept;
 mod log;
 mod records;
+mod results;
 mod retention;
 mod runs;
 mod schema;

@@ -11,7 +11,7 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 
 use super::schema::{AUDIT, CURSORS, KEPT, LOG, REMOVALS, REQUESTS, RUNS, SETTINGS, TASKS, WORKFLOWS};
-use super::{Mongo, NAME, audit, derived, in_time, kept, log, retention, runs, transfer, workflows};
+use super::{Mongo, NAME, audit, derived, in_time, kept, log, results, retention, runs, transfer, workflows};
 use crate::audit::{AuditFilter, AuditPage};
 use crate::contract::{Answer, Records};
 use crate::document::{Cursor, Derived, Removal, RequestRecord, WorkflowRow, WorkflowVersion};
@@ -104,6 +104,16 @@ impl Records for Mongo {
         self.run("task", derived::task(self.collection(TASKS), run, key.clone())).boxed()
     }
 
+    fn result<'a>(
+        &'a self,
+        project: &'a ProjectName,
+        key: &'a str,
+        before: RunId,
+    ) -> Answer<'a, Option<Task>> {
+        let tasks = self.collection(TASKS);
+        self.run("result", results::newest(tasks, project.clone(), key.to_owned(), before)).boxed()
+    }
+
     fn requests<'a>(&'a self, keys: &'a [(ProjectName, String)]) -> Answer<'a, Vec<Option<RequestRecord>>> {
         self.run("requests", derived::requests(self.collection(REQUESTS), keys.to_vec())).boxed()
     }
@@ -119,8 +129,8 @@ impl Records for Mongo {
     }
 
     fn runs_to_remove(&self, shard: u32, ended_before: Timestamp, limit: u32) -> Answer<'_, Vec<RunSummary>> {
-        let runs = self.collection(RUNS);
-        self.run("runs_to_remove", retention::runs_to_remove(runs, shard, ended_before, limit)).boxed()
+        let both = (self.collection(RUNS), self.collection(TASKS));
+        self.run("runs_to_remove", retention::runs_to_remove(both, shard, ended_before, limit)).boxed()
     }
 
     fn remove_run(&self, shard: u32, removal: Removal) -> Answer<'_, ()> {

@@ -9,6 +9,7 @@ use mongodb::{Collection, Database};
 
 use super::derived::{request_id, requests};
 use super::log::{body, place, put_cursor};
+use super::results::origins;
 use super::schema::{CURSORS, LOG, REMOVALS, REQUESTS, RUNS, TASKS};
 use super::{in_time, int, read_all, text};
 use crate::document::{Cursor, Removal, RequestOutcome, RequestRecord};
@@ -29,9 +30,9 @@ pub(super) async fn requests_after(
     read_all(found.projection(doc! { "body": 1 }).await?, "body", |body| from_json(body, "a request")).await
 }
 
-/// Pages of what has ended, without those that another run repeats.
+/// Pages of what has ended, without those that another run repeats or took a result from.
 pub(super) async fn runs_to_remove(
-    runs: Collection<Document>,
+    (runs, tasks): (Collection<Document>, Collection<Document>),
     shard: u32,
     ended_before: Timestamp,
     limit: u32,
@@ -52,8 +53,9 @@ pub(super) async fn runs_to_remove(
         after = Some((finished, text(last, "_id")?.to_owned()));
         let read = |document: &Document| from_json::<RunSummary>(text(document, "body")?, "a run");
         let page: Vec<_> = page.iter().map(read).collect::<Result<_, _>>()?;
-        let repeated = repeated(&runs, &page).await?;
-        free.extend(page.into_iter().filter(|run| !repeated.contains(&run.id.to_string())));
+        let mut used = repeated(&runs, &page).await?;
+        used.extend(origins(&tasks, &page).await?);
+        free.extend(page.into_iter().filter(|run| !used.contains(&run.id.to_string())));
     }
     free.truncate(limit as usize);
     Ok(free)

@@ -27,7 +27,7 @@ pub(super) const COLLECTIONS: [&str; 10] =
     [LOG, CURSORS, RUNS, TASKS, REQUESTS, REMOVALS, WORKFLOWS, SETTINGS, KEPT, AUDIT];
 
 /// Version of the collections' form; grows with every change that an older program would not understand.
-pub(crate) const KNOWN: u32 = 4;
+pub(crate) const KNOWN: u32 = 5;
 
 /// Makes the indexes that are missing. Errors: [`RecordsError::NewerSchema`].
 pub(super) async fn migrate(database: &Database) -> Result<(), RecordsError> {
@@ -99,6 +99,12 @@ async fn make_indexes(database: &Database) -> Result<(), RecordsError> {
     database.collection::<Document>(RUNS).create_index(repeated).await?;
     let tasks = [doc! { "run": 1, "position": 1, "state": 1, "name": 1 }, doc! { "shard": 1 }];
     database.collection::<Document>(TASKS).create_indexes(tasks.map(plain)).await?;
+    let tasks = [doc! { "result": 1, "finished": -1 }, doc! { "taken_over_from": 1 }];
+    let [by_result, by_origin] = tasks.map(|keys| {
+        let sparse = IndexOptions::builder().sparse(true).build();
+        IndexModel::builder().keys(keys).options(sparse).build()
+    });
+    database.collection::<Document>(TASKS).create_indexes([by_result, by_origin]).await?;
     let by_place = plain(doc! { "shard": 1, "version": 1 });
     database.collection::<Document>(REQUESTS).create_index(by_place).await?;
     database.collection::<Document>(REMOVALS).create_index(plain(doc! { "shard": 1, "_id": 1 })).await?;

@@ -7,7 +7,7 @@ use emboflow_model::{ProjectName, RunId, RunSummary, Task, TaskKey};
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
 use super::log::unreadable;
-use crate::document::RequestRecord;
+use crate::document::{RequestRecord, result_of};
 use crate::entry::from_json;
 use crate::error::RecordsError;
 use crate::query::{SortValues, TaskFilter};
@@ -137,10 +137,12 @@ pub(super) fn put_task(
     shard: u32,
     task: &Encoded<Task>,
 ) -> Result<(), RecordsError> {
-    let sql = "INSERT INTO tasks (run, key, shard, version, position, name, state, body)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+    let sql = "INSERT INTO tasks (run, key, shard, version, position, name, state, body, finished_ms, result,
+                                  taken_over_from)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
                ON CONFLICT (run, key) DO UPDATE SET version = excluded.version, state = excluded.state,
-                 body = excluded.body
+                 body = excluded.body, finished_ms = excluded.finished_ms, result = excluded.result,
+                 taken_over_from = excluded.taken_over_from
                WHERE excluded.version > version";
     let Encoded { document, body } = task;
     connection.prepare_cached(sql)?.execute(params![
@@ -152,6 +154,9 @@ pub(super) fn put_task(
         document.key.name.as_str(),
         document.stored_state(),
         body,
+        document.finished_at.map(|at| at.0),
+        result_of(document),
+        document.taken_over_from.map(|run| run.to_string()),
     ])?;
     Ok(())
 }

@@ -8,6 +8,7 @@ mod kept;
 mod log;
 mod readers;
 mod records;
+mod results;
 mod retention;
 mod runs;
 mod schema;

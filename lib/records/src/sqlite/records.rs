@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::derived::Encoded;
 use super::writer::Durability::{Behind, OnDisk};
-use super::{NAME, Sqlite, audit, derived, kept, log, retention, runs, transfer, workflows};
+use super::{NAME, Sqlite, audit, derived, kept, log, results, retention, runs, transfer, workflows};
 use crate::audit::{AuditFilter, AuditPage};
 use crate::contract::{Answer, Records};
 use crate::document::{Cursor, Derived, Removal, RequestRecord, WorkflowRow, WorkflowVersion};
@@ -109,6 +109,16 @@ impl Records for Sqlite {
     fn task<'a>(&'a self, run: RunId, key: &'a TaskKey) -> Answer<'a, Option<Task>> {
         let key = key.clone();
         self.read("task", move |connection| derived::task(connection, run, &key)).boxed()
+    }
+
+    fn result<'a>(
+        &'a self,
+        project: &'a ProjectName,
+        key: &'a str,
+        before: RunId,
+    ) -> Answer<'a, Option<Task>> {
+        let (project, key) = (project.clone(), key.to_owned());
+        self.read("result", move |connection| results::newest(connection, &project, &key, before)).boxed()
     }
 
     fn requests<'a>(&'a self, keys: &'a [(ProjectName, String)]) -> Answer<'a, Vec<Option<RequestRecord>>> {

@@ -8,6 +8,7 @@ mod list;
 mod log;
 mod place;
 mod projection;
+mod results;
 mod retention;
 mod sample;
 mod transfer;
@@ -63,6 +64,9 @@ conformance! {
         the_runs_that_wait_for_people_are_found,
         counts_follow_the_states,
         a_cursor_of_another_order_is_refused;
+    results:
+        the_newest_result_of_an_earlier_run_is_found_by_its_key,
+        a_result_goes_with_its_run_which_stays_while_another_one_uses_it;
     retention:
         a_removed_run_leaves_nothing_but_the_note_until_its_objects_are_gone,
         a_run_is_not_removed_while_another_one_repeats_it,

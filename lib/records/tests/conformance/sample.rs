@@ -80,6 +80,7 @@ impl Log {
             queue: emboflow_model::QueueName::default(),
             fairness_key: None,
             uploads: emboflow_model::upload::Pins::new(),
+            anew: emboflow_model::Anew::default(),
             tasks: vec![
                 PlannedSpec {
                     name: "prepare".parse().unwrap(),
@@ -176,7 +177,7 @@ pub(crate) fn opened(name: &str, number: u32) -> Change {
     }
 }
 
-fn closed(name: &str, number: u32) -> Change {
+pub(crate) fn closed(name: &str, number: u32) -> Change {
     let artifact = ArtifactSummary {
         name: "model".to_owned(),
         prefix: "p/".to_owned(),

@@ -55,6 +55,7 @@ impl History {
             queue: emboflow_model::QueueName::default(),
             fairness_key: None,
             uploads: emboflow_model::upload::Pins::new(),
+            anew: emboflow_model::Anew::default(),
             tasks: tasks.collect(),
         };
         self.runs += 1;

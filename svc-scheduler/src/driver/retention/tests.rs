@@ -51,6 +51,7 @@ fn accepted(n: u128, repeats: Option<u128>) -> Change {
         queue: emboflow_model::QueueName::default(),
         fairness_key: None,
         uploads: emboflow_model::upload::Pins::new(),
+        anew: emboflow_model::Anew::default(),
         tasks: vec![PlannedSpec {
             name: "a".parse().unwrap(),
             fan_out: None,

@@ -11,6 +11,7 @@ use super::super::witness::Container;
 use super::approval::{judge_asking, judge_end_of_approval};
 use super::fan_out::judge_fan_out;
 use super::limits::{judge_limit, judge_time_left};
+use super::results::judge_key;
 use super::{Judge, Judged};
 
 impl Judge {
@@ -60,6 +61,8 @@ impl Stage {
             Change::ApprovalDecided { task, decision, values } => {
                 self.judge_decision(judged, task, decision, values, transition.at)?;
             }
+            Change::TaskKeyed { task, .. } => judge_key(judged, task)?,
+            Change::TaskTakenOver { key: Some(_), .. } => self.judge_found(judged, change, transition.at)?,
             Change::TaskTakenOver { .. } => self.judge_taken_over(judged, change)?,
             Change::FannedOut { spec, matrix } => {
                 judge_fan_out(judged, spec, matrix, transition.number)?;
@@ -122,7 +125,7 @@ impl Stage {
 
     /// I17: what is taken over was made by the named run itself, from the same values of all inputs that the task reads.
     fn judge_taken_over(&self, judged: &Judged, change: &Change) -> Result<(), String> {
-        let Change::TaskTakenOver { task: key, from_run, artifacts, values, log } = change else {
+        let Change::TaskTakenOver { task: key, from_run, artifacts, values, log, .. } = change else {
             return Ok(());
         };
         let wrong = |why: &str| Err(format!("I17: {key} takes over what {from_run} {why}"));

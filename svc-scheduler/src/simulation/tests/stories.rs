@@ -2,6 +2,7 @@
 //! scheduler. The judge watches all of them; a story adds what must come out of it.
 
 mod asked;
+mod cached;
 mod endings;
 mod fanned;
 mod foretold;

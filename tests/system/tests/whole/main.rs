@@ -6,6 +6,7 @@ mod approvals;
 mod bad_files;
 mod bad_tasks;
 mod batches;
+mod cached;
 mod cancelling;
 mod digits;
 mod draining;

@@ -1,6 +1,7 @@
 //! What a file of the right shape can still get wrong: names, needs, expressions, quantities, paths.
 
 mod approval;
+mod cache;
 mod exit_codes;
 mod expressions;
 mod finally;
@@ -56,6 +57,7 @@ pub(super) fn check(document: &Document, file: &WorkflowFile) -> Result<Graph, V
     turn::check(document, file, &mut problems);
     exit_codes::check(document, file, &mut problems);
     approval::check(document, file, &mut problems);
+    cache::check(document, file, &mut problems);
     triggers::check(document, file, &mut problems);
     let mentioned = expressions::check(document, file, &mut problems);
     let mut needs = graph::needs(document, file, mentioned, &mut problems);

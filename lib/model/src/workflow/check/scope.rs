@@ -46,6 +46,7 @@ impl Place<'_> {
                 Place::Task(task)
             }
             ["tasks", task, "approval", "message" | "timeout"] => Place::Task(task),
+            ["tasks", task, "cache", "key"] => Place::Task(task),
             ["tasks", task, "mutex"] | ["tasks", task, "concurrency" | "rate_limit", "key"] => {
                 Place::Task(task)
             }
@@ -55,9 +56,7 @@ impl Place<'_> {
                 Place::Shared
             }
             ["defaults", "image" | "workdir" | "user" | "timeout" | "pool" | "log_limit"] => Place::Shared,
-            ["tasks", _, "secrets" | "cache" | "uses" | "workspace" | "network", ..] | ["on", ..] => {
-                Place::Prose
-            }
+            ["tasks", _, "secrets" | "uses" | "workspace" | "network", ..] | ["on", ..] => Place::Prose,
             _ => Place::Nowhere,
         }
     }

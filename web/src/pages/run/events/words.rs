@@ -69,9 +69,14 @@ fn word(change: &Change) -> (Option<&TaskKey>, String) {
             (None, format!("{spec}: fans out over {}", format::count(matrix.len() as u64, "task")))
         }
         Change::TaskWaits { task, wait_reason } => (Some(task), format!("waits: {wait_reason}")),
-        Change::TaskTakenOver { task, from_run, artifacts, .. } => {
+        Change::TaskKeyed { task, key } => (
+            Some(task),
+            format!("runs, and what it makes is found by the key {}…", &key.get(..12).unwrap_or(key)),
+        ),
+        Change::TaskTakenOver { task, from_run, artifacts, key, .. } => {
             let artifacts = format::count(artifacts.len() as u64, "artifact");
-            (Some(task), format!("taken over from {from_run} with {artifacts}"))
+            let found = if key.is_some() { ", found by its key" } else { "" };
+            (Some(task), format!("taken over from {from_run} with {artifacts}{found}"))
         }
         Change::ApprovalAsked { task, question } => {
             (Some(task), format!("waits for approval: {}", question.message))

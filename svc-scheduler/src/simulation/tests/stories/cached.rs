@@ -1,0 +1,92 @@
+//! Stories of results that are found again.
+
+use emboflow_model::RunId;
+use emboflow_model::state::{RunState, TaskState};
+use emboflow_protocol::request::Verb;
+use serde_json::json;
+
+use super::super::super::client::{Patience, project};
+use super::super::super::fault::Fault;
+use super::super::super::workload::CACHED;
+use super::Story;
+
+const ONE: &str = "version: 1\nname: one\ndefaults: { image: i }\ntasks:\n  a: { cache: true }\n";
+
+impl Story {
+    fn cached(&self, run: RunId) -> u32 {
+        self.run(run).summary.tasks.in_state(TaskState::Cached)
+    }
+
+    /// A run that was answered with its id.
+    fn answered(&mut self, place: usize) -> RunId {
+        self.until("an answer", |stage| stage.clients.asked[place].answer.is_some());
+        self.on_stage(|stage| stage.clients.asked[place].answer.clone()).unwrap().unwrap()
+    }
+}
+
+#[test]
+fn the_next_run_takes_over_what_the_last_one_made_until_it_is_too_old() {
+    let mut story = Story::begin();
+    let first = story.submit(CACHED);
+    story.until_state(first, RunState::Succeeded);
+    let starts = story.starts();
+    let second = story.submit(CACHED);
+    story.until_state(second, RunState::Succeeded);
+    assert_eq!((story.cached(second), story.starts()), (4, starts + 1), "only the last one runs again");
+    assert_eq!(story.task(second, "use").taken_over_from, Some(first));
+    // `find` was good for so long; the others are for ever, as far as what they read is the same.
+    story.pass_ms(60_000);
+    let third = story.submit(CACHED);
+    story.until_state(third, RunState::Succeeded);
+    assert_eq!(story.task(third, "find").state, TaskState::Succeeded);
+    assert_eq!(story.task(third, "same[1]").taken_over_from, Some(first));
+    story.end();
+}
+
+#[test]
+fn a_task_that_is_named_in_a_rerun_runs_although_its_result_is_there() {
+    let mut story = Story::begin();
+    let first = story.submit(ONE);
+    story.until_state(first, RunState::Succeeded);
+    let body = json!({ "run": first, "tasks": ["a"] });
+    let place = story.on_stage(|stage| stage.order_with(Verb::Retry, project("default"), &body));
+    let second = story.answered(place);
+    story.until_state(second, RunState::Succeeded);
+    assert_eq!(story.task(second, "a").attempts.len(), 1);
+    // And what it made is the newest from then on.
+    let third = story.submit(ONE);
+    story.until_state(third, RunState::Succeeded);
+    assert_eq!(story.task(third, "a").taken_over_from, Some(second));
+    story.end();
+}
+
+#[test]
+fn a_scheduler_that_dies_between_question_and_answer_is_followed_by_one_that_asks_again() {
+    for after_ms in 0..30 {
+        let mut story = Story::begin();
+        let first = story.submit(ONE);
+        story.until_state(first, RunState::Succeeded);
+        let place = story.on_stage(|stage| stage.submit(project("default"), ONE, Patience::AsksAgain));
+        story.pass_ms(after_ms);
+        story.on_stage(|stage| stage.strike(Fault::KillScheduler, 100));
+        let second = story.answered(place);
+        story.until_state(second, RunState::Succeeded);
+        assert_eq!(story.task(second, "a").state, TaskState::Cached, "after {after_ms} ms");
+        story.end();
+    }
+}
+
+#[test]
+fn without_the_records_a_task_waits_for_the_answer_and_does_not_run() {
+    let mut story = Story::begin();
+    let first = story.submit(CACHED);
+    story.until_state(first, RunState::Succeeded);
+    let starts = story.starts();
+    let second = story.submit(CACHED);
+    story.on_stage(|stage| stage.strike(Fault::RecordsAway, 15_000));
+    story.pass_ms(14_000);
+    assert!(story.starts() <= starts + 1, "nothing is made a second time because nobody could be asked");
+    story.until_state(second, RunState::Succeeded);
+    assert_eq!(story.starts(), starts + story.run(second).summary.tasks.in_state(TaskState::Succeeded));
+    story.end();
+}
