@@ -7,6 +7,7 @@ pub mod access;
 pub mod anew;
 pub mod approval;
 pub mod artifact;
+pub mod child;
 pub mod content_key;
 pub mod cordon;
 pub mod device;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::anew::Anew;
+use crate::child::{Parent, WorkflowPins};
 use crate::name::TaskName;
 use crate::state::{RunState, TaskState};
 use crate::transition::{Accepted, Change, PlannedSpec, Transition};
@@ -58,6 +59,12 @@ pub struct RunSummary {
     /// The tasks that run although results of other runs would do.
     #[serde(default, skip_serializing_if = "Anew::is_nothing")]
     pub anew: Anew,
+    /// The task that started it, where one of another run did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<Parent>,
+    /// The workflows that its tasks start, each in the version that was the newest when it was accepted.
+    #[serde(default, skip_serializing_if = "WorkflowPins::is_empty")]
+    pub workflows: WorkflowPins,
     /// The graph: one entry a TaskSpec, in topological order.
     pub graph: Arc<Vec<PlannedSpec>>,
     /// Tasks by state.
@@ -67,7 +74,7 @@ pub struct RunSummary {
     pub approvals: IndexSet<TaskKey>,
     /// When it was accepted.
     pub created_at: Timestamp,
-    /// When its first task was given to an executor, or a person was asked to decide.
+    /// When its first task was given to an executor, a person was asked to decide, or a child run was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,
     /// When it went on after its last pause.
@@ -168,6 +175,8 @@ impl RunSummary {
             fairness_key: accepted.fairness_key.clone(),
             uploads: accepted.uploads.clone(),
             anew: accepted.anew.clone(),
+            parent: accepted.parent.clone(),
+            workflows: accepted.workflows.clone(),
             graph: Arc::new(accepted.tasks.clone()),
             tasks: TaskCounts { total, by_state: IndexMap::new() },
             approvals: IndexSet::new(),

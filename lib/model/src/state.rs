@@ -62,13 +62,14 @@ word_enum! {
 word_enum! {
     /// The state of a task.
     TaskState {
-        /// Other tasks come first, a back-off runs (`retry_at`), or a person has to decide (`approval`).
+        /// Other tasks come first, a back-off runs (`retry_at`), a person has to decide (`approval`), or a run has to
+        /// end (`child`).
         Waiting = "waiting",
         /// Ready; no executor has it yet (`wait_reason` says why).
         Queued = "queued",
         /// An attempt is open.
         Active = "active",
-        /// An attempt ended well and was accepted, or a person approved.
+        /// An attempt ended well and was accepted, a person approved, or its child run succeeded.
         Succeeded = "succeeded",
         /// The results of an earlier run were taken over.
         Cached = "cached",
@@ -182,6 +183,10 @@ word_enum! {
         SecretUnavailable = "secret_unavailable",
         /// A person said no.
         Rejected = "rejected",
+        /// The run that was to carry it out did not end well.
+        ChildFailed = "child_failed",
+        /// The run that was to carry it out could not be made.
+        ChildRefused = "child_refused",
         /// A task it needs did not end well.
         Upstream = "upstream",
         /// The run was cancelled.
@@ -253,9 +258,9 @@ pub const TASK_STEPS: &[(TaskState, TaskState)] = {
         (Waiting, Skipped),
         (Waiting, Cached),
         (Waiting, UpstreamFailed),
-        // A person approved.
+        // A person approved, or its child run succeeded.
         (Waiting, Succeeded),
-        // An expression of the task could not be evaluated, or a person said no.
+        // An expression of the task could not be evaluated, a person said no, or its child run did not end well.
         (Waiting, Failed),
         (Waiting, Cancelled),
         (Queued, Active),

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::approval::{Approval, Decision, Question};
+use crate::child::Child;
 use crate::state::{AttemptState, Reason, TaskState};
 use crate::transition::{AttemptEnd, AttemptTimes, Change};
 use crate::{
@@ -61,6 +62,9 @@ pub struct Task {
     /// What a person is asked, and has decided, where no container carries it out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<Box<Approval>>,
+    /// The run that carries it out, where no container does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub child: Option<Box<Child>>,
     /// What it made, or took over.
     #[serde(default)]
     pub artifacts: Vec<ArtifactSummary>,
@@ -171,6 +175,7 @@ impl Task {
             finished_at: None,
             attempts: Vec::new(),
             approval: None,
+            child: None,
             artifacts: Vec::new(),
             values: Map::new(),
             taken_over_log: None,
@@ -199,6 +204,11 @@ impl Task {
     pub fn open_approval(&self) -> Option<&Approval> {
         let open = |approval: &&Approval| approval.decision.is_none() && !self.state.is_terminal();
         self.approval.as_deref().filter(open)
+    }
+
+    /// The run that has still to end for it.
+    pub fn open_child(&self) -> Option<&Child> {
+        self.child.as_deref().filter(|_| !self.state.is_terminal())
     }
 
     /// The attempts that were given up unseen and may still run.
@@ -267,6 +277,7 @@ impl Task {
             }
             Change::ApprovalAsked { question, .. } => self.ask((**question).clone(), at),
             Change::ApprovalDecided { decision, values, .. } => self.note_decision(decision, values),
+            Change::ChildRequested { child, .. } => self.wait_for((**child).clone()),
             Change::AttemptOpened { number, fence, executor, pool, journal, resources, devices, .. } => {
                 self.attempts.push(Attempt {
                     number: *number,
@@ -313,6 +324,11 @@ impl Task {
     fn ask(&mut self, question: Question, at: Timestamp) {
         self.approval = Some(Box::new(Approval::asked(question, at)));
         self.wait_reason = Some(format!("waiting for approval since {at}"));
+    }
+
+    fn wait_for(&mut self, child: Child) {
+        self.wait_reason = Some(format!("waiting for {} of workflow {}", child.run, child.workflow));
+        self.child = Some(Box::new(child));
     }
 
     fn note_decision(&mut self, decision: &Decision, values: &Map<String, Value>) {
@@ -366,6 +382,7 @@ impl Change {
             | Change::TaskTakenOver { task, .. }
             | Change::ApprovalAsked { task, .. }
             | Change::ApprovalDecided { task, .. }
+            | Change::ChildRequested { task, .. }
             | Change::AttemptOpened { task, .. }
             | Change::AttemptMoved { task, .. }
             | Change::AttemptStopping { task, .. }

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::anew::Anew;
 use crate::approval::{Decision, Question};
+use crate::child::{Child, Parent, WorkflowPins};
 use crate::name::TaskName;
 use crate::state::{AttemptState, Cause, Outcome, Reason, RunState, TaskState};
 use crate::upload::Pins;
@@ -200,6 +201,13 @@ pub enum Change {
         #[serde(default, skip_serializing_if = "Map::is_empty")]
         values: Map<String, Value>,
     },
+    /// Another run is to carry a task out; it is made as soon as this is in the log.
+    ChildRequested {
+        /// The task.
+        task: TaskKey,
+        /// The run. Boxed: it is far larger than the others.
+        child: Box<Child>,
+    },
     /// An attempt was given to an executor; it holds the resources until it is closed.
     AttemptOpened {
         /// The task.
@@ -290,6 +298,12 @@ pub struct Accepted {
     /// The tasks that run although results of other runs would do.
     #[serde(default, skip_serializing_if = "Anew::is_nothing")]
     pub anew: Anew,
+    /// The task that started it, where one of another run did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<Parent>,
+    /// The workflows that its tasks start, each in the version that was the newest then.
+    #[serde(default, skip_serializing_if = "WorkflowPins::is_empty")]
+    pub workflows: WorkflowPins,
     /// The tasks, one entry a TaskSpec in topological order.
     pub tasks: Vec<PlannedSpec>,
 }

@@ -196,6 +196,12 @@ catalogue! {
     /// The run's state does not allow it.
     RunStateConflict = "run.state_conflict", 409, "The run's state does not allow this",
         "A run that has ended never opens again: retry makes a new one. Of a run that is open, name the tasks to repeat, or change its inputs.";
+    /// Too many runs are above it.
+    RunTooDeep = "run.too_deep", 409, "Too many runs are above this one",
+        "A run has 8 above it at most: see whether a workflow starts itself by its tasks, and end that with `if`.";
+    /// It would wait for a key that a run above it holds.
+    RunKeyHeldAbove = "run.key_held_above", 409, "A run above it holds its concurrency key",
+        "Such a run would wait for its parent, which waits for it: give one of the two workflows another `concurrency.key`.";
     /// Nothing of the run could be repeated.
     RunNothingToRetry = "run.nothing_to_retry", 409, "Nothing of the run would be repeated",
         "Name the tasks to repeat from, give an input another value, or submit a new run.";

@@ -261,6 +261,8 @@ mod tests {
             fairness_key: None,
             uploads: emboflow_model::upload::Pins::new(),
             anew: emboflow_model::Anew::default(),
+            parent: None,
+            workflows: Default::default(),
             tasks: vec![spec.clone()],
         };
         let first = Transition {

@@ -21,7 +21,7 @@ use super::hearing;
 use super::machine::Machine;
 use super::world::Feeds;
 use crate::forecast::{Learned, Snapshot};
-use crate::planner::Input;
+use crate::planner::{Input, Wanted};
 
 /// Messages taken from a stream at once at most.
 const BATCH: usize = 256;
@@ -54,6 +54,8 @@ pub(crate) enum Signal<L> {
     Refused(Box<(ExecutorId, Report)>),
     /// Something for the planner that nobody waits for.
     Input(Box<Input>),
+    /// The run that a task waits for is to be looked for again.
+    Wanted(Wanted),
     /// Nothing is taken in and started, for this reason; none when it is. And in which pools nothing is started.
     Maintenance {
         installation: Option<String>,

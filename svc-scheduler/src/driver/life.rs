@@ -75,10 +75,12 @@ pub(super) async fn live<W: World>(
     world.open_feeds(feeds).await?;
     let learns = learning::read_back(surroundings.clone(), signals.clone(), clock.now(), stop.clone());
     beside(&world, &tasks, learns);
-    let questions = work_beside(&surroundings, signals, written.clone(), &stop, &tasks);
+    let questions = work_beside(&surroundings, signals.clone(), written.clone(), &stop, &tasks);
     let Recovered { planner, through_seq, effects, workflows } = recovered;
     let mut driver = Driver {
         surroundings,
+        wanted: planner.wanted_children(),
+        signals,
         planner,
         clock,
         known: KnownRequests::default(),
@@ -98,11 +100,15 @@ pub(super) async fn live<W: World>(
     driver.decide(Batch::of([queues, quotas].into_iter().chain(held_back).collect())).await?;
     let ended = driver.tick_until(&stop, &mut inbox).await;
     stop.cancel();
-    // What was committed is still told and written before the process goes.
-    drop((driver, inbox));
+    finish((driver, inbox), &tasks).await;
+    ended
+}
+
+/// What was committed is still told and written before the process goes.
+async fn finish<D>(driver: D, tasks: &TaskTracker) {
+    drop(driver);
     tasks.close();
     tasks.wait().await;
-    ended
 }
 
 /// Follows what others keep in the records, removes what is no longer kept there, and answers the questions about results

@@ -4,6 +4,7 @@
 //! decisions is the order of the log.
 
 mod calls;
+mod children;
 mod clock;
 mod commit;
 mod cordons;

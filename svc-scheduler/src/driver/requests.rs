@@ -3,13 +3,17 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use emboflow_model::child::WorkflowPins;
 use emboflow_model::transition::Accepted;
 use emboflow_model::workflow::Workflow;
 use emboflow_model::{Anew, ProjectName, RunId, RunState};
 use emboflow_protocol::request::{Answer, DecideBody, RunBody, SubmitBody, Verb, check_labels, check_reason};
 use emboflow_protocol::{ErrorCode, FieldError};
 use emboflow_records::{Records, RecordsError, RequestOutcome};
+use indexmap::IndexMap;
+use serde_json::{Map, Value};
 
+use super::children;
 use super::known_projects::KnownProjects;
 use super::known_requests::{Decided, KnownRequest, KnownRequests};
 use super::message::{Asked, Message, Refusal, Request, parse_body};
@@ -216,12 +220,32 @@ impl<W: World> Reader<'_, W> {
                 return Ok(Err(vec![FieldError::new(ErrorCode::RequestMalformed, message)]));
             }
         };
-        let run = self.world.new_run_id();
+        let origin = Origin {
+            run: self.world.new_run_id(),
+            project: &request.project,
+            key: &request.key,
+            body_sha256: &request.body_sha256,
+            trace_id: &request.trace_id,
+            anew: if body.no_cache { Anew::Everything } else { Anew::Nothing },
+        };
         let asked = turn::Asked { queue: body.queue, fairness_key: body.fairness_key };
-        let made = self.workflows.parse(&source).and_then(|workflow| {
-            let inputs = workflow.resolve_inputs(&body.inputs)?;
-            let mut labels = workflow.labels();
-            labels.extend(body.labels);
+        let made = self.make(origin, &source, body.inputs, body.labels, asked).await?;
+        Ok(made.map(|submission| Understood::Input(submission.run, Input::Submit(Box::new(submission)))))
+    }
+
+    /// The run that a workflow file and values for its inputs make, or everything that is wrong with them.
+    pub(super) async fn make(
+        &mut self,
+        origin: Origin<'_>,
+        source: &str,
+        inputs: Map<String, Value>,
+        labels: IndexMap<String, String>,
+        asked: turn::Asked,
+    ) -> Result<Result<Submission, Refusal>, RecordsError> {
+        let Origin { run, project, key, body_sha256, trace_id, anew } = origin;
+        let made = self.workflows.parse(source).and_then(|workflow| {
+            let inputs = workflow.resolve_inputs(&inputs)?;
+            let labels = workflow.labels().into_iter().chain(labels).collect();
             let tasks = planned_specs(&workflow, &inputs)?;
             let accepted = Accepted {
                 workflow: workflow_name(&workflow),
@@ -229,17 +253,19 @@ impl<W: World> Reader<'_, W> {
                 source: Arc::clone(&workflow.source),
                 inputs,
                 labels,
-                key: request.key.clone(),
-                body_sha256: request.body_sha256.clone(),
-                trace_id: request.trace_id.clone(),
+                key: key.to_owned(),
+                body_sha256: body_sha256.to_owned(),
+                trace_id: trace_id.to_owned(),
                 recovered_from: None,
                 uploads: emboflow_model::upload::Pins::new(),
-                anew: if body.no_cache { Anew::Everything } else { Anew::Nothing },
+                anew,
+                parent: None,
+                workflows: WorkflowPins::new(),
                 queue: emboflow_model::QueueName::default(),
                 fairness_key: None,
                 tasks,
             };
-            Ok(Submission { run, project: request.project.clone(), workflow, accepted })
+            Ok(Submission { run, project: project.clone(), workflow, accepted })
         });
         Ok(match made {
             Ok(mut submission) => match self.take_turn(&mut submission, asked) {
@@ -263,14 +289,14 @@ impl<W: World> Reader<'_, W> {
         Ok(())
     }
 
-    /// The submission with the uploads that its run uses to its end.
-    async fn pinned(&self, mut submission: Submission) -> Result<Result<Understood, Refusal>, RecordsError> {
-        let Submission { run, project, workflow, accepted } = &submission;
-        let (run, pins) =
-            (*run, uploads::pin(self.records, project, workflow, &accepted.inputs, &accepted.uploads).await?);
+    /// The submission with the uploads and the workflows that its run uses to its end.
+    async fn pinned(&self, mut submission: Submission) -> Result<Result<Submission, Refusal>, RecordsError> {
+        let Submission { project, workflow, accepted, .. } = &submission;
+        let pins = uploads::pin(self.records, project, workflow, &accepted.inputs, &accepted.uploads).await?;
+        let workflows = children::pin(self.records, project, workflow, &accepted.workflows).await?;
         Ok(pins.map(|pins| {
-            submission.accepted.uploads = pins;
-            Understood::Input(run, Input::Submit(Box::new(submission)))
+            (submission.accepted.uploads, submission.accepted.workflows) = (pins, workflows);
+            submission
         }))
     }
 
@@ -322,6 +348,18 @@ impl<W: World> Reader<'_, W> {
         }
         Ok(Ok(Understood::Input(run, Input::Command { run, command })))
     }
+}
+
+/// Where a run comes from.
+pub(super) struct Origin<'o> {
+    /// The run that is to be.
+    pub(super) run: RunId,
+    pub(super) project: &'o ProjectName,
+    pub(super) key: &'o str,
+    pub(super) body_sha256: &'o str,
+    pub(super) trace_id: &'o str,
+    /// What runs in any case.
+    pub(super) anew: Anew,
 }
 
 /// What a readable request comes to.

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::message::{Refusal, Request};
 use super::requests::{Reader, Understood, run_not_found};
 use super::world::World;
-use super::{turn, uploads};
+use super::{children, turn, uploads};
 use crate::planner::{Input, Submission, planned_specs};
 
 impl<W: World> Reader<'_, W> {
@@ -44,6 +44,8 @@ impl<W: World> Reader<'_, W> {
             recovered_from: Some(body.run),
             // Whoever names a task wants it to run.
             anew: Anew::of_repeated(body.tasks.iter().map(|task| &task.name)),
+            parent: None,
+            workflows: children::pin(self.records, &request.project, &workflow, &first.workflows).await?,
             ..first.clone()
         };
         let run = self.world.new_run_id();

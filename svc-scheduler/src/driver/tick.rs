@@ -33,7 +33,7 @@ use super::world::{Letter, World};
 use super::{SHARD, Surroundings, calls, commit, learning, trace, vault};
 use crate::forecast::{Durations, Snapshot};
 use crate::measure;
-use crate::planner::{Decisions, Effect, Input, Planner};
+use crate::planner::{Decisions, Effect, Input, Planner, Wanted};
 
 /// Requests and reports of one tick, about: bounds how long a commit can become. A message is never cut in two.
 const ASKED_A_TICK: usize = 1_024;
@@ -54,6 +54,10 @@ pub(super) struct Driver<W: World> {
     pub(super) durations: Durations,
     /// Messages of the intake that the ticks so far had no room for.
     pub(super) backlog: VecDeque<W::Letter>,
+    /// Tasks whose child runs are to be made, or looked for.
+    pub(super) wanted: Vec<Wanted>,
+    /// To itself: what it is to look at again.
+    pub(super) signals: mpsc::Sender<Signal<W::Letter>>,
     /// Requests stay in their stream.
     pub(super) maintenance: watch::Sender<bool>,
     pub(super) parcels: mpsc::UnboundedSender<Parcel<W::Letter>>,
@@ -101,7 +105,7 @@ impl<W: World> Driver<W> {
             let mut next = tokio::select! {
                 biased;
                 () = stop.cancelled() => return Ok(()),
-                () = std::future::ready(()), if !self.backlog.is_empty() => None,
+                () = std::future::ready(()), if !(self.backlog.is_empty() && self.wanted.is_empty()) => None,
                 signal = inbox.recv() => match signal {
                     Some(signal) => Some(signal),
                     None => return Ok(()),
@@ -115,6 +119,7 @@ impl<W: World> Driver<W> {
                 self.take(signal, &mut batch).await?;
                 next = None;
             }
+            self.take_children(&mut batch.inputs).await;
             self.take_requests(&mut batch).await;
             self.decide(batch).await?;
         }
@@ -154,6 +159,7 @@ impl<W: World> Driver<W> {
                 batch.inputs.push(Input::Report { executor, report });
             }
             Signal::Input(input) => batch.inputs.push(*input),
+            Signal::Wanted(wanted) => self.wanted.push(wanted),
             Signal::Emptied => self.tell_open_runs().await,
             Signal::Queues(answer) => {
                 let _ = answer.send(super::queues::figures(&self.planner));
@@ -351,6 +357,7 @@ impl<W: World> Driver<W> {
         trace::tell(&self.surroundings.tracer, &decisions.runs, &decisions.tasks, now);
         self.known.place(&decisions.entries);
         self.known.forget_through(*self.written.borrow());
+        self.wanted.extend(decisions.wanted.iter().cloned());
         measure::OPEN_RUNS.set(self.planner.open_runs() as i64);
         measure::QUEUED_TASKS.set(self.planner.queued_tasks() as i64);
         let replies = self.answers(replies, &decisions);

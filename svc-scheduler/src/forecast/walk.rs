@@ -21,7 +21,7 @@ pub(super) struct Trace {
     /// The first start of each task that started.
     pub(super) starts: HashMap<(RunId, TaskKey), u32>,
     pub(super) ends: HashMap<RunId, u32>,
-    /// Tasks that hold an executor, or wait for a person, for nobody knows how long.
+    /// Tasks that hold an executor, or wait for a person or a run that is not there, for nobody knows how long.
     pub(super) unknown: BTreeSet<TaskOf>,
     /// There was more to come after the horizon.
     pub(super) reached_horizon: bool,
@@ -67,6 +67,9 @@ impl<'s> Walk<'s> {
         let mut walk = Self { copy, durations: &snapshot.durations, luck, bounds, began, now, due, trace };
         let asked: Vec<_> = walk.copy.approvals().map(|(run, task)| (run, task.clone())).collect();
         asked.into_iter().for_each(|(run, task)| walk.note_unknown(run, &task));
+        for wanted in walk.copy.wanted_children() {
+            walk.note_unknown(wanted.run, &wanted.task);
+        }
         for open in walk.copy.open_attempts() {
             match open.stopping {
                 Some(reason) => drop(walk.due.insert((now, open.id), How::Stopped(reason))),
@@ -150,6 +153,8 @@ impl<'s> Walk<'s> {
                 self.trace.starts.entry((run, task.clone())).or_insert(since_began);
                 self.note_unknown(run, task);
             }
+            // No run is made for a copy.
+            Change::ChildRequested { task, .. } => self.note_unknown(run, task),
             Change::AttemptStopping { task, number, reason } => {
                 let id = AttemptId { run, task: task.clone(), number: *number };
                 self.due.insert((self.now, id), How::Stopped(*reason));

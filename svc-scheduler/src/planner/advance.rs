@@ -21,8 +21,12 @@ impl Step<'_> {
             for run in std::mem::take(&mut self.touched) {
                 self.end_run_when_done(run);
             }
+            for run in std::mem::take(&mut self.ended_children) {
+                self.end_task_of_child(run);
+            }
             self.let_in();
-            if self.met_specs.is_empty() && self.touched.is_empty() {
+            let nothing_ended = self.touched.is_empty() && self.ended_children.is_empty();
+            if self.met_specs.is_empty() && nothing_ended {
                 return;
             }
         }
@@ -56,6 +60,9 @@ impl Step<'_> {
             verdict = self.fan_out(run, spec, &context).map(|()| true);
         }
         let Some(open) = self.planner.runs.get(&run) else { return };
+        if verdict == Ok(true) && open.workflow.uses(name.as_str()).is_some() {
+            return self.ask_for_children(run, spec);
+        }
         for task in open.waiting_tasks(spec) {
             match &verdict {
                 Ok(true) if self.ask_people(run, &task, &context) => {}

@@ -31,6 +31,7 @@ impl Step<'_> {
             RunCommand::Resume if state == RunState::Paused => {
                 self.step_run(run, RunState::Running, Some("resumed".to_owned()));
                 self.release_held_back(run);
+                self.ask_for_held_children(run);
             }
             _ => {}
         }
@@ -97,6 +98,9 @@ impl Step<'_> {
             .map(|task| (task.key.clone(), task.state, stoppable(task)))
             .collect();
         for (task, state, attempt) in unfinished {
+            if self.stop_child(run, &task, part) {
+                continue;
+            }
             match (state, attempt) {
                 (TaskState::Active, Some(number)) => {
                     let reason = stop_reason(ending);

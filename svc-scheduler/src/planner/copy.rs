@@ -71,7 +71,8 @@ impl Planner {
         let tasks = self.runs.get(&run).into_iter().flat_map(|open| open.run.tasks.values());
         tasks
             .filter(|task| {
-                matches!(task.state, TaskState::Waiting | TaskState::Queued) && task.approval.is_none()
+                let is_carried_out = task.approval.is_none() && task.child.is_none();
+                matches!(task.state, TaskState::Waiting | TaskState::Queued) && is_carried_out
             })
             .map(|task| &task.key)
     }

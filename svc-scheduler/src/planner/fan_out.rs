@@ -20,12 +20,18 @@ impl Step<'_> {
         let asks = |other: &&Task| {
             other.key.name != name && open.workflow.approval(other.key.name.as_str()).is_some()
         };
+        let starts =
+            |other: &Task| other.key.name != name && open.workflow.uses(other.key.name.as_str()).is_some();
         // Only what people decide is held against how often they are asked; others need no look at every task.
         let approvals = match open.workflow.approval(name.as_str()) {
             Some(_) => open.run.tasks.values().filter(asks).count() as u64,
             None => 0,
         };
-        let others = Others { tasks: u64::from(summary.tasks.total.saturating_sub(1)), approvals };
+        let children = match open.workflow.uses(name.as_str()) {
+            Some(_) => open.run.tasks.values().filter(|task| starts(task)).count() as u64,
+            None => 0,
+        };
+        let others = Others { tasks: u64::from(summary.tasks.total.saturating_sub(1)), approvals, children };
         let matrix = open.workflow.fan_out(name.as_str(), context, others)?;
         let is_empty = matrix.is_empty();
         self.unfold(run, name, matrix);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use emboflow_model::executor::Heartbeat;
 use emboflow_model::transition::Accepted;
 use emboflow_model::workflow::Workflow;
-use emboflow_model::{ExecutorId, PoolName, ProjectName, Reason, Run, RunId, TaskKey, Timestamp};
+use emboflow_model::{ExecutorId, PoolName, ProjectName, Reason, Run, RunId, RunSummary, TaskKey, Timestamp};
 use emboflow_protocol::FieldError;
 use emboflow_protocol::report::Report;
 use serde_json::{Map, Value};
@@ -28,6 +28,8 @@ pub(crate) enum Input {
     Decide(Box<Deciding>),
     /// Whether the result of a task is there already.
     LookedUp(Box<LookedUp>),
+    /// The run that a task waits for was looked for.
+    Child { parent: RunId, task: TaskKey, found: ChildFound },
     /// A run is repeated, but for the results that the new one takes over.
     Recover { old: Box<Run>, tasks: Vec<TaskKey>, submission: Box<Submission> },
     /// An executor says what became of an attempt.
@@ -56,6 +58,16 @@ pub(crate) struct Submission {
     pub(crate) project: ProjectName,
     pub(crate) workflow: Arc<Workflow>,
     pub(crate) accepted: Accepted,
+}
+
+/// What there is of a child run that is not open.
+pub(crate) enum ChildFound {
+    /// Nothing: it can be made.
+    New(Box<Submission>),
+    /// It cannot be made.
+    Refused(Vec<FieldError>),
+    /// It has ended already.
+    Ended(Box<RunSummary>),
 }
 
 /// A person's word on a task.

@@ -14,6 +14,9 @@ mod approval_tests;
 mod audit;
 mod backoff;
 mod cancel;
+mod child;
+#[cfg(test)]
+mod child_tests;
 mod copy;
 mod cordon;
 mod dispatch;
@@ -112,11 +115,12 @@ use emboflow_model::{AttemptId, ExecutorId, PoolName, ProjectName, RunId, Task, 
 use emboflow_protocol::call::{Claim, TaskWait};
 
 pub(crate) use approval::{Judged, judge};
+pub(crate) use child::Wanted;
 pub(crate) use cordon::Cordons;
 pub(crate) use dispatch::planned_specs;
 pub(crate) use effect::{Effect, EffectKind, effects_of};
 pub(crate) use explain::WaitKind;
-pub(crate) use input::{Deciding, Input, RunCommand, Submission};
+pub(crate) use input::{ChildFound, Deciding, Input, RunCommand, Submission};
 pub(crate) use open_run::OpenRun;
 pub use policy::Policy;
 pub(crate) use queues::{QueueRules, QueueUse};

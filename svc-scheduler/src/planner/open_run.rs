@@ -207,7 +207,8 @@ impl OpenRun {
     /// The tasks of a spec that nothing has happened to.
     pub(super) fn waiting_tasks(&self, spec: usize) -> Vec<TaskKey> {
         let Some(spec) = self.run.summary.graph.get(spec) else { return Vec::new() };
-        let untouched = |task: &Task| task.state == TaskState::Waiting && task.approval.is_none();
+        let untouched =
+            |task: &Task| task.state == TaskState::Waiting && task.approval.is_none() && task.child.is_none();
         let waiting = |key: &TaskKey| self.run.tasks.get(key).is_some_and(untouched);
         spec.keys().filter(waiting).collect()
     }
@@ -278,7 +279,8 @@ impl OpenRun {
     /// Where a ready task stands; `context` is that of the task's spec. None for one that no container carries out.
     pub(super) fn line(&self, task: &TaskKey, context: &Context) -> Option<Result<Line, Problem>> {
         let planned = self.planned.get(task)?;
-        if self.workflow.approval(&planned.spec_name).is_some() {
+        let (workflow, spec) = (&self.workflow, &planned.spec_name);
+        if workflow.approval(spec).is_some() || workflow.uses(spec).is_some() {
             return None;
         }
         let line = || {
@@ -322,6 +324,7 @@ impl OpenRun {
                 && task.retry_at.is_none()
                 && task.approval.is_none()
                 && task.content_key.is_none()
+                && task.child.is_none()
         };
         !self.run.tasks.values().all(untouched)
     }
@@ -407,11 +410,16 @@ impl OpenRun {
             TaskState::Waiting => match (task.open_approval(), task.retry_at) {
                 (Some(approval), _) => Some(approval::wait_reason(approval)),
                 (None, Some(at)) => Some(format!("the next attempt starts at {at}")),
-                (None, None) => self.unmet_need(task),
+                (None, None) => self.unmet_need(task).or_else(|| self.wait_for_child(task)),
             },
             TaskState::Active => task.wait_reason.clone(),
             _ => None,
         }
+    }
+
+    /// What the expressions of a task see of it, and the task itself.
+    pub(super) fn planned_in(&self, task: &TaskKey) -> Option<(&PlannedTask, Context)> {
+        Some((self.planned.get(task)?, self.context(self.spec_index(task)?)))
     }
 
     fn unmet_need(&self, task: &Task) -> Option<String> {

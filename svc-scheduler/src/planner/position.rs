@@ -58,6 +58,9 @@ impl Planner {
             TaskState::Waiting if found.open_approval().is_some() => Some(
                 "`emboflow run approve` and `emboflow run reject` answer it, as does the page of the run",
             ),
+            TaskState::Waiting if found.open_child().is_some() => {
+                Some("it ends as that run does: `emboflow explain` of that run says what it waits for")
+            }
             TaskState::Waiting => Some("nothing is to be done: it follows when what it needs has ended"),
             TaskState::Queued if open.run.summary.state == RunState::Paused => {
                 Some("`emboflow run resume` lets it go on")

@@ -13,9 +13,11 @@ use emboflow_protocol::call::ForgetAnswer;
 use indexmap::IndexMap;
 
 use super::Planner;
+use super::child::Wanted;
 use super::effect::{Effect, effects_of};
 use super::executors::{self, Hold};
 use super::input::Input;
+use super::open_run::OpenRun;
 use super::queues;
 use super::results::LookUp;
 use super::strays;
@@ -38,6 +40,8 @@ pub(crate) struct Decisions {
     pub(crate) forgotten: Vec<(ExecutorId, ForgetAnswer)>,
     /// The runs that were to be made and are not, and why.
     pub(crate) refused: HashMap<RunId, Vec<FieldError>>,
+    /// The tasks that ask for a child run now.
+    pub(crate) wanted: Vec<Wanted>,
     /// What became of each decision of a person, by its place: true, the same had been decided before.
     pub(crate) decided: HashMap<usize, Result<bool, Vec<FieldError>>>,
     /// What is to be found out about results; each is answered by an [`Input::LookedUp`].
@@ -57,6 +61,8 @@ pub(super) struct Step<'p> {
     pub(super) met_specs: VecDeque<(RunId, usize)>,
     /// Runs of which something ended.
     pub(super) touched: Vec<RunId>,
+    /// Runs that ended and carried out tasks of others.
+    pub(super) ended_children: Vec<RunId>,
     /// Tasks that may have waited too long for a place.
     pub(super) overdue: Vec<(RunId, TaskKey)>,
     /// Tasks that became ready in this step.
@@ -84,6 +90,7 @@ impl<'p> Step<'p> {
             effects: Vec::new(),
             met_specs: VecDeque::new(),
             touched: Vec::new(),
+            ended_children: Vec::new(),
             overdue: Vec::new(),
             newly_queued: Vec::new(),
             rejections: Vec::new(),
@@ -109,6 +116,7 @@ impl<'p> Step<'p> {
             Input::Command { run, command } => self.command(run, command),
             Input::Decide(deciding) => self.decide(*deciding),
             Input::LookedUp(answer) => self.take_answer(*answer),
+            Input::Child { parent, task, found } => self.take_child(parent, &task, found),
             Input::Recover { old, tasks, submission } => self.recover(&old, &tasks, *submission),
             Input::Report { executor, report } => self.report(&executor, report),
             Input::Heartbeat(beat) => self.hear(*beat),
@@ -154,7 +162,13 @@ impl<'p> Step<'p> {
                 // Its run may have waited for it.
                 self.touched.push(run);
             }
-            Change::Accepted(_) | Change::Run { .. } => self.planner.census.note(&open.run.summary),
+            Change::Accepted(_) | Change::Run { .. } => {
+                let summary = &open.run.summary;
+                if summary.state.is_terminal() && summary.parent.is_some() {
+                    self.ended_children.push(run);
+                }
+                self.planner.census.note(summary);
+            }
             _ => {}
         }
         self.changes.entry(run).or_default().push(change);
@@ -198,10 +212,21 @@ impl<'p> Step<'p> {
             rejection.seq = self.planner.seq;
             decisions.entries.push(LogEntry::Rejection(rejection));
         }
-        for (run, changes) in std::mem::take(&mut self.changes) {
+        for (run, changes) in self.in_order() {
             self.seal_run(run, changes, &mut decisions);
         }
         decisions
+    }
+
+    /// The runs that changed, each before the one whose task it carries out: a log that breaks off within a step never says
+    /// of a task what its child has not come to.
+    fn in_order(&mut self) -> IndexMap<RunId, Vec<Change>> {
+        let mut changes = std::mem::take(&mut self.changes);
+        let depth = |run: &RunId| self.planner.runs.get(run).map_or(0, OpenRun::depth);
+        if changes.keys().any(|run| depth(run) > 0) {
+            changes.sort_by(|one, _, other, _| depth(other).cmp(&depth(one)));
+        }
+        changes
     }
 
     fn seal_run(&mut self, run: RunId, changes: Vec<Change>, decisions: &mut Decisions) {
@@ -227,6 +252,7 @@ impl<'p> Step<'p> {
                 transition.changes.iter().flat_map(|change| open.run.summary.fanned_out(change, number));
             decisions.tasks.extend(made.filter(|task| task.replaced));
         }
+        decisions.wanted.extend(transition.changes.iter().filter_map(|change| Wanted::by(run, change)));
         decisions.runs.push(open.run.summary.clone());
         decisions
             .effects

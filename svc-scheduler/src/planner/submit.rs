@@ -32,6 +32,15 @@ impl Step<'_> {
 
     /// Makes the run without queueing anything. False when it cannot be made.
     pub(super) fn open(&mut self, submission: Submission) -> bool {
+        let run = submission.run;
+        let Some((open, accepted)) = self.first_state(submission) else { return false };
+        self.planner.runs.insert(run, open);
+        self.emit(run, accepted);
+        true
+    }
+
+    /// The run as it is when it is accepted, and the change that accepts it; none when it cannot be made.
+    pub(super) fn first_state(&self, submission: Submission) -> Option<(OpenRun, Change)> {
         let Submission { run, project, workflow, accepted } = submission;
         let accepted = Change::Accepted(Box::new(accepted));
         // Only for the fold: number and seq of the real transition are given when the step is sealed.
@@ -39,16 +48,13 @@ impl Step<'_> {
             shard: self.planner.shard,
             seq: 0,
             run,
-            project: project.clone(),
+            project,
             number: 1,
             at: self.now,
             changes: vec![accepted.clone()],
         };
-        let opened = Run::begin_unsealed(&first).ok().and_then(|run| OpenRun::new(run, workflow).ok());
-        let Some(open) = opened else { return false };
-        self.planner.runs.insert(run, open);
-        self.emit(run, accepted);
-        true
+        let open = OpenRun::new(Run::begin_unsealed(&first).ok()?, workflow).ok()?;
+        Some((open, accepted))
     }
 
     /// Keeps the refusal, so that the same request gets the same answer.

@@ -167,6 +167,8 @@ impl Paper {
             body_sha256: String::new(),
             trace_id: "0".repeat(32),
             recovered_from: None,
+            parent: None,
+            workflows: Default::default(),
             queue: emboflow_model::QueueName::default(),
             fairness_key: None,
             uploads: emboflow_model::upload::Pins::new(),

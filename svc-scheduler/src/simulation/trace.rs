@@ -34,6 +34,7 @@ fn change(change: &Change) -> String {
         Change::ApprovalDecided { task, decision, .. } => {
             format!("{task} decided {} by {:?}", decision.approved, decision.by)
         }
+        Change::ChildRequested { task, child } => format!("{task} asks for {}", short(child.run)),
         Change::AttemptOpened { task, number, fence, executor, .. } => {
             format!("{task}#{number} opened on {executor} ({fence})")
         }

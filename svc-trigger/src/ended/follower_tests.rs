@@ -103,6 +103,8 @@ impl Log {
             body_sha256: "00".repeat(32),
             trace_id: "0".repeat(32),
             recovered_from: None,
+            parent: None,
+            workflows: Default::default(),
             queue: emboflow_model::QueueName::default(),
             fairness_key: None,
             uploads: emboflow_model::upload::Pins::new(),

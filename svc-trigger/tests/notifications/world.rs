@@ -189,6 +189,8 @@ impl World {
             body_sha256: String::new(),
             trace_id: "0123456789abcdef0123456789abcdef".to_owned(),
             recovered_from: None,
+            parent: None,
+            workflows: Default::default(),
             queue: emboflow_model::QueueName::default(),
             fairness_key: None,
             uploads: emboflow_model::upload::Pins::new(),

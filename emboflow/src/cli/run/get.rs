@@ -51,6 +51,9 @@ fn show(client: &Client, run: &RunSummary, tasks: &[Task], output: &mut Output) 
     if run.anew == Anew::Everything {
         output.line("cache     not asked: everything runs")?;
     }
+    if let Some(parent) = &run.parent {
+        output.line(&format!("parent    {} (task {})", parent.run, parent.task))?;
+    }
     for (name, value) in run.inputs.iter() {
         output.line(&format!("input     {name} = {value}"))?;
     }
@@ -75,7 +78,10 @@ fn row(task: &Task, is_final: bool, output: &Output) -> Vec<String> {
     });
     let phase = task.open_attempt().map(|attempt| format!(" ({})", attempt.state)).unwrap_or_default();
     let taken = || task.taken_over_from.map(|run| format!("taken over from {run}"));
-    let why = task.wait_reason.clone().or_else(|| task.message.clone()).or_else(taken);
+    // Of one that went well nothing else says which run carried it out.
+    let child = || task.child.as_ref().map(|child| format!("{} of workflow {}", child.run, child.workflow));
+    let said = task.wait_reason.clone().or_else(|| task.message.clone());
+    let why = said.or_else(taken).or_else(child);
     vec![
         if is_final { format!("{} (finally)", task.key) } else { task.key.to_string() },
         format!("{} {}{phase}", output.paint(colour, mark), task.state),

@@ -45,6 +45,8 @@ fn run(state: RunState, states: &[(&str, TaskState)]) -> (Run, Workflow) {
         body_sha256: String::new(),
         trace_id: String::new(),
         recovered_from: None,
+        parent: None,
+        workflows: Default::default(),
         queue: crate::QueueName::default(),
         fairness_key: None,
         uploads: crate::upload::Pins::new(),

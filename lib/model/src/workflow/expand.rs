@@ -6,7 +6,7 @@ use super::condition::Scope;
 use super::document::join;
 use super::expression::Fuel;
 use super::field::Axis;
-use super::limits::{MAX_APPROVALS, MAX_GANG, MAX_MATRIX_BYTES, MAX_TASKS};
+use super::limits::{MAX_APPROVALS, MAX_CHILDREN, MAX_GANG, MAX_MATRIX_BYTES, MAX_TASKS};
 use super::{Problem, TaskSpec, Workflow, code, quantity};
 
 /// A task of a run before it starts.
@@ -67,7 +67,7 @@ impl Workflow {
         let scope = Scope { document: &self.document, roots: &roots, status: None };
         let mut fuel = Fuel::default();
         let (mut all, mut problems) = (Vec::new(), Vec::new());
-        let (mut total, mut bytes, mut approvals): (u64, u64, u64) = (0, 0, 0);
+        let (mut total, mut bytes, mut approvals, mut children) = (0_u64, 0_u64, 0_u64, 0_u64);
         for (name, task) in &self.file.tasks {
             let axes = match super::fan_out::is_dynamic(task) {
                 true => Ok(Axes { spec: name, axes: Vec::new(), is_fan_out: false, tasks: 1 }),
@@ -79,6 +79,13 @@ impl Workflow {
                     bytes = bytes.saturating_add(axes.bytes());
                     if task.approval.is_some() {
                         approvals = approvals.saturating_add(axes.tasks);
+                    }
+                    if task.uses.is_some() {
+                        children = children.saturating_add(axes.tasks);
+                    }
+                    if children > MAX_CHILDREN {
+                        problems.push(self.too_many_children(&axes, children));
+                        break;
                     }
                     if approvals > MAX_APPROVALS {
                         problems.push(self.too_many_approvals(&axes, approvals));
@@ -173,6 +180,13 @@ impl Workflow {
         );
         let hint = "ask once for all of them: what is decided for each can be an input of type `array`";
         let pointer = join(&join("/tasks", axes.spec), "approval");
+        self.document.at_key(code::TOO_MANY_TASKS, &pointer, message).with_hint(hint)
+    }
+
+    pub(super) fn too_many_children(&self, axes: &Axes<'_>, children: u64) -> Problem {
+        let message = format!("with `{}` the run starts {children} runs; at most {MAX_CHILDREN}", axes.spec);
+        let hint = "give each of them more of the work, as a list in an input, and put the matrix into the other workflow";
+        let pointer = join(&join("/tasks", axes.spec), "uses");
         self.document.at_key(code::TOO_MANY_TASKS, &pointer, message).with_hint(hint)
     }
 

@@ -6,7 +6,7 @@ use super::condition::{Context, Scope};
 use super::document::join;
 use super::expression::{Fuel, Kind, Template};
 use super::field::Axis;
-use super::limits::{MAX_APPROVALS, MAX_FAN_OUT_BYTES, MAX_TASKS};
+use super::limits::{MAX_APPROVALS, MAX_CHILDREN, MAX_FAN_OUT_BYTES, MAX_TASKS};
 use super::{Problem, TaskSpec, Workflow, code};
 
 /// What a run has beside a fan-out that is made.
@@ -16,6 +16,8 @@ pub struct Others {
     pub tasks: u64,
     /// Those of them that people decide.
     pub approvals: u64,
+    /// Those of them that are runs of their own.
+    pub children: u64,
 }
 
 impl Workflow {
@@ -27,7 +29,8 @@ impl Workflow {
 
     /// What each task of a fan-out over what other tasks gave has on each axis, in the order of the index; none when an
     /// axis has no values. `others` says what else the run has. Errors: an expression failed or gave no list, or the run
-    /// would have more than [`MAX_TASKS`] tasks, people more than [`MAX_APPROVALS`] of them to decide, or the matrix more
+    /// would have more than [`MAX_TASKS`] tasks, people more than [`MAX_APPROVALS`] of them to decide, more than
+    /// [`MAX_CHILDREN`] of them were runs of their own, or the matrix more
     /// than [`MAX_FAN_OUT_BYTES`].
     pub fn fan_out(
         &self,
@@ -47,6 +50,10 @@ impl Workflow {
         let approvals = others.approvals.saturating_add(axes.tasks);
         if task.approval.is_some() && approvals > MAX_APPROVALS {
             return Err(self.too_many_approvals(&axes, approvals));
+        }
+        let children = others.children.saturating_add(axes.tasks);
+        if task.uses.is_some() && children > MAX_CHILDREN {
+            return Err(self.too_many_children(&axes, children));
         }
         if axes.bytes() > MAX_FAN_OUT_BYTES {
             let message = format!(

@@ -40,6 +40,8 @@ pub const MAX_SECRETS: usize = 16;
 pub const MAX_APPROVAL_INPUTS: usize = 32;
 /// Tasks of a run that a person decides at most: each row of a list names those that wait.
 pub const MAX_APPROVALS: u64 = 100;
+/// Tasks of a run that are runs of their own at most.
+pub const MAX_CHILDREN: u64 = 1_000;
 /// Entries of one list of exit codes at most.
 pub const MAX_EXIT_CODES: usize = 64;
 /// Labels of a run at most: those of its file and those of its request.

@@ -28,6 +28,7 @@ mod scalar;
 mod schema;
 mod source;
 mod structure;
+mod sub_workflow;
 mod suggest;
 pub mod task_spec;
 mod trigger_file;
@@ -63,6 +64,7 @@ pub use render::{
     InputReference, RenderedPlacement, RenderedRetry, RenderedTask, TaskLimits,
 };
 pub use schema::json_schema;
+pub use sub_workflow::UsesSpec;
 pub use suggest::nearest;
 pub use task_spec::{Backoff, GpuChoice, GpuSpec, PlacementSpec, TaskSpec};
 pub use trigger_file::{TriggerFile, parse_trigger, trigger_json_schema};

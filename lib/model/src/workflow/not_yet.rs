@@ -6,7 +6,6 @@ use super::code;
 use super::document::{Document, Problems, join};
 use super::file::WorkflowFile;
 use super::suggest;
-use super::task_spec::TaskSpec;
 
 /// A feature of the format that this version refuses with `workflow.not_yet`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +19,7 @@ pub struct NotYet {
 }
 
 /// The closed list.
-pub const NOT_YET: &[NotYet] = &[GIT_WORKSPACE, NFS_WORKSPACE, EGRESS_NETWORK, GROUP_NETWORK, SUB_WORKFLOW];
+pub const NOT_YET: &[NotYet] = &[GIT_WORKSPACE, NFS_WORKSPACE, EGRESS_NETWORK, GROUP_NETWORK];
 
 const GIT_WORKSPACE: NotYet = NotYet {
     feature: "a workspace from a git repository",
@@ -42,11 +41,6 @@ const GROUP_NETWORK: NotYet = NotYet {
     field: "network: group",
     instead: "use `none` or `full`",
 };
-const SUB_WORKFLOW: NotYet = NotYet {
-    feature: "a workflow as a task",
-    field: "tasks.*.uses",
-    instead: "write the tasks of the other workflow here",
-};
 
 fn refuse(document: &Document, problems: &mut Problems, pointer: &str, what: &NotYet) {
     let message = format!("{} is not carried out yet by this version (`{}`)", what.feature, what.field);
@@ -60,18 +54,9 @@ pub(super) fn check(document: &Document, file: &WorkflowFile, problems: &mut Pro
     check_network(document, file.defaults.network.as_ref(), "/defaults/network", problems, &refuse);
     for (name, task) in &file.tasks {
         let at = join("/tasks", name);
-        for (given, field, what) in fields(task) {
-            if given {
-                refuse(problems, &join(&at, field), what);
-            }
-        }
         check_network(document, task.network.as_ref(), &join(&at, "network"), problems, &refuse);
         check_workspace(document, task.workspace.as_ref(), &join(&at, "workspace"), problems, &refuse);
     }
-}
-
-fn fields(task: &TaskSpec) -> [(bool, &'static str, &'static NotYet); 1] {
-    [(task.uses.is_some(), "uses", &SUB_WORKFLOW)]
 }
 
 type Refuse<'a> = dyn Fn(&mut Problems, &str, &NotYet) + 'a;

@@ -11,6 +11,7 @@ use super::exit_codes::ExitCodesSpec;
 use super::field::{Axis, Scalar, Words};
 use super::finally::Finally;
 use super::schema;
+use super::sub_workflow::UsesSpec;
 use super::turn_spec::{self, ConcurrencySpec, RateLimitSpec};
 use crate::runtime_spec::{Class, Isolation, PullPolicy, SecretForm};
 use crate::state::Reason;
@@ -161,9 +162,10 @@ pub struct TaskSpec {
     /// secrets. `true`, or `{ ttl: 7d, key: TEXT }`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache: Option<CacheSpec>,
-    /// Another workflow as this task. Not yet carried out.
+    /// A run of another workflow of the project is started, and the task ends as that run does. Beside it there are only
+    /// `description`, `needs`, `if`, `finally`, `matrix` (each starts a run), `max_parallel` and `continue_on_error`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub uses: Option<Value>,
+    pub uses: Option<UsesSpec>,
     /// A person decides, and no container is run. Beside it there are only `description`, `needs`, `if`, `finally`,
     /// `matrix` (each is decided on its own) and `continue_on_error`.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -13,7 +13,7 @@ fn file(matrix: &str) -> String {
 }
 
 fn others(tasks: u64) -> Others {
-    Others { tasks, approvals: 0 }
+    Others { tasks, ..Others::default() }
 }
 
 fn context(workflow: &Workflow, parts: Value) -> Context {
@@ -65,7 +65,11 @@ fn people_are_not_asked_more_often_than_in_any_run() {
     let workflow = good(&file("{ part: \"${{ tasks.split.values.parts }}\" }, approval: { message: m }"));
     let fan_out = |parts: usize, approvals| {
         let parts = json!(vec![0; parts]);
-        workflow.fan_out("process", &context(&workflow, parts), Others { tasks: 1, approvals })
+        workflow.fan_out(
+            "process",
+            &context(&workflow, parts),
+            Others { tasks: 1, approvals, ..Others::default() },
+        )
     };
     assert_eq!(fan_out(100, 0).unwrap().len(), 100);
     let problem = fan_out(100, 1).unwrap_err();

@@ -101,7 +101,6 @@ fn what_is_not_carried_out_yet_is_a_closed_list_and_each_is_refused() {
         ("tasks.*.workspace: nfs", one_task("workspace: nfs")),
         ("network: egress", one_task("network: { egress: [example.com] }")),
         ("network: group", one_task("network: group")),
-        ("tasks.*.uses", one_task("uses: other")),
     ];
     for (field, source) in &refused {
         let problems = bad(source);

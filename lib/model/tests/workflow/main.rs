@@ -16,6 +16,7 @@ mod inputs;
 mod placement;
 mod reads;
 mod render;
+mod sub_workflows;
 mod turns;
 mod uploads;
 mod values;

@@ -77,6 +77,8 @@ impl Log {
             body_sha256: "ab".repeat(32),
             trace_id: "0af7651916cd43dd8448eb211c80319c".to_owned(),
             recovered_from: shape.repeats,
+            parent: None,
+            workflows: Default::default(),
             queue: emboflow_model::QueueName::default(),
             fairness_key: None,
             uploads: emboflow_model::upload::Pins::new(),

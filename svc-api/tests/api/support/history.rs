@@ -52,6 +52,8 @@ impl History {
             body_sha256: Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect(),
             trace_id: "0123456789abcdef0123456789abcdef".to_owned(),
             recovered_from: None,
+            parent: None,
+            workflows: Default::default(),
             queue: emboflow_model::QueueName::default(),
             fairness_key: None,
             uploads: emboflow_model::upload::Pins::new(),

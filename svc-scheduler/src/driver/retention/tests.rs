@@ -48,6 +48,8 @@ fn accepted(n: u128, repeats: Option<u128>) -> Change {
         body_sha256: String::new(),
         trace_id: String::new(),
         recovered_from: repeats.map(run_id),
+        parent: None,
+        workflows: Default::default(),
         queue: emboflow_model::QueueName::default(),
         fairness_key: None,
         uploads: emboflow_model::upload::Pins::new(),

@@ -42,6 +42,8 @@ pub(super) fn in_words(reason: Reason) -> &'static str {
         Reason::StageOutFailed => "an output is missing or could not be stored",
         Reason::SecretUnavailable => "a secret that it names is not there, or cannot be opened",
         Reason::SpecInvalid => "an expression or a limit failed when it was used",
+        Reason::ChildFailed => "the run that carried it out did not end well",
+        Reason::ChildRefused => "the run that was to carry it out could not be made",
         Reason::Upstream => "a task that it needs did not end well",
         Reason::Cancelled => "the run was cancelled",
         Reason::RuntimeFailed => "the container engine failed or did not answer",

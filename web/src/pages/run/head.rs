@@ -1,7 +1,7 @@
 //! The head of a run: state, figures and what can be done with it.
 
 use dioxus::prelude::*;
-use emboflow_model::{RunState, TaskState};
+use emboflow_model::{RunState, RunSummary, TaskState};
 
 use super::RunView;
 use super::actions::Actions;
@@ -32,10 +32,7 @@ pub(super) fn Head() -> Element {
                 div { class: "row-flex with-copy lead",
                     span { class: "id", "{id}" }
                     Copy { text: id.clone(), what: "the run's id" }
-                    if let Some(from) = run.recovered_from {
-                        span { "repeats" }
-                        Link { to: Place::run(from), class: "id", {format::short_id(&from.to_string())} }
-                    }
+                    Origin { run: run.clone() }
                 }
             }
             Actions { run: run.clone() }
@@ -79,6 +76,21 @@ pub(super) fn Head() -> Element {
                     }
                 }
             }
+        }
+    }
+}
+
+/// Why there is the run: a task of another, or an earlier run that it repeats.
+#[component]
+fn Origin(run: RunSummary) -> Element {
+    rsx! {
+        if let Some(parent) = &run.parent {
+            span { "carries out {parent.task} of" }
+            Link { to: Place::run(parent.run), class: "id", {format::short_id(&parent.run.to_string())} }
+        }
+        if let Some(from) = run.recovered_from {
+            span { "repeats" }
+            Link { to: Place::run(from), class: "id", {format::short_id(&from.to_string())} }
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::icon::{Drawn, Icon};
 use crate::parts::pill::{AttemptPill, TaskPill};
 use crate::parts::text::{Ago, Took};
 use crate::place::{Link, PLACE, go, here};
-use crate::route::Tab;
+use crate::route::{Place, Tab};
 
 /// The panel that opens next takes the focus: it was asked for by keyboard.
 static TAKES_FOCUS: GlobalSignal<bool> = Signal::global(|| false);
@@ -90,9 +90,21 @@ pub(super) fn Panel(task: Task) -> Element {
                     Try { key: "{attempt.number}", attempt: attempt.clone() }
                 }
                 if task.attempts.is_empty() && task.taken_over_from.is_none() && task.approval.is_none() {
-                    p { class: "dim", "No attempt yet." }
+                    WithoutAttempt { task: task.clone() }
                 }
             }
+        }
+    }
+}
+
+/// The run that carries the task out, where no container does.
+#[component]
+fn WithoutAttempt(task: Task) -> Element {
+    let Some(child) = &task.child else { return rsx! { p { class: "dim", "No attempt yet." } } };
+    rsx! {
+        p {
+            "Carried out by a run of {child.workflow}: "
+            Link { to: Place::run(child.run), class: "id", {format::short_id(&child.run.to_string())} }
         }
     }
 }

@@ -9,6 +9,7 @@ mod graph;
 mod path;
 mod placement;
 mod scope;
+mod sub_workflow;
 mod task;
 pub(super) mod triggers;
 mod turn;
@@ -58,6 +59,7 @@ pub(super) fn check(document: &Document, file: &WorkflowFile) -> Result<Graph, V
     exit_codes::check(document, file, &mut problems);
     approval::check(document, file, &mut problems);
     cache::check(document, file, &mut problems);
+    sub_workflow::check(document, file, &mut problems);
     triggers::check(document, file, &mut problems);
     let mentioned = expressions::check(document, file, &mut problems);
     let mut needs = graph::needs(document, file, mentioned, &mut problems);

@@ -45,8 +45,10 @@ impl Place<'_> {
             ["tasks", task, "image" | "workdir" | "user" | "timeout" | "pool" | "log_limit"] => {
                 Place::Task(task)
             }
-            ["tasks", task, "approval", "message" | "timeout"] => Place::Task(task),
             ["tasks", task, "cache", "key"] => Place::Task(task),
+            ["tasks", task, "approval", "message" | "timeout"] | ["tasks", task, "uses", "inputs", _, ..] => {
+                Place::Task(task)
+            }
             ["tasks", task, "mutex"] | ["tasks", task, "concurrency" | "rate_limit", "key"] => {
                 Place::Task(task)
             }
@@ -56,7 +58,7 @@ impl Place<'_> {
                 Place::Shared
             }
             ["defaults", "image" | "workdir" | "user" | "timeout" | "pool" | "log_limit"] => Place::Shared,
-            ["tasks", _, "secrets" | "uses" | "workspace" | "network", ..] | ["on", ..] => Place::Prose,
+            ["tasks", _, "secrets" | "workspace" | "network", ..] | ["on", ..] => Place::Prose,
             _ => Place::Nowhere,
         }
     }

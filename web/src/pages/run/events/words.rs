@@ -89,6 +89,9 @@ fn word(change: &Change) -> (Option<&TaskKey>, String) {
                 .map_or(", nobody having decided in time".to_owned(), |by| format!(" by {by}"));
             (Some(task), format!("{what}{by}{}", because(decision.comment.as_deref())))
         }
+        Change::ChildRequested { task, child } => {
+            (Some(task), format!("asks for {} of workflow {}", child.run, child.workflow))
+        }
         Change::AttemptOpened { task, number, executor, .. } => {
             (Some(task), format!("attempt {number} given to {executor}"))
         }

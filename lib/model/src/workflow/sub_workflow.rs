@@ -1,0 +1,104 @@
+//! A task that a run of another workflow carries out, in the workflow file.
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::condition::{Context, Scope};
+use super::document::join;
+use super::expression::{Fuel, Template};
+use super::limits::MAX_INPUT_BYTES;
+use super::{PlannedTask, Problem, Workflow, code};
+
+/// A run of another workflow is started, and the task ends as that run does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UsesSpec {
+    /// Name of the workflow in the project.
+    pub workflow: String,
+    /// The version of it, from 1. Without it: the newest when the run is accepted, to the end of the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub version: Option<u32>,
+    /// Values for its inputs: texts may hold `${{ … }}`, and one that is a whole expression keeps its type.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub inputs: IndexMap<String, Value>,
+}
+
+impl Workflow {
+    /// The workflow that carries a task out instead of a container, if one does.
+    pub fn uses(&self, spec: &str) -> Option<&UsesSpec> {
+        self.task(spec)?.uses.as_ref()
+    }
+
+    /// The workflows that its tasks start in the newest version, each once, in the order of the file.
+    pub fn newest_used(&self) -> impl Iterator<Item = &str> {
+        let uses = self.file.tasks.values().filter_map(|task| task.uses.as_ref());
+        let unpinned = uses.filter(|uses| uses.version.is_none()).map(|uses| uses.workflow.as_str());
+        unpinned.collect::<indexmap::IndexSet<_>>().into_iter()
+    }
+
+    /// What a task gives for the inputs of the run that carries it out; none where a container does. Errors: an expression
+    /// failed, or all values together have more than [`MAX_INPUT_BYTES`].
+    pub fn inputs_of_child(
+        &self,
+        task: &PlannedTask,
+        context: &Context,
+    ) -> Option<Result<Map<String, Value>, Problem>> {
+        let uses = self.uses(&task.spec_name)?;
+        let matrix = Value::Object(task.matrix.clone());
+        let roots = self.roots(context, &matrix);
+        let scope = Scope { document: &self.document, roots: &roots, status: None };
+        let at = format!("{}/uses/inputs", join("/tasks", &task.spec_name));
+        let mut given = Given { workflow: self, scope, fuel: Fuel::of_task(), left: MAX_INPUT_BYTES };
+        let inputs = uses.inputs.iter().map(|(name, value)| {
+            let pointer = join(&at, name);
+            let value = given.value(value, &pointer)?;
+            given.charge(&value, &pointer)?;
+            Ok((name.clone(), value))
+        });
+        Some(inputs.collect())
+    }
+}
+
+struct Given<'w> {
+    workflow: &'w Workflow,
+    scope: Scope<'w>,
+    fuel: Fuel,
+    /// Bytes that there is room for.
+    left: usize,
+}
+
+impl Given<'_> {
+    /// No deeper than the file, whose depth is bounded.
+    fn value(&mut self, value: &Value, pointer: &str) -> Result<Value, Problem> {
+        match value {
+            Value::String(text) if Template::is_in(text) => {
+                let node = self.workflow.document.locate(pointer).1;
+                self.scope.evaluate(node, pointer, text, &mut self.fuel)
+            }
+            Value::Array(items) => {
+                let items = items.iter().enumerate();
+                items.map(|(index, item)| self.value(item, &join(pointer, &index.to_string()))).collect()
+            }
+            Value::Object(fields) => {
+                let made = fields.iter().map(|(name, field)| {
+                    let field = self.value(field, &join(pointer, name))?;
+                    Ok((name.clone(), field))
+                });
+                made.collect::<Result<_, Problem>>().map(Value::Object)
+            }
+            plain => Ok(plain.clone()),
+        }
+    }
+
+    fn charge(&mut self, value: &Value, pointer: &str) -> Result<(), Problem> {
+        let bytes = value.to_string().len();
+        self.left = self.left.checked_sub(bytes).ok_or_else(|| {
+            let message = format!("the inputs have more than {MAX_INPUT_BYTES} bytes");
+            self.workflow.document.at_value(code::TEXT_TOO_LONG, pointer, message)
+        })?;
+        Ok(())
+    }
+}
