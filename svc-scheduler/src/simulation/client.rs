@@ -281,6 +281,11 @@ impl Stage {
         self.after(10_000, Stage::tidy_up);
     }
 
+    /// One more run, when all faults are over.
+    pub(super) fn submit_once_more(&mut self) {
+        self.submit(project("default"), WORKFLOWS[0], Patience::AsksAgain);
+    }
+
     /// An operator says that a machine will never come back, until a scheduler has heard it.
     pub(super) fn forget_machine(&mut self, index: usize) {
         let (Some(process), Some(shared)) = (self.a_listener(Stream::Reports), self.shared.clone()) else {

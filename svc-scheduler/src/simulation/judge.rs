@@ -3,6 +3,7 @@
 
 mod approval;
 mod change;
+mod child;
 mod end;
 mod fan_out;
 mod limits;
@@ -159,11 +160,15 @@ impl Stage {
         let Some(asked) = accepted(transition) else { return Err("no acceptance".to_owned()) };
         let key = (transition.project.clone(), asked.key.clone());
         match self.clients.bodies.get(&key) {
+            None if asked.parent.is_some() => {}
             None => return Err(format!("I2: nobody has asked for a run under {}", asked.key)),
             Some(body) if *body != asked.body_sha256 => {
                 return Err(format!("I1: {} was asked with another body first", asked.key));
             }
             Some(_) => {}
+        }
+        if let Some(parent) = &asked.parent {
+            self.judge_birth(parent, transition.run)?;
         }
         if self.judge.rejected.contains(&key) {
             return Err(format!("I1: {} was rejected before", asked.key));

@@ -341,6 +341,10 @@ impl Stage {
         if self.schedulers[0].condition == Condition::Dead {
             self.start_scheduler(0);
         }
+        if self.plan.has_clients {
+            // Whoever stays has something to write then, and meets what others wrote: no lease tells it here.
+            self.after(4_000, Stage::submit_once_more);
+        }
         for index in 0..self.executors.len() {
             self.executors[index].is_mute = false;
             self.executors[index].is_deaf = false;

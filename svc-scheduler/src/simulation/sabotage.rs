@@ -80,6 +80,8 @@ sabotages! {
     LeaveOutFinals,
     /// What a person has rejected counts as approved.
     TurnDecisions,
+    /// A task succeeds although the run that carries it out has not.
+    PraiseChildren,
     /// A run ends while an attempt of it is open.
     EndEarly,
     /// A task starts twice: its start goes to a second executor too, and every claim is granted.
@@ -134,6 +136,24 @@ impl Store {
     }
 }
 
+fn leave_out_part(entry: &mut Arc<LogEntry>) {
+    let LogEntry::Transition(transition) = Arc::make_mut(entry) else { return };
+    for change in &mut transition.changes {
+        if let Change::FannedOut { matrix, .. } = change {
+            matrix.pop();
+        }
+    }
+}
+
+fn praise_children(entry: &mut Arc<LogEntry>) {
+    let LogEntry::Transition(transition) = Arc::make_mut(entry) else { return };
+    for change in &mut transition.changes {
+        if let Change::Task { to, reason: reason @ Some(Reason::ChildFailed), .. } = change {
+            (*to, *reason) = (TaskState::Succeeded, None);
+        }
+    }
+}
+
 /// Decisions on their way into the log.
 pub(super) fn entries(stage: &Stage, mut entries: Vec<Arc<LogEntry>>) -> Vec<Arc<LogEntry>> {
     if stage.is_sabotaged(Sabotage::EndEarly) {
@@ -161,6 +181,9 @@ pub(super) fn entries(stage: &Stage, mut entries: Vec<Arc<LogEntry>>) -> Vec<Arc
             }
         }
     }
+    if stage.is_sabotaged(Sabotage::PraiseChildren) {
+        entries.iter_mut().for_each(praise_children);
+    }
     if stage.is_sabotaged(Sabotage::LeaveOutFinals) {
         for entry in &mut entries {
             if let LogEntry::Transition(transition) = Arc::make_mut(entry) {
@@ -174,15 +197,7 @@ pub(super) fn entries(stage: &Stage, mut entries: Vec<Arc<LogEntry>>) -> Vec<Arc
         }
     }
     if stage.is_sabotaged(Sabotage::LeaveOutPart) {
-        for entry in &mut entries {
-            if let LogEntry::Transition(transition) = Arc::make_mut(entry) {
-                for change in &mut transition.changes {
-                    if let Change::FannedOut { matrix, .. } = change {
-                        matrix.pop();
-                    }
-                }
-            }
-        }
+        entries.iter_mut().for_each(leave_out_part);
     }
     if stage.is_sabotaged(Sabotage::GiveUpEarly) {
         for entry in &mut entries {

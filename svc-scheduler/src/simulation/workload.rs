@@ -22,6 +22,7 @@ pub(super) const WORKFLOWS: &[&str] = &[
     ASKED,
     ENDLESS,
     FANNED,
+    PARENT,
 ];
 
 /// Fans out over what its first task finds: a list of 0 to 3 numbers, another one in each attempt.
@@ -30,6 +31,15 @@ pub(super) const FANNED: &str = "version: 1\nname: fanned\ndefaults: { image: i 
 /// Takes over what others of it have made, of one task only for a while. What `use` is told comes from `find`, whose values
 /// are others in each attempt.
 pub(super) const CACHED: &str = "version: 1\nname: cached\ninputs: { n: { type: integer, default: 1 } }\ndefaults: { image: i }\ntasks:\n  find: { command: [\"${{ inputs.n }}\"], cache: { ttl: 30s }, outputs: { parts: { path: parts.json, value: true } }, retry: { attempts: 2, delay: 500ms } }\n  use: { env: { P: \"${{ tasks.find.values.parts }}\" }, cache: true }\n  same: { needs: [find], matrix: { i: [1, 2] }, args: [\"${{ matrix.i }}\"], cache: true, retry: { attempts: 2, delay: 500ms } }\n  z: { needs: [use, same] }\n";
+
+/// Runs of other workflows carry parts of it out, some of them one after the other.
+pub(super) const PARENT: &str = "version: 1\nname: parent\ndefaults: { image: i }\ntasks:\n  a: {}\n  part: { needs: [a], matrix: { i: [1, 2, 3] }, max_parallel: 2, uses: { workflow: single } }\n  other: { continue_on_error: true, uses: { workflow: limited, version: 1 } }\n  none: { continue_on_error: true, uses: { workflow: nobody-keeps-it } }\n  z: { needs: [part, other, none] }\n";
+
+/// The file that is kept under a name.
+pub(super) fn kept(name: &str) -> Option<&'static str> {
+    let line = format!("\nname: {name}\n");
+    WORKFLOWS.iter().copied().find(|source| source.contains(&line))
+}
 
 /// Exit codes of `coded` that count as success, that are worth another attempt, and that fail the whole run.
 pub(super) const CODED: &str = "version: 1\nname: coded\ndefaults: { image: i }\ntasks:\n  coded: { retry: { attempts: 2, delay: 500ms }, exit_codes: { complete: [3], retry: [\"70-79\"], fail_run: [99] } }\n  b: { needs: [coded] }\n  c: {}\n  d: { needs: [c] }\n";

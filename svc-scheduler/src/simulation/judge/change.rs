@@ -9,6 +9,7 @@ use emboflow_model::{AttemptId, Run, Task, TaskKey, epoch};
 use super::super::stage::Stage;
 use super::super::witness::Container;
 use super::approval::{judge_asking, judge_end_of_approval};
+use super::child::judge_request;
 use super::fan_out::judge_fan_out;
 use super::limits::{judge_limit, judge_time_left};
 use super::results::judge_key;
@@ -55,6 +56,7 @@ impl Stage {
                 judge_limit(judged, task, *reason, transition.at)?;
                 if let Some(task) = judged.run.tasks.get(task) {
                     judge_end_of_approval(judged, task, *to, *reason, transition.at)?;
+                    self.judge_end_of_child(judged, task, *to, *reason)?;
                 }
             }
             Change::ApprovalAsked { task, .. } => judge_asking(judged, task)?,
@@ -63,6 +65,7 @@ impl Stage {
             }
             Change::TaskKeyed { task, .. } => judge_key(judged, task)?,
             Change::TaskTakenOver { key: Some(_), .. } => self.judge_found(judged, change, transition.at)?,
+            Change::ChildRequested { task, .. } => judge_request(judged, task)?,
             Change::TaskTakenOver { .. } => self.judge_taken_over(judged, change)?,
             Change::FannedOut { spec, matrix } => {
                 judge_fan_out(judged, spec, matrix, transition.number)?;
@@ -112,7 +115,10 @@ impl Stage {
     /// I16: what follows all others has had its turn, unless nothing was there to follow or somebody wanted it left out.
     fn judge_finals(&self, judged: &Judged, to: RunState) -> Result<(), String> {
         let run = &judged.run;
-        let has_started = run.tasks.values().any(|task| !task.attempts.is_empty() || task.approval.is_some());
+        let has_started = run
+            .tasks
+            .values()
+            .any(|task| !task.attempts.is_empty() || task.approval.is_some() || task.child.is_some());
         if !to.is_terminal() || !has_started || self.clients.want_no_finals(run.summary.id) {
             return Ok(());
         }
@@ -192,7 +198,9 @@ impl Stage {
         }
         let last = task.attempts.last().and_then(|attempt| attempt.end.as_ref());
         match (from, to) {
-            (TaskState::Waiting, TaskState::Succeeded) if task.approval.is_some() => Ok(()),
+            (TaskState::Waiting, TaskState::Succeeded) if task.approval.is_some() || task.child.is_some() => {
+                Ok(())
+            }
             (_, TaskState::Succeeded) if last.is_none_or(|end| end.outcome != Outcome::Succeeded) => {
                 Err(format!("I5: {key} succeeds and none of its attempts has"))
             }
@@ -274,12 +282,12 @@ fn judge_part(judged: &Judged, key: &TaskKey) -> Result<(), String> {
     }
 }
 
-fn is_final(judged: &Judged, name: &TaskName) -> bool {
+pub(super) fn is_final(judged: &Judged, name: &TaskName) -> bool {
     judged.workflow.finally(name.as_str()).is_some()
 }
 
 /// Whether the end of the run is the end of the task too.
-fn is_ended(judged: &Judged, key: &TaskKey) -> bool {
+pub(super) fn is_ended(judged: &Judged, key: &TaskKey) -> bool {
     is_ending(judged) && !is_final(judged, &key.name)
 }
 

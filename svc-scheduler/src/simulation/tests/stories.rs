@@ -3,6 +3,7 @@
 
 mod asked;
 mod cached;
+mod children;
 mod endings;
 mod fanned;
 mod foretold;
