@@ -34,6 +34,7 @@ mod requests;
 mod reruns;
 mod restored;
 mod secrets;
+mod sub_workflows;
 mod triggers;
 mod two_schedulers;
 mod uploads;
