@@ -10,7 +10,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
-use svc_scheduler::simulation::{Outcome, Plan, Sabotage, simulate};
+use svc_scheduler::simulation::{Outcome, Plan, Sabotage, judge_forecasts, simulate};
 
 /// What the arguments ask for: `--seeds N`, `--from SEED`, `--seed SEED`, `--sabotage NAME`.
 struct Asked {
@@ -42,9 +42,8 @@ fn main() -> ExitCode {
                     if seed >= asked.from.saturating_add(asked.seeds) {
                         return;
                     }
-                    let mut plan = Plan::of_seed(seed);
-                    plan.sabotage = asked.sabotage;
-                    let outcome = simulate(plan);
+                    let defect = asked.sabotage.map(|sabotage| Plan::of_defect(seed, sabotage));
+                    let outcome = simulate(defect.unwrap_or_else(|| Plan::of_seed(seed)));
                     if asked.shows_all
                         || outcome.failure.is_some() && !is_broken.swap(true, Ordering::Relaxed)
                     {
@@ -61,7 +60,15 @@ fn main() -> ExitCode {
     counted.iter().for_each(|(what, often)| println!("{often:>12} {what}"));
     let seeds = next.load(Ordering::Relaxed).saturating_sub(asked.from).min(asked.seeds);
     println!("{seeds} seeds in {:.1} s", began.elapsed().as_secs_f64());
-    if is_broken.load(Ordering::Relaxed) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    let forecasts = judge_forecasts(&counted);
+    if let Err(why) = &forecasts {
+        println!("{why}");
+    }
+    if is_broken.load(Ordering::Relaxed) || forecasts.is_err() {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
 }
 
 fn show(seed: u64, outcome: &Outcome) {

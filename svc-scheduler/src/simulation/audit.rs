@@ -16,6 +16,7 @@ pub(super) fn look(stage: &mut Stage, process: usize, planner: &Planner) {
     {
         stage.fail(why);
     }
+    stage.tally();
     let judged = |run| stage.judge.runs.get(&run).map(|judged| &judged.run);
     let is_deep = planner.last_seq().is_multiple_of(8);
     if let Err(why) = planner.audit(judged, is_deep) {

@@ -6,15 +6,17 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use emboflow_model::AttemptId;
 use emboflow_model::{ProjectName, RunId, RunState};
+use emboflow_protocol::batch::BatchAnswer;
 use emboflow_protocol::call::{Claim, ClaimAnswer, ForgetAnswer, ForgetExecutor};
 use emboflow_protocol::request::{Answer, RunBody, Verb, body_sha256, reply_subject, request_subject};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::post::Stream;
 use super::sabotage;
 use super::stage::Stage;
-use super::workload::{CACHED, WORKFLOWS};
+use super::workload::{CACHED, LIMITED_QUEUES, WORKFLOWS};
 use crate::driver::Signal;
 
 /// Whoever has no answer by then asks again.
@@ -88,13 +90,19 @@ pub(super) fn project(name: &str) -> ProjectName {
 impl Stage {
     /// Asks for something, from now on.
     pub(super) fn ask(&mut self, ask: Ask) -> usize {
+        let place = self.enlist(ask);
+        self.ask_once(place);
+        place
+    }
+
+    /// Somebody wants something, and has not said so yet.
+    pub(super) fn enlist(&mut self, ask: Ask) -> usize {
         let place = self.clients.asked.len();
         if ask.makes_run() {
             let key = (ask.project.clone(), ask.key.clone());
             self.clients.bodies.entry(key).or_insert_with(|| body_sha256(&ask.body));
         }
         self.clients.asked.push(ask);
-        self.ask_once(place);
         place
     }
 
@@ -123,19 +131,27 @@ impl Stage {
     }
 
     /// Submits a workflow file. Gives the place of the ask.
+    #[cfg(test)]
     pub(super) fn submit(&mut self, project: ProjectName, source: &str, patience: Patience) -> usize {
-        let body = Bytes::from(serde_json::to_vec(&json!({ "source": source })).unwrap_or_default());
+        self.submit_to(project, source, None, patience)
+    }
+
+    fn submit_to(
+        &mut self,
+        project: ProjectName,
+        source: &str,
+        queue: Option<&str>,
+        patience: Patience,
+    ) -> usize {
+        let body = body_of(source, queue);
+        let ask = self.new_ask(project, Verb::Submit, body, patience);
+        self.ask(ask)
+    }
+
+    /// Something that was never asked before.
+    pub(super) fn new_ask(&self, project: ProjectName, verb: Verb, body: Bytes, patience: Patience) -> Ask {
         let key = format!("key-{}", self.clients.asked.len());
-        self.ask(Ask {
-            project,
-            verb: Verb::Submit,
-            key,
-            body,
-            patience,
-            answer: None,
-            is_stored: false,
-            is_excused: false,
-        })
+        Ask { project, verb, key, body, patience, answer: None, is_stored: false, is_excused: false }
     }
 
     /// Asks something of a run.
@@ -145,18 +161,8 @@ impl Stage {
 
     pub(super) fn order_with(&mut self, verb: Verb, project: ProjectName, body: &Value) -> usize {
         let body = Bytes::from(serde_json::to_vec(body).unwrap_or_default());
-        let key = format!("key-{}", self.clients.asked.len());
-        let patience = Patience::AsksAgain;
-        self.ask(Ask {
-            project,
-            verb,
-            key,
-            body,
-            patience,
-            answer: None,
-            is_stored: false,
-            is_excused: false,
-        })
+        let ask = self.new_ask(project, verb, body, Patience::AsksAgain);
+        self.ask(ask)
     }
 
     /// A scheduler has sent an answer; it may be lost on the way.
@@ -168,7 +174,18 @@ impl Stage {
         let Some(place) = place.filter(|place| *place < self.clients.asked.len()) else {
             return self.fail(format!("an answer goes to {subject}"));
         };
-        let answer = match serde_json::from_value(answer) {
+        if let Ok(BatchAnswer::Answered { answers }) = BatchAnswer::deserialize(&answer) {
+            // Those of a batch stand side by side.
+            for (behind, answer) in answers.into_iter().enumerate() {
+                self.take_answer(place + behind, Ok(answer));
+            }
+            return;
+        }
+        self.take_answer(place, serde_json::from_value(answer));
+    }
+
+    fn take_answer(&mut self, place: usize, answer: Result<Answer, serde_json::Error>) {
+        let answer = match answer {
             Ok(Answer::Accepted { run_id, .. }) => Ok(run_id),
             Ok(Answer::Rejected { errors }) => Err(errors.into_iter().map(|error| error.code).collect()),
             Err(error) => return self.fail(format!("an answer that nobody can read: {error}")),
@@ -223,7 +240,7 @@ impl Stage {
                     ..ask
                 });
             }),
-            _ if is_endless => {}
+            5 => self.after(soon, move |stage| stage.meddle(&project, run)),
             _ => {}
         }
         if is_endless {
@@ -234,6 +251,15 @@ impl Stage {
                 stage.order(Verb::Cancel, project, run);
             });
         }
+    }
+
+    /// Somebody of another project wants something of a run that is none of his business.
+    fn meddle(&mut self, owner: &ProjectName, run: RunId) {
+        let other = project(if owner.as_str() == "small" { "default" } else { "small" });
+        let verbs = [Verb::Cancel, Verb::Pause, Verb::Retry];
+        let verb = self.dice.pick(&verbs).unwrap_or(Verb::Cancel);
+        self.count("meddled with another project");
+        self.order(verb, other, run);
     }
 
     fn is_tuned(&self, run: RunId) -> bool {
@@ -247,6 +273,8 @@ impl Stage {
             let at = self.dice.below(self.plan.trouble_ms);
             let picked = self.dice.pick(WORKFLOWS).unwrap_or(WORKFLOWS[0]);
             let source = if self.plan.repeats_itself { CACHED } else { picked };
+            let queue =
+                self.dice.pick(&LIMITED_QUEUES).map(|(name, _)| name).filter(|_| self.dice.below(3) == 0);
             let project = project(if self.dice.below(4) == 0 { "small" } else { "default" });
             let patience = match self.dice.below(10) {
                 0..=6 => Patience::AsksAgain,
@@ -255,9 +283,11 @@ impl Stage {
                 _ => Patience::AsksAgain,
             };
             self.after(at, move |stage| {
-                stage.submit(project, source, patience);
+                stage.submit_to(project, source, queue, patience);
             });
         }
+        self.let_batches_come();
+        self.let_garbage_come();
         self.let_people_decide();
     }
 
@@ -348,6 +378,15 @@ impl Stage {
         };
         self.begun.push((process, life, Box::pin(wait)));
     }
+}
+
+/// The body of a submission.
+pub(super) fn body_of(source: &str, queue: Option<&str>) -> Bytes {
+    let body = match queue {
+        Some(queue) => json!({ "source": source, "queue": queue }),
+        None => json!({ "source": source }),
+    };
+    Bytes::from(serde_json::to_vec(&body).unwrap_or_default())
 }
 
 /// An answer that lets anything begin.

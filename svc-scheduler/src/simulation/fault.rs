@@ -35,6 +35,8 @@ faults! {
     SchedulerIsMute = "scheduler is mute",
     /// What is sent to it does not arrive: the other way.
     SchedulerIsDeaf = "scheduler is deaf",
+    /// Both ways, and it knows: its connection is gone.
+    SchedulerIsCut = "scheduler is cut",
     KillExecutor = "kill executor",
     /// Stopped for a while and continued.
     StopExecutor = "stop executor",
@@ -58,6 +60,10 @@ faults! {
     PostSlow = "post slow",
     PostEmptied = "post emptied",
     Maintenance = "maintenance",
+    /// No new work is given to an executor.
+    CordonExecutor = "cordon executor",
+    /// And what it has is stopped and tried elsewhere.
+    DrainExecutor = "drain executor",
     /// Everything since the backup is undone.
     RestoreBackup = "restore backup",
 }

@@ -2,12 +2,15 @@
 //! and the clients' own history, and nobody else.
 
 mod approval;
+mod borders;
 mod change;
 mod child;
 mod end;
 mod fan_out;
+mod gang;
 mod limits;
 mod results;
+mod shares;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +25,7 @@ use emboflow_protocol::event::Event;
 
 use super::stage::Stage;
 use super::witness::Start;
+use gang::judge_gangs;
 
 /// Runs of the project `small` that may be open.
 pub(super) const SMALL_OPEN_RUNS: usize = 2;
@@ -46,6 +50,7 @@ pub(super) struct Judge {
     lost: BTreeSet<Start>,
     /// Runs that clients were told of.
     acked: BTreeMap<(ProjectName, String), RunId>,
+    tally: shares::Tally,
     /// Numbers of transitions whose events were published.
     told: BTreeSet<(RunId, u64)>,
 }
@@ -69,6 +74,11 @@ impl Judge {
     /// Runs that have not ended.
     pub(super) fn open_runs(&self) -> impl Iterator<Item = &Judged> {
         self.runs.values().filter(|judged| !judged.run.summary.state.is_terminal())
+    }
+
+    /// Whether the request has become a run.
+    pub(super) fn has_made(&self, project: &ProjectName, key: &str) -> bool {
+        self.keys.contains_key(&(project.clone(), key.to_owned()))
     }
 
     /// Events that were published before are gone.
@@ -146,6 +156,7 @@ impl Stage {
                 transition.number, transition.run
             ));
         }
+        judge_gangs(&judged, transition)?;
         for change in &transition.changes {
             self.judge_change(&mut judged, change, transition)?;
             judged.run.apply_change(change, transition.at);
@@ -277,12 +288,15 @@ impl Stage {
     }
 
     /// An event has been published.
-    pub(super) fn judge_event(&mut self, payload: &[u8]) {
+    pub(super) fn judge_event(&mut self, subject: &str, payload: &[u8]) {
         let Ok(event) = serde_json::from_slice::<Event>(payload) else {
             return self.fail("an event that nobody can read".to_owned());
         };
         let version = event.data.run.version;
         let run = event.subject;
+        if let Err(why) = self.judge_event_of(subject, run) {
+            return self.fail(why);
+        }
         let durable = self.judge.runs.get(&run).map_or(0, |judged| judged.run.summary.version);
         // One that was under way while everything was set back.
         let is_undone = epoch::of_place(event.data.seq) < epoch::of_place(self.judge.last_seq);
@@ -300,6 +314,9 @@ impl Stage {
         let ask = self.clients.asked[place].clone();
         if answer.is_ok() {
             self.judge_decision_told(place);
+        }
+        if let Err(why) = self.judge_borders(place, answer.is_ok()) {
+            return self.fail(why);
         }
         if !ask.makes_run() {
             return;

@@ -3,12 +3,15 @@
 
 mod attempt;
 mod audit;
+mod batches;
 mod client;
 mod dice;
 mod executor;
 mod fault;
 mod fencing;
+mod foretold;
 mod judge;
+mod load;
 mod nemesis;
 mod people;
 mod plan;
@@ -27,17 +30,18 @@ mod workload;
 
 use std::collections::BTreeMap;
 
-use emboflow_model::Timestamp;
 use emboflow_model::access::{Project, Quotas};
-#[cfg(test)]
 use emboflow_model::cordon::{Cordon, Drain};
 use emboflow_model::maintenance::Maintenance;
+use emboflow_model::{ProjectName, Timestamp};
 
 use executor::Executor;
+use load::Load;
 use runner::Runner;
 use scheduler::Process;
 use stage::{Shared, Stage};
 
+pub use foretold::judge_forecasts;
 pub use plan::Plan;
 pub use sabotage::Sabotage;
 
@@ -75,7 +79,7 @@ impl Simulation {
         let mut stage = Stage::new(plan);
         stage.schedulers.push(Process::new());
         for index in 0..stage.plan.executors as usize {
-            let slots = stage.dice.between(2, 4) as u32;
+            let slots = stage.slots_by_lot();
             stage.executors.push(Executor::new(index, slots));
         }
         stage.limit_project();
@@ -88,8 +92,13 @@ impl Simulation {
             }
             stage.keep_copies();
             if stage.plan.has_clients {
+                stage.limit_queues();
                 stage.open_the_doors();
                 stage.let_trouble_come();
+            }
+            if let Some(load) = stage.plan.load {
+                stage.open_the_gates(load);
+                stage.let_little_trouble_come();
             }
         }
         let runner = Runner::new(shared.clone());
@@ -98,10 +107,24 @@ impl Simulation {
 
     /// Trouble first, then everything must come to rest.
     pub(crate) fn run(mut self) -> Outcome {
-        let until = self.shared.stage().plan.trouble_ms;
-        self.pass_ms(until);
+        let Plan { trouble_ms, load, .. } = self.shared.stage().plan;
+        match load {
+            Some(Load::Burst) => self.foretell(),
+            Some(Load::Shares) => self.compare_shares(),
+            _ => self.pass_ms(trouble_ms),
+        }
         self.come_to_rest();
         self.outcome()
+    }
+
+    /// Lets so much be decided that shares can be compared.
+    fn compare_shares(&mut self) {
+        let until = self.shared.stage().plan.trouble_ms;
+        self.runner.run_until(|stage| stage.demand.is_over || stage.now > until);
+        let mut stage = self.shared.stage();
+        if !stage.demand.is_over {
+            stage.fail(format!("I21: too little was decided in {until} ms"));
+        }
     }
 
     /// Lets so much time pass.
@@ -157,13 +180,35 @@ impl Drop for Simulation {
 }
 
 impl Stage {
+    /// Under load there is room for the parts of several parties.
+    fn slots_by_lot(&mut self) -> u32 {
+        let (least, most) = match self.plan.load {
+            // One task is little of it.
+            Some(Load::Shares) => (32, 48),
+            Some(Load::Stream) => (4, 7),
+            _ => (2, 4),
+        };
+        self.dice.between(least, most) as u32
+    }
+
     /// One project may have few open runs.
     fn limit_project(&mut self) {
         let quotas = Quotas { open_runs: Some(judge::SMALL_OPEN_RUNS as u64), ..Quotas::default() };
-        let name = client::project("small");
+        self.keep_project(client::project("small"), quotas);
+    }
+
+    /// Some queues may hold little.
+    fn limit_queues(&mut self) {
+        for (name, rules) in workload::LIMITED_QUEUES {
+            self.keep_queue(name, rules);
+        }
+    }
+
+    /// There is such a project.
+    fn keep_project(&mut self, name: ProjectName, quotas: Quotas) {
+        let key = ("project".to_owned(), String::new(), name.to_string());
         let project = Project { name, description: None, quotas, created_at: Timestamp(0) };
-        let body = serde_json::to_string(&project).unwrap_or_default();
-        self.store.kept.insert(("project".to_owned(), String::new(), "small".to_owned()), (1, body));
+        self.store.kept.insert(key, (1, serde_json::to_string(&project).unwrap_or_default()));
     }
 
     /// An operator begins maintenance, or ends it.
@@ -179,14 +224,20 @@ impl Stage {
         self.notify(Maintenance::KIND);
     }
 
-    /// An operator drains an executor: what is open there is stopped at once.
-    #[cfg(test)]
-    fn drain(&mut self, executor: usize) {
+    /// An operator keeps work away from an executor; drained, what is open there is stopped at once.
+    fn cordon(&mut self, executor: usize, is_drained: bool) {
         let since = Timestamp(self.wall_ms());
-        let drain = Some(Drain { deadline: Some(since) });
+        let drain = is_drained.then_some(Drain { deadline: Some(since) });
         let cordon = Cordon { reason: "disks".to_owned(), since, by: "operator".to_owned(), drain };
         let key = (Cordon::KIND.to_owned(), String::new(), self.executors[executor].id.to_string());
         self.store.kept.insert(key, (1, serde_json::to_string(&cordon).unwrap_or_default()));
+        self.notify(Cordon::KIND);
+    }
+
+    /// The executor may be given work again.
+    fn uncordon(&mut self, executor: usize) {
+        let key = (Cordon::KIND.to_owned(), String::new(), self.executors[executor].id.to_string());
+        self.store.kept.remove(&key);
         self.notify(Cordon::KIND);
     }
 }

@@ -5,6 +5,8 @@ use super::fault::Fault;
 use super::sabotage::Sabotage;
 use super::scheduler::{Condition, Process};
 use super::stage::Stage;
+use crate::driver::Signal;
+use crate::planner::Input;
 use emboflow_model::epoch;
 
 /// How records and NATS treat those who use them, now. Chances are in a thousand, times in milliseconds.
@@ -43,6 +45,30 @@ impl Stage {
         }
     }
 
+    /// A few short faults, in the first half, of those that leave every executor its work.
+    pub(super) fn let_little_trouble_come(&mut self) {
+        const LIGHT: [Fault; 10] = [
+            Fault::KillScheduler,
+            Fault::KillSchedulerAtWork,
+            Fault::ZombieScheduler,
+            Fault::StallScheduler,
+            Fault::SchedulerIsMute,
+            Fault::RecordsAway,
+            Fault::RecordsSlow,
+            Fault::PostLossy,
+            Fault::PostSlow,
+            Fault::KillExecutor,
+        ];
+        for _ in 0..self.plan.faults {
+            let at = self.dice.between(3_000, 20_000);
+            let fault = self.dice.pick(&LIGHT).unwrap_or(Fault::KillScheduler);
+            let lasts = self.dice.between(1, 4_000);
+            // What was under way comes again after a while.
+            self.demand.excused_ms += lasts + 16_000;
+            self.after(at, move |stage| stage.strike(fault, lasts));
+        }
+    }
+
     /// A fault happens, for so many milliseconds where it passes by itself.
     pub(super) fn strike(&mut self, fault: Fault, lasts: u64) {
         if self.is_healed {
@@ -60,6 +86,10 @@ impl Stage {
             Fault::Maintenance => {
                 self.set_maintenance(true);
                 self.after(lasts, |stage| stage.set_maintenance(false));
+            }
+            Fault::CordonExecutor | Fault::DrainExecutor => {
+                self.cordon(executor, fault == Fault::DrainExecutor);
+                self.after(lasts, move |stage| stage.uncordon(executor));
             }
             Fault::RestoreBackup => self.restore_backup(),
             _ => {}
@@ -93,6 +123,15 @@ impl Stage {
                 self.schedulers[index].is_deaf = true;
                 self.after(lasts, move |stage| stage.schedulers[index].is_deaf = false);
             }
+            Fault::SchedulerIsCut => {
+                self.cut_scheduler(index, true);
+                let life = self.schedulers[index].life;
+                self.after(lasts, move |stage| {
+                    if stage.schedulers[index].life == life {
+                        stage.cut_scheduler(index, false);
+                    }
+                });
+            }
             Fault::SchedulerClockJumps => self.schedulers[index].wall_ahead_ms = self.jump(),
             _ => {}
         }
@@ -121,6 +160,13 @@ impl Stage {
             Fault::ExecutorClockJumps => self.executors[index].clock_ahead_ms = self.jump(),
             _ => {}
         }
+    }
+
+    /// Its connection to NATS is lost, or stands again; it is told so, as the client of NATS tells it.
+    pub(super) fn cut_scheduler(&mut self, index: usize, is_cut: bool) {
+        let process = &mut self.schedulers[index];
+        (process.is_mute, process.is_deaf) = (is_cut, is_cut);
+        self.signal(index, Signal::Input(Box::new(Input::Hearing(!is_cut))));
     }
 
     /// Up to an hour, forward or back.
@@ -290,7 +336,7 @@ impl Stage {
                 self.after(1_000, move |stage| stage.ask_once(place));
             }
         }
-        self.broadcast(|| crate::driver::Signal::Emptied);
+        self.broadcast(|| Signal::Emptied);
     }
 
     /// Everything that was decided since the backup is lost; the operator does as the handbook says.
@@ -327,13 +373,16 @@ impl Stage {
         self.kill_at_next_entry = None;
         self.trouble = Trouble::default();
         self.set_maintenance(false);
+        (0..self.executors.len()).for_each(|executor| self.uncordon(executor));
         // A process that was stopped wakes up once more beside the one that stays, and ends then.
         for index in 0..self.schedulers.len() {
             let process = &mut self.schedulers[index];
-            (process.is_mute, process.is_deaf, process.is_cut_from_records) = (false, false, false);
+            process.is_cut_from_records = false;
             if process.condition == Condition::Stopped {
                 process.condition = Condition::Running;
             }
+            self.cut_scheduler(index, false);
+            let process = &self.schedulers[index];
             if index > 0 && process.condition != Condition::Dead {
                 self.after(3_000, move |stage| stage.kill_scheduler(index));
             }

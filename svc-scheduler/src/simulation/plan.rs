@@ -1,8 +1,12 @@
 //! What a simulation is to be.
 
 use super::dice::Dice;
+use super::load::Load;
 use super::sabotage::Sabotage;
 use crate::planner::Policy;
+
+/// In each so many lives there is one with parties that compete, one with a stream, and one that is foretold.
+const ONE_IN: u64 = 100;
 
 /// One simulation. The same plan always goes the same way, bit by bit.
 #[derive(Clone, Debug)]
@@ -26,11 +30,44 @@ pub struct Plan {
     pub(super) has_clients: bool,
     /// All runs are of the file that takes over what others of it have made, as those of every night are.
     pub(super) repeats_itself: bool,
+    /// The executors are too few, in this way.
+    pub(super) load: Option<Load>,
+    /// Under load nothing that can be placed is ready for longer without a fault.
+    pub(super) patience_ms: u64,
 }
 
 impl Plan {
     /// Chance decides on everything.
     pub fn of_seed(seed: u64) -> Self {
+        match seed % ONE_IN {
+            0 => Self::under(Load::Shares, seed),
+            1 => Self::under(Load::Stream, seed),
+            2 => Self::under(Load::Burst, seed),
+            _ => Self::of_every_form(seed),
+        }
+    }
+
+    /// Executors that are too few for what is asked of them, with few faults and short ones in every second life.
+    pub(super) fn under(load: Load, seed: u64) -> Self {
+        let mut plan = Self { has_clients: false, load: Some(load), ..Self::of_every_form(seed) };
+        let mut dice = Dice::new(seed ^ 0x10ad_0f70_7a1c_4a05);
+        plan.policy = Policy { lost_after_ms: 20_000, ..plan.policy };
+        plan.executors = dice.between(2, 3);
+        plan.faults = if load == Load::Burst || dice.below(2) == 0 { 0 } else { dice.between(1, 3) };
+        // Enough time for a thousand decisions, and faults early in it.
+        plan.trouble_ms = 240_000;
+        if load == Load::Stream {
+            plan.trouble_ms = 70_000;
+            plan.patience_ms = 25_000;
+            plan.faults = plan.faults.min(1);
+            // What has been ready for ten seconds comes first; room is kept for what has waited for two.
+            (plan.policy.aging_step_ms, plan.policy.reserve_after_ms) = (5, 2_000);
+        }
+        plan
+    }
+
+    /// Small workflows of every form, and faults of every kind.
+    fn of_every_form(seed: u64) -> Self {
         // The stage's dice begin with the seed itself.
         let mut dice = Dice::new(seed ^ 0x5eed_0f70_7a1c_4a05);
         Self {
@@ -53,18 +90,24 @@ impl Plan {
             heals_within_ms: 300_000,
             has_clients: true,
             repeats_itself: seed.is_multiple_of(8),
+            load: None,
+            patience_ms: 0,
         }
     }
 
-    /// The same with a defect.
-    pub fn sabotaged(self, sabotage: Sabotage) -> Self {
-        Self { sabotage: Some(sabotage), ..self }
+    /// The same with a defect, under the load that shows it.
+    pub fn of_defect(seed: u64, sabotage: Sabotage) -> Self {
+        let plan = match sabotage.load() {
+            Some(load) => Self::under(load, seed),
+            None => Self::of_every_form(seed),
+        };
+        Self { sabotage: Some(sabotage), ..plan }
     }
 
     /// Nothing happens by itself but what a script says.
     #[cfg(test)]
     pub(super) fn scripted(seed: u64) -> Self {
-        let plan = Self::of_seed(seed);
+        let plan = Self::of_every_form(seed);
         Self {
             executors: 2,
             runs: 0,

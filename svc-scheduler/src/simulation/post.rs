@@ -11,7 +11,7 @@ use emboflow_model::Timestamp;
 use emboflow_protocol::message::Message;
 use tokio::sync::oneshot;
 
-use super::sabotage::Sabotage;
+use super::sabotage::{self, Sabotage};
 use super::stage::{Shared, Stage};
 use crate::driver::{Envelope, Letter, Signal};
 
@@ -133,6 +133,10 @@ impl Stage {
             self.post.mail.remove(&id);
             return;
         }
+        if sabotage::buries_first(self, &mail) {
+            self.judge_buried(&mail, "unreadable_request");
+        }
+        let mail = sabotage::mail(self, mail);
         let held = Arc::new(());
         let stream = mail.stream;
         let Some(shared) = self.shared.clone() else { return };
@@ -267,6 +271,7 @@ impl Letter for SimulatedLetter {
 
     async fn bury(self, reason: &str, _why: &str) -> Result<(), BusError> {
         let ended = self.end();
+        self.shared.stage().judge_buried(&self.mail, reason);
         self.shared.stage().post.buried.push((self.mail.subject.clone(), reason.to_owned()));
         ended.await
     }

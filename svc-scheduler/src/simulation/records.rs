@@ -291,7 +291,8 @@ impl Records for SimulatedRecords {
         let after = after.map(|(scope, name)| (scope.to_owned(), name.to_owned()));
         self.read(move |stage| {
             let after = after.as_ref().map(|(scope, name)| (scope.as_str(), name.as_str()));
-            stage.store.kept_page(kind, scope.as_deref(), after, limit as usize)
+            let page = stage.store.kept_page(kind, scope.as_deref(), after, limit as usize);
+            sabotage::kept(stage, kind, page)
         })
     }
 

@@ -3,18 +3,27 @@
 
 use std::sync::Arc;
 
+use emboflow_model::queue::Queue;
 use emboflow_model::state::{Cause, Outcome, Reason, RunState, TaskState};
 use emboflow_model::transition::Change;
 use emboflow_model::{LogEntry, Resources, RunId, Task, Timestamp, Transition};
+use emboflow_protocol::batch::BatchBody;
 use emboflow_protocol::call::ClaimAnswer;
 use emboflow_protocol::command::{Command, Commands};
 use emboflow_protocol::report::{Phase, Report};
-use emboflow_protocol::request::body_sha256;
-use emboflow_records::{Derived, RequestRecord};
+use emboflow_protocol::request::{
+    RunBody, Verb, body_sha256, parse_request_subject, reply_subject, request_subject,
+};
+use emboflow_records::{Derived, Kept, RequestRecord};
+use serde::de::IgnoredAny;
 
 use super::client::granted;
+use super::load::Load;
+use super::post::Mail;
 use super::stage::Stage;
 use super::store::Store;
+use crate::forecast::Bounds;
+use crate::planner::Policy;
 
 macro_rules! sabotages {
     ($($(#[$doc:meta])* $variant:ident,)+) => {
@@ -76,6 +85,28 @@ sabotages! {
     TakeOtherResults,
     /// A result never becomes too old.
     KeepResultsYoung,
+    /// Every queue has the same weight.
+    EqualWeights,
+    /// Whose a run is inside of its project says nothing.
+    OneKey,
+    /// Queues may hold as much as they like.
+    LoosenQueues,
+    /// Of a gang one stays behind.
+    TearGang,
+    /// What nobody can read is set aside before it is refused.
+    BuryFirst,
+    /// An order counts whosever run it is about.
+    CrossProjects,
+    /// Of a batch only the first request arrives.
+    ShortBatches,
+    /// Waiting lifts nobody.
+    NeverAge,
+    /// No room is kept for what needs much.
+    KeepNoRoom,
+    /// What comes is foretold as if it could come in one way alone.
+    LookOnce,
+    /// What comes is foretold much too far away.
+    ForetellLate,
     /// A cancel takes what follows all others with it.
     LeaveOutFinals,
     /// What a person has rejected counts as approved.
@@ -118,6 +149,18 @@ sabotages! {
     ForgetSeal,
     /// An executor never reports what it could not report at once.
     ReportOnce,
+}
+
+impl Sabotage {
+    /// The load under which it shows; small workflows of every form show the others.
+    pub(super) fn load(self) -> Option<Load> {
+        match self {
+            Self::EqualWeights | Self::OneKey => Some(Load::Shares),
+            Self::NeverAge | Self::KeepNoRoom => Some(Load::Stream),
+            Self::LookOnce | Self::ForetellLate => Some(Load::Burst),
+            _ => None,
+        }
+    }
 }
 
 impl Store {
@@ -193,6 +236,14 @@ pub(super) fn entries(stage: &Stage, mut entries: Vec<Arc<LogEntry>>) -> Vec<Arc
                         *to = TaskState::Cancelled;
                     }
                 }
+            }
+        }
+    }
+    if stage.is_sabotaged(Sabotage::TearGang) {
+        for entry in &mut entries {
+            if let LogEntry::Transition(transition) = Arc::make_mut(entry) {
+                let is_second = |change: &Change| matches!(change, Change::AttemptOpened { task, .. } if task.to_string() == "train[1]");
+                transition.changes.retain(|change| !is_second(change));
             }
         }
     }
@@ -357,4 +408,72 @@ pub(super) fn capacity(stage: &Stage, truly: Resources) -> Resources {
 /// The slots that an executor says that it has.
 pub(super) fn slots(stage: &Stage, truly: u32) -> u32 {
     if stage.is_sabotaged(Sabotage::LeakSlots) { 2 * truly } else { truly }
+}
+
+/// The rules of queues on their way to a scheduler.
+pub(super) fn kept(stage: &Stage, kind: &str, mut kept: Vec<Kept>) -> Vec<Kept> {
+    let loosens = stage.is_sabotaged(Sabotage::EqualWeights) || stage.is_sabotaged(Sabotage::LoosenQueues);
+    if kind == Queue::KIND && loosens {
+        kept.iter_mut().for_each(|queue| queue.body = "{}".to_owned());
+    }
+    kept
+}
+
+/// Whether a defective server sets a message aside at once: one that is no JSON.
+pub(super) fn buries_first(stage: &Stage, mail: &Mail) -> bool {
+    stage.is_sabotaged(Sabotage::BuryFirst) && serde_json::from_slice::<IgnoredAny>(&mail.payload).is_err()
+}
+
+/// A message on its way to a scheduler.
+pub(super) fn mail(stage: &Stage, mut mail: Mail) -> Mail {
+    let parsed = parse_request_subject(&mail.subject).ok();
+    match parsed {
+        Some((_, Verb::Batch)) if stage.is_sabotaged(Sabotage::ShortBatches) => {
+            if let Ok(mut body) = serde_json::from_slice::<BatchBody>(&mail.payload) {
+                body.requests.truncate(1);
+                mail.payload = serde_json::to_vec(&body).map_or(mail.payload, Into::into);
+            }
+        }
+        Some((_, verb @ (Verb::Pause | Verb::Cancel))) if stage.is_sabotaged(Sabotage::CrossProjects) => {
+            let run = serde_json::from_slice::<RunBody>(&mail.payload).map(|body| body.run);
+            if let Some(owner) = run.ok().and_then(|run| stage.judge.runs.get(&run)) {
+                let project = &owner.run.summary.project;
+                mail.subject = request_subject(project, verb).as_str().to_owned();
+                let ask = mail.reply_to.as_deref().and_then(|to| to.rsplit('.').next());
+                mail.reply_to = ask.map(|ask| reply_subject(project, ask).as_str().to_owned());
+            }
+        }
+        _ => {}
+    }
+    mail
+}
+
+/// Whose a run is inside of its project, on its way into a request.
+pub(super) fn fairness_key<'k>(stage: &Stage, key: &'k str) -> Option<&'k str> {
+    Some(key).filter(|key| !key.is_empty() && !stage.is_sabotaged(Sabotage::OneKey))
+}
+
+/// The rules by which a scheduler decides.
+pub(super) fn policy(stage: &Stage, mut policy: Policy) -> Policy {
+    if stage.is_sabotaged(Sabotage::ForgiveOneMore) {
+        policy.infra_retries += 1;
+    }
+    if stage.is_sabotaged(Sabotage::NeverAge) {
+        policy.aging_step_ms = 0;
+    }
+    if stage.is_sabotaged(Sabotage::KeepNoRoom) {
+        policy.reserve_after_ms = u64::MAX;
+    }
+    policy
+}
+
+/// How far and in how many ways somebody looks ahead.
+pub(super) fn bounds(stage: &Stage, bounds: Bounds) -> Bounds {
+    if stage.is_sabotaged(Sabotage::LookOnce) { Bounds { walks: 1, ..bounds } } else { bounds }
+}
+
+/// A moment that is foretold, on its way to who asks.
+pub(super) fn foretold(stage: &Stage, looked: Timestamp, foretold: Option<Timestamp>) -> Option<Timestamp> {
+    let late = |at: Timestamp| at.plus_ms(4 * at.ms_since(looked));
+    if stage.is_sabotaged(Sabotage::ForetellLate) { foretold.map(late) } else { foretold }
 }

@@ -102,10 +102,7 @@ impl Stage {
     /// Starts a process, or starts it over.
     pub(super) fn start_scheduler(&mut self, index: usize) {
         let Some(shared) = self.shared.clone() else { return };
-        let mut policy = self.plan.policy.clone();
-        if self.is_sabotaged(Sabotage::ForgiveOneMore) {
-            policy.infra_retries += 1;
-        }
+        let policy = sabotage::policy(self, self.plan.policy.clone());
         let process = &mut self.schedulers[index];
         process.condition = Condition::Running;
         process.life += 1;
@@ -244,7 +241,7 @@ impl Stage {
     fn arrive(&mut self, process: usize, subject: String, payload: Bytes) {
         if subject.starts_with("emboflow.event.") {
             self.post.events += 1;
-            return self.judge_event(&payload);
+            return self.judge_event(&subject, &payload);
         }
         let Ok(commands) = serde_json::from_slice::<Commands>(&payload) else {
             return self.fail(format!("a scheduler publishes on {subject}"));

@@ -12,6 +12,7 @@ use super::client::Clients;
 use super::dice::Dice;
 use super::executor::Executor;
 use super::judge::Judge;
+use super::load::Demand;
 use super::nemesis::Trouble;
 use super::plan::Plan;
 use super::post::Post;
@@ -44,6 +45,7 @@ pub(super) struct Stage {
     pub(super) executors: Vec<Executor>,
     pub(super) witness: Witness,
     pub(super) clients: Clients,
+    pub(super) demand: Demand,
     pub(super) judge: Judge,
     /// Work that processes have begun and the runner has not taken up yet.
     pub(super) begun: Vec<(usize, u64, Work)>,
@@ -99,6 +101,7 @@ impl Stage {
             executors: Vec::new(),
             witness: Witness::default(),
             clients: Clients::default(),
+            demand: Demand::default(),
             judge: Judge::default(),
             begun: Vec::new(),
             shared: None,

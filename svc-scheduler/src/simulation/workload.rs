@@ -23,6 +23,7 @@ pub(super) const WORKFLOWS: &[&str] = &[
     ENDLESS,
     FANNED,
     PARENT,
+    GANGED,
 ];
 
 /// Fans out over what its first task finds: a list of 0 to 3 numbers, another one in each attempt.
@@ -40,6 +41,17 @@ pub(super) fn kept(name: &str) -> Option<&'static str> {
     let line = format!("\nname: {name}\n");
     WORKFLOWS.iter().copied().find(|source| source.contains(&line))
 }
+
+/// Two that start together, and of which none goes on without the other.
+pub(super) const GANGED: &str = "version: 1\nname: ganged\ndefaults: { image: i }\ntasks:\n  train: { replicas: 2, gang: true, retry: { attempts: 2, delay: 500ms } }\n  after: { needs: [train] }\n";
+
+/// Queues of which each may hold two slots at once: at most, and because it may not borrow.
+pub(super) const LIMITED_QUEUES: [(&str, &str); 2] = [
+    ("narrow", r#"{ "maximum": { "slots": 2 } }"#),
+    ("own", r#"{ "guarantee": { "slots": 2 }, "borrowing": false }"#),
+];
+/// Slots that each of them may hold.
+pub(super) const LIMITED_SLOTS: usize = 2;
 
 /// Exit codes of `coded` that count as success, that are worth another attempt, and that fail the whole run.
 pub(super) const CODED: &str = "version: 1\nname: coded\ndefaults: { image: i }\ntasks:\n  coded: { retry: { attempts: 2, delay: 500ms }, exit_codes: { complete: [3], retry: [\"70-79\"], fail_run: [99] } }\n  b: { needs: [coded] }\n  c: {}\n  d: { needs: [c] }\n";
@@ -92,6 +104,9 @@ impl Stage {
         }
         if attempt.task.name.as_str() == "long" {
             return self.dice.between(15_000, 45_000);
+        }
+        if let Some(load) = self.plan.load {
+            return self.lasts_under(load, attempt);
         }
         if !self.plan.has_clients {
             return 2_000;

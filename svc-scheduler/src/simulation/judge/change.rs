@@ -8,9 +8,11 @@ use emboflow_model::{AttemptId, Run, Task, TaskKey, epoch};
 
 use super::super::stage::Stage;
 use super::super::witness::Container;
+use super::super::workload::{LIMITED_QUEUES, LIMITED_SLOTS};
 use super::approval::{judge_asking, judge_end_of_approval};
 use super::child::judge_request;
 use super::fan_out::judge_fan_out;
+use super::gang::{counted, is_left_over};
 use super::limits::{judge_limit, judge_time_left};
 use super::results::judge_key;
 use super::{Judge, Judged};
@@ -22,6 +24,7 @@ impl Judge {
         match change {
             Change::AttemptOpened { task, number, fence, executor, .. } => {
                 self.fences.insert(*fence);
+                self.tally.opened += 1;
                 self.open.insert(id(task, *number), (executor.clone(), *fence));
             }
             Change::AttemptClosed { task, number, end } => {
@@ -50,6 +53,7 @@ impl Stage {
             Change::Run { from, to, .. } => {
                 judge_run_step(judged, *from, *to)?;
                 self.judge_finals(judged, *to)?;
+                self.judge_paused(judged, *to)?;
             }
             Change::Task { task, from, to, reason, .. } => {
                 self.judge_task_step(judged, task, *from, *to, *reason)?;
@@ -178,6 +182,15 @@ impl Stage {
                 return Err(format!("I9: {} has given {cpu} thousandths of a core", executor.id));
             }
         }
+        for (queue, _) in LIMITED_QUEUES {
+            let of_queue = |id: &&AttemptId| {
+                self.judge.runs.get(&id.run).is_some_and(|judged| judged.run.summary.queue.as_str() == queue)
+            };
+            let held = self.judge.open.keys().filter(of_queue).count();
+            if held > LIMITED_SLOTS {
+                return Err(format!("I9: queue {queue} may hold {LIMITED_SLOTS} slots and holds {held}"));
+            }
+        }
         Ok(())
     }
 
@@ -216,7 +229,10 @@ impl Stage {
 
     /// I8: what infrastructure loses costs the user nothing, and every budget is spent before a task fails.
     fn judge_giving_up(&self, judged: &Judged, task: &Task) -> Result<(), String> {
-        let (by_user, by_others) = charged(task);
+        if is_left_over(judged, &task.key) {
+            return Ok(());
+        }
+        let (by_user, by_others) = charged(judged, task);
         let retry = judged.workflow.retry(task.key.name.as_str());
         let is_spent = by_user >= retry.attempts || by_others > self.plan.policy.infra_retries;
         let is_final = matches!(exit_action(judged, task), Some(ExitAction::Fail | ExitAction::FailRun));
@@ -227,7 +243,7 @@ impl Stage {
     }
 
     fn judge_retry(&self, judged: &Judged, task: &Task) -> Result<(), String> {
-        let (by_user, by_others) = charged(task);
+        let (by_user, by_others) = charged(judged, task);
         let retry = judged.workflow.retry(task.key.name.as_str());
         if let Some(action @ (ExitAction::Fail | ExitAction::FailRun)) = exit_action(judged, task) {
             return Err(format!("I8: {} tries again after an exit code that says {action:?}", task.key));
@@ -375,8 +391,8 @@ fn exit_action(judged: &Judged, task: &Task) -> Option<ExitAction> {
 }
 
 /// Ends that are charged to the user, and those that are not.
-fn charged(task: &Task) -> (u32, u32) {
-    let ends = task.attempts.iter().filter_map(|attempt| attempt.end.as_ref());
+fn charged(judged: &Judged, task: &Task) -> (u32, u32) {
+    let ends = counted(judged, task);
     let (mut by_user, mut by_others) = (0, 0);
     for end in ends {
         match end.cause {

@@ -1,4 +1,4 @@
-//! I21: a task that a run carries out has one such run, which nobody else asked for, and ends as that run has.
+//! I25: a task that a run carries out has one such run, which nobody else asked for, and ends as that run has.
 
 use emboflow_model::child::Parent;
 use emboflow_model::state::{Reason, RunState, TaskState};
@@ -15,12 +15,12 @@ pub(super) fn judge_request(judged: &Judged, key: &TaskKey) -> Result<(), String
     if workflow.uses(key.name.as_str()).is_none() || task.child.is_some() || task.state != TaskState::Waiting
     {
         return Err(format!(
-            "I21: {key} asks for a run, is {} and has asked for {:?}",
+            "I25: {key} asks for a run, is {} and has asked for {:?}",
             task.state, task.child
         ));
     }
     if run.summary.state == RunState::Paused || is_ended(judged, key) {
-        return Err(format!("I21: {key} asks for a run while its own is {}", run.summary.state));
+        return Err(format!("I25: {key} asks for a run while its own is {}", run.summary.state));
     }
     let work_left = |task: &&Task| !is_final(judged, &task.key.name) && !task.state.is_terminal();
     if is_final(judged, &key.name) && run.tasks.values().any(|task| work_left(&task)) {
@@ -43,7 +43,7 @@ impl Stage {
         match asked == Some(run) && !self.judge.runs.contains_key(&run) {
             true => Ok(()),
             false => Err(format!(
-                "I21: {run} is made for {} of {}, which asks for {asked:?}",
+                "I25: {run} is made for {} of {}, which asks for {asked:?}",
                 parent.task, parent.run
             )),
         }
@@ -70,7 +70,7 @@ impl Stage {
         };
         is_right.then_some(()).ok_or_else(|| {
             let run = judged.run.summary.id;
-            format!("I21: {} of {run} ends {to} ({reason:?}), and {} is {ended:?}", task.key, child.run)
+            format!("I25: {} of {run} ends {to} ({reason:?}), and {} is {ended:?}", task.key, child.run)
         })
     }
 }

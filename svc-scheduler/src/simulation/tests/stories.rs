@@ -7,6 +7,7 @@ mod children;
 mod endings;
 mod fanned;
 mod foretold;
+mod others;
 mod reruns;
 
 use bytes::Bytes;
@@ -439,7 +440,7 @@ fn what_runs_on_a_drained_executor_goes_to_another_although_the_scheduler_dies_m
     let run = story.submit(ENDLESS);
     let drained = story.until_runs("forever");
     story.on_stage(|stage| {
-        stage.drain(drained);
+        stage.cordon(drained, true);
         stage.strike(Fault::KillScheduler, 1_000);
     });
     let id = story.on_stage(|stage| stage.executors[drained].id.clone());
