@@ -131,7 +131,6 @@ impl Stage {
     }
 
     /// Submits a workflow file. Gives the place of the ask.
-    #[cfg(test)]
     pub(super) fn submit(&mut self, project: ProjectName, source: &str, patience: Patience) -> usize {
         self.submit_to(project, source, None, patience)
     }
