@@ -240,12 +240,7 @@ pub(super) fn entries(stage: &Stage, mut entries: Vec<Arc<LogEntry>>) -> Vec<Arc
         }
     }
     if stage.is_sabotaged(Sabotage::TearGang) {
-        for entry in &mut entries {
-            if let LogEntry::Transition(transition) = Arc::make_mut(entry) {
-                let is_second = |change: &Change| matches!(change, Change::AttemptOpened { task, .. } if task.to_string() == "train[1]");
-                transition.changes.retain(|change| !is_second(change));
-            }
-        }
+        entries.iter_mut().for_each(leave_second_behind);
     }
     if stage.is_sabotaged(Sabotage::LeaveOutPart) {
         entries.iter_mut().for_each(leave_out_part);
@@ -269,6 +264,14 @@ pub(super) fn entries(stage: &Stage, mut entries: Vec<Arc<LogEntry>>) -> Vec<Arc
         }
     }
     entries
+}
+
+/// Of a gang of two the second does not start.
+fn leave_second_behind(entry: &mut Arc<LogEntry>) {
+    let starts_it = |change: &Change| matches!(change, Change::AttemptOpened { task, .. } if task.to_string() == "train[1]");
+    if let LogEntry::Transition(transition) = Arc::make_mut(entry) {
+        transition.changes.retain(|change| !starts_it(change));
+    }
 }
 
 /// Histories on their way to a start, or to whoever repeats a run.
