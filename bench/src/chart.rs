@@ -49,6 +49,7 @@ impl Chart {
         let mut chart = ChartBuilder::on(&area)
             .caption(&self.title, (FONT, 22))
             .margin(16)
+            .margin_right(48)
             .x_label_area_size(48)
             .y_label_area_size(64)
             .build_cartesian_2d((least..most).log_scale(), 0.0..top)?;
