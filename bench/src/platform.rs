@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 use emboflow_records::testing::MongoServer;
+use futures::{StreamExt, TryStreamExt, stream};
 use reqwest::header::AUTHORIZATION;
 use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
@@ -21,6 +22,9 @@ use crate::options::Records;
 use crate::place::Place;
 use crate::process;
 
+/// Runs in a batch.
+pub(crate) const BATCH: usize = 500;
+const BATCHES_IN_FLIGHT: usize = 4;
 const READY_WITHIN: Duration = Duration::from_secs(60);
 const STOP_WITHIN: Duration = Duration::from_secs(30);
 
@@ -191,7 +195,7 @@ impl Platform {
     }
 
     /// Submits a batch of runs over HTTP, with keys made of the numbers.
-    pub(crate) async fn submit_batch(&self, source: &str, numbers: Range<usize>) -> anyhow::Result<()> {
+    async fn submit_batch(&self, source: &str, numbers: Range<usize>) -> anyhow::Result<()> {
         let requests =
             numbers.clone().map(|number| json!({"key": format!("b-{number}"), "body": {"source": source}}));
         let body = json!({ "requests": requests.collect::<Vec<_>>() });
@@ -203,6 +207,14 @@ impl Platform {
         let items = answer["items"].as_array().context("a batch was answered without items")?;
         ensure!(items.len() == numbers.len(), "{} of {} requests were answered", items.len(), numbers.len());
         Ok(())
+    }
+
+    /// Submits runs in batches of [`BATCH`], a few of them in flight.
+    pub(crate) async fn submit_batches(&self, source: &str, numbers: Range<usize>) -> anyhow::Result<()> {
+        let end = numbers.end;
+        let batches =
+            numbers.step_by(BATCH).map(|from| self.submit_batch(source, from..end.min(from + BATCH)));
+        stream::iter(batches).buffer_unordered(BATCHES_IN_FLIGHT).try_collect().await
     }
 
     /// Follows the events over HTTP: of one run, or all.

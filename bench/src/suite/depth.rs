@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use futures::FutureExt;
 use serde_json::json;
 
 use crate::benchmark::{Benchmark, POWER_SAFE};
@@ -29,10 +29,6 @@ const DEPTHS: &[usize] = &[0, 1_000, 10_000, 100_000, 1_000_000];
 const RESTARTED_AT: usize = 100_000;
 /// Runs that are measured at each depth.
 const PROBES: usize = 100;
-/// Runs in a batch.
-const BATCH: usize = 500;
-/// Batches in flight.
-const IN_FLIGHT: usize = 4;
 /// Where they wait.
 const QUEUE: &str = "deep";
 /// How long it may take until the scheduler knows the queue.
@@ -153,11 +149,7 @@ async fn deepen(platform: &Platform, numbers: Range<usize>) -> anyhow::Result<Ve
 }
 
 async fn fill(platform: &Platform, numbers: Range<usize>) -> anyhow::Result<()> {
-    let source = workflow::in_queue(QUEUE, "");
-    let end = numbers.end;
-    let batches =
-        numbers.step_by(BATCH).map(|from| platform.submit_batch(&source, from..end.min(from + BATCH)));
-    stream::iter(batches).buffer_unordered(IN_FLIGHT).try_collect().await
+    platform.submit_batches(&workflow::in_queue(QUEUE, ""), numbers).await
 }
 
 async fn until_queued(platform: &Platform, goal: usize) -> anyhow::Result<()> {

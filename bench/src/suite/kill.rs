@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use futures::FutureExt;
 
 use crate::benchmark::{Benchmark, POWER_SAFE};
 use crate::figure::{Figure, Unit};
@@ -22,8 +22,6 @@ pub(crate) const BENCHMARK: Benchmark = Benchmark {
 };
 
 const RUNS: usize = 10_000;
-const BATCH: usize = 500;
-const IN_FLIGHT: usize = 4;
 /// Runs that are to have ended before each kill.
 const BEFORE_A_KILL: usize = 500;
 /// Runs that are made to see that it goes on.
@@ -60,10 +58,7 @@ async fn ours(place: &Place) -> anyhow::Result<Vec<Figure>> {
 }
 
 async fn submit(platform: &Platform, count: usize) -> anyhow::Result<()> {
-    let source = workflow::simulated("short", "ms=1");
-    let batches =
-        (0..count).step_by(BATCH).map(|from| platform.submit_batch(&source, from..count.min(from + BATCH)));
-    stream::iter(batches).buffer_unordered(IN_FLIGHT).try_collect().await
+    platform.submit_batches(&workflow::simulated("short", "ms=1"), 0..count).await
 }
 
 /// Submits a run that goes before all others, as soon as it is taken, and waits for its end.

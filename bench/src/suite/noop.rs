@@ -3,13 +3,13 @@
 
 use std::time::{Duration, Instant};
 
-use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use futures::FutureExt;
 
 use crate::benchmark::{Benchmark, POWER_SAFE};
 use crate::figure::{Figure, Unit, milliseconds, percentiles};
 use crate::floor::pipeline::{self, Pipeline};
 use crate::place::Place;
-use crate::platform::{Platform, Runtime};
+use crate::platform::{BATCH, Platform, Runtime};
 use crate::{process, workflow};
 
 pub(crate) const ALONE: Benchmark = Benchmark {
@@ -50,10 +50,6 @@ pub(crate) const CPU: Benchmark = Benchmark {
 
 const ALONE_RUNS: usize = 300;
 const BURST_RUNS: usize = 10_000;
-/// Runs in a batch.
-const BATCH: usize = 500;
-/// Batches in flight.
-const IN_FLIGHT: usize = 4;
 
 /// How a burst comes in.
 #[derive(Clone, Copy)]
@@ -99,7 +95,7 @@ async fn burst(place: &Place, way: Way) -> anyhow::Result<Vec<Figure>> {
     let began = Instant::now();
     let stored = async {
         match way {
-            Way::Batches => submit_batches(&platform, &source, count).await?,
+            Way::Batches => platform.submit_batches(&source, 0..count).await?,
             Way::Messages => intake.publish(&source, count).await?,
         }
         Ok::<_, anyhow::Error>(began.elapsed())
@@ -114,12 +110,6 @@ async fn burst(place: &Place, way: Way) -> anyhow::Result<Vec<Figure>> {
         each("processor a run, emboflow", cpu_after.0 - cpu_before.0, count),
         each("processor a run, nats-server", cpu_after.1 - cpu_before.1, count),
     ])
-}
-
-async fn submit_batches(platform: &Platform, source: &str, count: usize) -> anyhow::Result<()> {
-    let batches =
-        (0..count).step_by(BATCH).map(|from| platform.submit_batch(source, from..count.min(from + BATCH)));
-    stream::iter(batches).buffer_unordered(IN_FLIGHT).try_collect().await
 }
 
 async fn burst_floor(place: &Place, a_message: usize) -> anyhow::Result<Vec<Figure>> {
@@ -148,7 +138,7 @@ async fn processor(place: &Place) -> anyhow::Result<Vec<Figure>> {
         events.ends(1).await?;
     }
     let second = spent()?;
-    tokio::try_join!(submit_batches(&platform, &source, burst), events.ends(burst))?;
+    tokio::try_join!(platform.submit_batches(&source, 0..burst), events.ends(burst))?;
     let third = spent()?;
     platform.stop().await?;
     Ok(vec![each("a run alone", second - first, alone), each("a run of a burst", third - second, burst)])
