@@ -10,6 +10,15 @@ use crate::name::{NotAName, TaskName};
 
 /// Crockford's base 32 in lower case: no i, l, o, u.
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+/// The value of each byte that is a digit.
+const VALUES: [Option<u8>; 256] = {
+    let (mut values, mut value) = ([None; 256], 0);
+    while value < ALPHABET.len() {
+        values[ALPHABET[value] as usize] = Some(value as u8);
+        value += 1;
+    }
+    values
+};
 const RUN_PREFIX: &str = "run-";
 const RUN_DIGITS: usize = 26;
 
@@ -49,14 +58,15 @@ impl RunId {
 
 impl fmt::Display for RunId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut digits = [0u8; RUN_DIGITS];
+        let mut text = [0u8; RUN_PREFIX.len() + RUN_DIGITS];
+        let (prefix, digits) = text.split_at_mut(RUN_PREFIX.len());
+        prefix.copy_from_slice(RUN_PREFIX.as_bytes());
         let mut rest = self.0;
         for digit in digits.iter_mut().rev() {
             *digit = ALPHABET[(rest & 31) as usize];
             rest >>= 5;
         }
-        f.write_str(RUN_PREFIX)?;
-        f.write_str(std::str::from_utf8(&digits).expect("the alphabet is ASCII"))
+        f.write_str(std::str::from_utf8(&text).expect("the alphabet is ASCII"))
     }
 }
 
@@ -79,8 +89,8 @@ impl FromStr for RunId {
         digits
             .iter()
             .try_fold(0u128, |bits, digit| {
-                let value = ALPHABET.iter().position(|letter| letter == digit).ok_or_else(refuse)?;
-                Ok((bits << 5) | value as u128)
+                let value = VALUES[usize::from(*digit)].ok_or_else(refuse)?;
+                Ok((bits << 5) | u128::from(value))
             })
             .map(Self)
     }
@@ -177,7 +187,10 @@ pub struct AttemptId {
 
 impl fmt::Display for AttemptId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}.{}", self.run, self.task.token(), self.number)
+        match self.task.index {
+            None => write!(f, "{}.{}.{}", self.run, self.task.name, self.number),
+            Some(index) => write!(f, "{}.{}_{index}.{}", self.run, self.task.name, self.number),
+        }
     }
 }
 
@@ -216,8 +229,7 @@ macro_rules! as_json_string {
 
         impl<'de> Deserialize<'de> for $id {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
+                crate::text::parsed(deserializer)
             }
         }
 

@@ -31,6 +31,7 @@ pub mod runtime_spec;
 pub mod secret;
 pub mod state;
 pub mod task;
+mod text;
 pub mod timestamp;
 pub mod transition;
 pub mod trigger;

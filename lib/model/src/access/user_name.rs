@@ -75,8 +75,7 @@ impl Serialize for UserName {
 
 impl<'de> Deserialize<'de> for UserName {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        Self::new(text).map_err(serde::de::Error::custom)
+        crate::text::parsed(deserializer)
     }
 }
 
