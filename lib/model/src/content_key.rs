@@ -1,7 +1,6 @@
 //! What decides the result of a task, as one key: tasks with the same key would make the same.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -92,10 +91,7 @@ impl RuntimeSpec {
             extra,
         };
         let form = serde_json::to_vec(&content).expect("texts and numbers are always JSON");
-        Sha256::digest(&form).iter().fold(String::with_capacity(64), |mut text, byte| {
-            write!(text, "{byte:02x}").expect("writing to a String cannot fail");
-            text
-        })
+        hex::encode(Sha256::digest(&form))
     }
 }
 

@@ -367,8 +367,14 @@ impl Run {
 /// The tasks of a run as they are right after its acceptance.
 pub fn waiting_tasks(summary: &RunSummary) -> IndexMap<TaskKey, Task> {
     let keys = positions(&summary.graph).flat_map(|(spec, first)| spec.keys().zip(first..));
-    keys.map(|(key, position)| (key.clone(), Task::new(summary.id, summary.project.clone(), key, position)))
-        .collect()
+    // Room for no more than there are: most runs have one, and very many of them may wait.
+    let mut tasks = IndexMap::with_capacity(summary.tasks.total as usize);
+    tasks.extend(
+        keys.map(|(key, position)| {
+            (key.clone(), Task::new(summary.id, summary.project.clone(), key, position))
+        }),
+    );
+    tasks
 }
 
 /// The specs of a graph, each with the position of its first task.

@@ -21,7 +21,7 @@ use super::turn;
 use super::uploads;
 use super::workflows::Workflows;
 use super::world::World;
-use crate::planner::{Input, Planner, RunCommand, Submission, planned_specs};
+use crate::planner::{Input, Planner, RunCommand, Submission};
 
 /// What became of a message.
 pub(super) struct Read {
@@ -246,7 +246,7 @@ impl<W: World> Reader<'_, W> {
         let made = self.workflows.parse(source).and_then(|workflow| {
             let inputs = workflow.resolve_inputs(&inputs)?;
             let labels = workflow.labels().into_iter().chain(labels).collect();
-            let tasks = planned_specs(&workflow, &inputs)?;
+            let tasks = workflow.layout(&inputs)?.graph.to_vec();
             let accepted = Accepted {
                 workflow: workflow_name(&workflow),
                 digest: workflow.digest.clone(),

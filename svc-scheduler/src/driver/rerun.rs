@@ -12,7 +12,7 @@ use super::message::{Refusal, Request};
 use super::requests::{Reader, Understood, run_not_found};
 use super::world::World;
 use super::{children, turn, uploads};
-use crate::planner::{Input, Submission, planned_specs};
+use crate::planner::{Input, Submission};
 
 impl<W: World> Reader<'_, W> {
     /// The run that is to be made, or why there can be none. Errors: the records do not answer.
@@ -69,8 +69,8 @@ impl<W: World> Reader<'_, W> {
         if inputs == accepted.inputs {
             return Ok(Ok(()));
         }
-        match planned_specs(workflow, &inputs) {
-            Ok(tasks) => accepted.tasks = tasks,
+        match workflow.layout(&inputs) {
+            Ok(layout) => accepted.tasks = layout.graph.to_vec(),
             Err(problems) => return Ok(Err(problems.into_iter().map(FieldError::from).collect())),
         }
         match turn::fairness_key_again(workflow, old, *run, &inputs) {

@@ -3,12 +3,8 @@
 use emboflow_model::runtime_spec::{Replica, StageIn, StageInSource};
 use emboflow_model::state::{RunState, TaskState};
 use emboflow_model::transition::PlannedSpec;
-use emboflow_model::workflow::{
-    InputReference, PlannedTask, Problem, RenderedPlacement, RenderedTask, Workflow,
-};
+use emboflow_model::workflow::{InputReference, PlannedTask, RenderedPlacement, RenderedTask};
 use emboflow_model::{PoolName, Run, RuntimeSpec, TaskKey};
-use indexmap::IndexMap;
-use serde_json::{Map, Value};
 
 use super::shape::{Apart, FanOut, Gang, Shape};
 use super::uploads;
@@ -17,41 +13,6 @@ use super::uploads;
 const DEFAULT_LOG_LIMIT_BYTES: u64 = 256 * 1024 * 1024;
 /// The pool of tasks that name none.
 const DEFAULT_POOL: &str = "default";
-
-/// The TaskSpecs of a run with these inputs, in topological order. Errors: an input or a matrix does not work out.
-pub(crate) fn planned_specs(
-    workflow: &Workflow,
-    inputs: &Map<String, Value>,
-) -> Result<Vec<PlannedSpec>, Vec<Problem>> {
-    let planned = workflow.expand(inputs)?;
-    let mut fan_outs: IndexMap<&str, Option<u32>> = IndexMap::new();
-    for task in &planned {
-        let count = task.index.map(|index| index + 1);
-        fan_outs.insert(&task.spec_name, count);
-    }
-    let specs = workflow.topological_order().iter().filter_map(|name| {
-        // A matrix over nothing gives no task at all.
-        let fan_out = fan_outs.get(name.as_str()).copied().unwrap_or(Some(0));
-        let needs = workflow.needs(name).iter().filter_map(|need| need.parse().ok()).collect();
-        let (dynamic, finally) = (workflow.is_dynamic(name), workflow.finally(name));
-        Some(PlannedSpec { name: name.parse().ok()?, fan_out, dynamic, needs, finally })
-    });
-    Ok(specs.collect())
-}
-
-/// The tasks of a run by key.
-pub(super) fn planned_by_key(
-    workflow: &Workflow,
-    run: &Run,
-) -> Result<IndexMap<TaskKey, PlannedTask>, Vec<Problem>> {
-    let planned = workflow.expand(&run.summary.inputs)?;
-    let keyed = planned.into_iter().filter_map(|task| {
-        let name = task.spec_name.parse().ok()?;
-        Some((TaskKey { name, index: task.index }, task))
-    });
-    let dynamic = run.summary.graph.iter().filter(|spec| spec.dynamic && spec.fan_out.is_some());
-    Ok(keyed.chain(dynamic.flat_map(|spec| fanned_out(run, spec))).collect())
-}
 
 /// The tasks of a fan-out over what other tasks gave: the history has their matrix.
 pub(super) fn fanned_out<'r>(

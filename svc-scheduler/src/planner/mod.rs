@@ -117,7 +117,6 @@ use emboflow_protocol::call::{Claim, TaskWait};
 pub(crate) use approval::{Judged, judge};
 pub(crate) use child::Wanted;
 pub(crate) use cordon::Cordons;
-pub(crate) use dispatch::planned_specs;
 pub(crate) use effect::{Effect, EffectKind, effects_of};
 pub(crate) use explain::WaitKind;
 pub(crate) use input::{ChildFound, Deciding, Input, RunCommand, Submission};

@@ -11,14 +11,18 @@ use emboflow_model::runtime_spec::Replica;
 use emboflow_model::state::TaskState;
 use emboflow_model::transition::{Change, PlannedSpec, Transition};
 use emboflow_model::workflow::turn::Gates;
-use emboflow_model::workflow::{Context, PlannedTask, Problem, RenderedCache, TaskLimits, Workflow};
-use emboflow_model::{Attempt, Run, RunId, RuntimeSpec, Task, TaskKey, Timestamp};
+use emboflow_model::workflow::{Context, Layout, PlannedTask, Problem, RenderedCache, TaskLimits, Workflow};
+use emboflow_model::{Attempt, Run, RunId, RunSummary, RuntimeSpec, Task, TaskKey, Timestamp};
 use indexmap::IndexMap;
-use serde_json::Map;
 
 use super::finally::counts_as_need;
 use super::shape::{FanOut, Shape};
 use super::{approval, dispatch, uploads, values};
+
+/// What expressions see of a run before anything has ended.
+fn first_context(run: &RunSummary) -> Context {
+    Context::new(&run.id.to_string(), run.project.as_str(), Arc::clone(&run.inputs))
+}
 
 /// A run that is not over.
 #[derive(Clone)]
@@ -32,8 +36,6 @@ pub(crate) struct OpenRun {
     /// Specs with tasks that have not ended, those left out that follow all others.
     pub(super) work_left: u32,
     planned: Arc<IndexMap<TaskKey, PlannedTask>>,
-    /// What expressions see of every run of these inputs, whatever has ended.
-    context: Context,
     /// Bytes of the values that its tasks have given.
     pub(super) value_bytes: usize,
     /// Tasks that reached an executor's turn while the run was paused.
@@ -69,20 +71,39 @@ pub(super) struct SpecProgress {
     max_parallel: Option<u32>,
     /// Tasks that stand in a lane or have an open attempt.
     in_flight: u32,
-    /// Ready tasks over the limit.
-    held: VecDeque<TaskKey>,
-    /// The same, to be found.
-    is_held: HashSet<Option<u32>>,
+    /// Ready tasks over the limit; none where there never were any.
+    held: Option<Box<Held>>,
+}
+
+/// Tasks of a spec that wait until others of it end.
+#[derive(Clone, Debug, Default)]
+struct Held {
+    line: VecDeque<TaskKey>,
+    /// Those in the line that have not given up meanwhile.
+    indices: HashSet<Option<u32>>,
+}
+
+impl SpecProgress {
+    fn holds(&self, task: &TaskKey) -> bool {
+        self.held.as_ref().is_some_and(|held| held.indices.contains(&task.index))
+    }
 }
 
 impl OpenRun {
     /// The run with the progress that its fold shows. Errors: the workflow does not give the tasks that the run has.
-    pub(crate) fn new(run: Run, workflow: Arc<Workflow>) -> Result<Self, Vec<Problem>> {
-        let planned = dispatch::planned_by_key(&workflow, &run)?;
-        let summary = &run.summary;
-        let graph = Arc::clone(&summary.graph);
-        let places: HashMap<TaskName, usize> =
-            graph.iter().enumerate().map(|(index, spec)| (spec.name.clone(), index)).collect();
+    pub(crate) fn new(mut run: Run, workflow: Arc<Workflow>) -> Result<Self, Vec<Problem>> {
+        let Layout { graph, mut places, tasks: mut planned } = workflow.layout(&run.summary.inputs)?;
+        if graph == run.summary.graph {
+            // One for all runs of the file.
+            run.summary.graph = graph;
+        } else {
+            let own = run.summary.graph.iter().enumerate().map(|(place, spec)| (spec.name.clone(), place));
+            places = Arc::new(own.collect());
+        }
+        let graph = Arc::clone(&run.summary.graph);
+        for spec in graph.iter().filter(|spec| spec.dynamic && spec.fan_out.is_some()) {
+            Arc::make_mut(&mut planned).extend(dispatch::fanned_out(&run, spec));
+        }
         let mut specs: Vec<SpecProgress> = graph
             .iter()
             .map(|spec| SpecProgress {
@@ -117,12 +138,10 @@ impl OpenRun {
                 }
             }
         }
-        let inputs = Map::clone(&summary.inputs);
-        let context = Context::new(&summary.id.to_string(), summary.project.as_str(), inputs);
-        let gates = workflow.gates(&context).map_err(|problem| vec![problem])?;
+        let gates = workflow.gates(&first_context(&run.summary)).map_err(|problem| vec![problem])?;
         let value_bytes = run.tasks.values().map(|task| values::bytes_of(&task.values)).sum();
-        let (places, planned, paused) = (Arc::new(places), Arc::new(planned), Vec::new());
-        Ok(Self { run, workflow, specs, places, work_left, planned, context, value_bytes, paused, gates })
+        let paused = Vec::new();
+        Ok(Self { run, workflow, specs, places, work_left, planned, value_bytes, paused, gates })
     }
 
     pub(crate) fn id(&self) -> RunId {
@@ -216,9 +235,10 @@ impl OpenRun {
     /// What the expressions of a spec see of the run: they name no other task than those it needs.
     pub(super) fn context(&self, spec: usize) -> Context {
         let progress = &self.specs[spec];
+        let needs_any = !self.run.summary.graph[spec].needs.is_empty();
         let context = match progress.unmet {
             // Nothing of what it needs changes any more.
-            0 => progress.context.get_or_init(|| self.context_of_needs(spec)).clone(),
+            0 if needs_any => progress.context.get_or_init(|| self.context_of_needs(spec)).clone(),
             _ => self.context_of_needs(spec),
         };
         match self.run.summary.graph[spec].finally.and_then(|_| self.outcome()) {
@@ -228,7 +248,7 @@ impl OpenRun {
     }
 
     fn context_of_needs(&self, spec: usize) -> Context {
-        let mut context = self.context.clone();
+        let mut context = first_context(&self.run.summary);
         let graph = &self.run.summary.graph;
         for index in graph[spec].needs.iter().filter_map(|need| self.places.get(need)) {
             let need = &graph[*index];
@@ -348,8 +368,9 @@ impl OpenRun {
         let Some(index) = self.spec_index(task) else { return false };
         let spec = &mut self.specs[index];
         if spec.max_parallel.is_some_and(|limit| spec.in_flight >= limit) {
-            spec.is_held.insert(task.index);
-            spec.held.push_back(task.clone());
+            let held = spec.held.get_or_insert_default();
+            held.indices.insert(task.index);
+            held.line.push_back(task.clone());
             return false;
         }
         spec.in_flight += 1;
@@ -360,14 +381,15 @@ impl OpenRun {
     pub(super) fn leave(&mut self, task: &TaskKey) -> Option<TaskKey> {
         let index = self.spec_index(task)?;
         let spec = &mut self.specs[index];
-        if spec.is_held.remove(&task.index) {
+        if spec.held.as_mut().is_some_and(|held| held.indices.remove(&task.index)) {
             // It gives up before it was taken on; its place in the line is passed over.
             return None;
         }
         spec.in_flight = spec.in_flight.saturating_sub(1);
+        let held = spec.held.as_mut()?;
         let follower = loop {
-            let next = spec.held.pop_front()?;
-            if spec.is_held.remove(&next.index) {
+            let next = held.line.pop_front()?;
+            if held.indices.remove(&next.index) {
                 break next;
             }
         };
@@ -378,7 +400,8 @@ impl OpenRun {
     /// How many ready tasks follow before this one when tasks of its spec end; none when it may stand in a lane.
     pub(super) fn held_before(&self, task: &TaskKey) -> Option<usize> {
         let spec = self.specs.get(self.spec_index(task)?)?;
-        spec.is_held.contains(&task.index).then(|| spec.held.iter().take_while(|held| *held != task).count())
+        let held = spec.held.as_ref().filter(|_| spec.holds(task))?;
+        Some(held.line.iter().take_while(|before| *before != task).count())
     }
 
     /// Keeps a task that came to its turn while the run is paused.
@@ -403,8 +426,7 @@ impl OpenRun {
             TaskState::Queued => {
                 let spec = &self.specs[self.spec_index(&task.key)?];
                 let limit = spec.max_parallel?;
-                spec.is_held
-                    .contains(&task.key.index)
+                spec.holds(&task.key)
                     .then(|| format!("{limit} tasks of {} run already (max_parallel)", task.key.name))
             }
             TaskState::Waiting => match (task.open_approval(), task.retry_at) {

@@ -4,7 +4,6 @@ use emboflow_model::state::{RunState, TaskState};
 use emboflow_model::{RunId, TaskKey};
 use serde_json::{Map, Value, json};
 
-use super::dispatch::planned_specs;
 use super::input::Input;
 use super::testing::Paper;
 
@@ -18,7 +17,7 @@ fn rerun(paper: &mut Paper, old: RunId, tasks: &[&str], given: Value) -> RunId {
     let mut submission = paper.submission(SOURCE);
     let mut inputs: Map<String, Value> = before.summary.inputs.as_ref().clone();
     inputs.extend(given.as_object().unwrap().clone());
-    submission.accepted.tasks = planned_specs(&submission.workflow, &inputs).unwrap();
+    submission.accepted.tasks = submission.workflow.layout(&inputs).unwrap().graph.to_vec();
     submission.accepted.inputs = inputs;
     submission.accepted.recovered_from = Some(old);
     let run = submission.run;

@@ -160,7 +160,7 @@ impl Paper {
             workflow: workflow.name.parse().unwrap(),
             digest: workflow.digest.clone(),
             source: source.into(),
-            tasks: planned_specs(&workflow, &inputs).unwrap(),
+            tasks: workflow.layout(&inputs).unwrap().graph.to_vec(),
             inputs,
             labels: IndexMap::new(),
             key: run.to_string(),

@@ -1,7 +1,5 @@
 //! The idempotency keys of the runs that a trigger starts: whatever is repeated after a crash is the same request.
 
-use std::fmt::Write as _;
-
 use sha2::{Digest as _, Sha256};
 
 use crate::{RunId, Timestamp};
@@ -88,8 +86,5 @@ fn digest(parts: &[&str]) -> String {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }
-    hash.finalize().iter().take(16).fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("writing to a String cannot fail");
-        text
-    })
+    hex::encode(&hash.finalize()[..16])
 }

@@ -5,7 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::condition::{Context, Scope};
+use super::condition::Scope;
+use super::context::{Context, Names};
 use super::document::join;
 use super::expression::Fuel;
 use super::field::Scalar;
@@ -91,8 +92,8 @@ impl Workflow {
         now: Timestamp,
     ) -> Result<Question, Problem> {
         let matrix = Value::Object(task.matrix.clone());
-        let roots = self.roots(context, &matrix);
-        let scope = Scope { document: &self.document, roots: &roots, status: None };
+        let names = Names::Of { workflow: self, context, matrix: Some(&matrix) };
+        let scope = Scope { document: &self.document, names, status: None };
         let mut fuel = Fuel::of_task();
         let at = format!("{}/approval", join("/tasks", &task.spec_name));
         let mut value = |field: &str, text: &str| {

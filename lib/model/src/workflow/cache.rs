@@ -4,7 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::condition::Context;
+use super::context::Context;
 use super::document::join;
 use super::field::Scalar;
 use super::turn::Keys;

@@ -1,72 +1,14 @@
-//! What expressions are evaluated with while a run goes on, and the decision whether a task runs.
+//! The decision whether a task runs, and how its texts are evaluated while a run goes on.
 
-use std::sync::Arc;
-
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use super::check::path_of;
+use super::context::{Context, Names};
 use super::document::{Document, Node, join};
 use super::expression::{Evaluator, Fuel, Kind, Part, Status, Template};
 use super::render::text_of;
 use super::{Problem, Workflow, code};
 use crate::state::{RunState, TaskState};
-
-/// What expressions can read of a run. A clone shares all.
-#[derive(Clone, Debug)]
-pub struct Context {
-    inputs: Arc<Value>,
-    run: Arc<Value>,
-    /// A map from the name of a task to `{ state, values }`.
-    tasks: Arc<Value>,
-    outcome: Option<RunState>,
-}
-
-impl Context {
-    /// A run with its resolved inputs, and no task that has ended.
-    pub fn new(run: &str, project: &str, inputs: Map<String, Value>) -> Self {
-        Self {
-            inputs: Arc::new(Value::Object(inputs)),
-            run: Arc::new(json!({ "id": run, "project": project })),
-            tasks: Arc::new(Value::Object(Map::new())),
-            outcome: None,
-        }
-    }
-
-    /// Says how a task of the file ended, with no values; a fan-out has one state for all its tasks.
-    pub fn set_task_state(&mut self, spec: &str, state: TaskState) {
-        Arc::make_mut(&mut self.tasks)[spec] = json!({ "state": state.word(), "values": {} });
-    }
-
-    /// Says what values a task of the file gave that has ended, by their names. One that it did not give is no key of the
-    /// map: to read it is an error, and `has(tasks.NAME.values.KEY)` tells.
-    pub fn set_task_values(&mut self, spec: &str, values: Map<String, Value>) {
-        Arc::make_mut(&mut self.tasks)[spec]["values"] = Value::Object(values);
-    }
-
-    /// The same context with the state of one more task.
-    #[must_use]
-    pub fn with_task_state(mut self, spec: &str, state: TaskState) -> Self {
-        self.set_task_state(spec, state);
-        self
-    }
-
-    /// The same context for tasks that follow all others: with what these have come to.
-    #[must_use]
-    pub fn with_outcome(mut self, outcome: RunState) -> Self {
-        let mut run = Value::clone(&self.run);
-        run["outcome"] = Value::from(outcome.word());
-        (self.run, self.outcome) = (Arc::new(run), Some(outcome));
-        self
-    }
-
-    pub(super) fn outcome(&self) -> Option<RunState> {
-        self.outcome
-    }
-
-    fn state(&self, spec: &str) -> Option<TaskState> {
-        TaskState::from_word(self.tasks.get(spec)?.get("state")?.as_str()?)
-    }
-}
 
 impl Workflow {
     /// Whether a task runs, once every task that it needs has ended: `if`, or that all it needs succeeded. An `if` that
@@ -90,15 +32,10 @@ impl Workflow {
         if !status.success && !looks_at_states(&text) {
             return Ok(false);
         }
-        let roots = [
-            ("inputs", &*context.inputs),
-            ("tasks", &*context.tasks),
-            ("run", &*context.run),
-            ("workflow", &*self.facts),
-        ];
         let mut fuel = Fuel::default();
+        let names = Names::Of { workflow: self, context, matrix: None };
         let scope =
-            Scope { document: &self.document, roots: &roots, status: Some(of_run(status, context.outcome)) };
+            Scope { document: &self.document, names, status: Some(of_run(status, context.outcome())) };
         match scope.evaluate(node, &pointer, &text, &mut fuel)? {
             Value::Bool(value) => Ok(value),
             other => {
@@ -128,21 +65,6 @@ impl Workflow {
             }
         }
         status
-    }
-
-    /// The names that the expressions of a task have, without its matrix.
-    pub(super) fn roots<'c>(
-        &'c self,
-        context: &'c Context,
-        matrix: &'c Value,
-    ) -> [(&'static str, &'c Value); 5] {
-        [
-            ("inputs", &*context.inputs),
-            ("matrix", matrix),
-            ("tasks", &*context.tasks),
-            ("run", &*context.run),
-            ("workflow", &self.facts),
-        ]
     }
 }
 
@@ -176,7 +98,7 @@ fn looks_at_states(text: &str) -> bool {
 /// The names of one evaluation, and the file that its errors point into.
 pub(super) struct Scope<'s> {
     pub(super) document: &'s Document,
-    pub(super) roots: &'s [(&'static str, &'s Value)],
+    pub(super) names: Names<'s>,
     pub(super) status: Option<Status>,
 }
 
@@ -197,8 +119,9 @@ impl Scope<'_> {
         };
         let template =
             Template::parse(text).map_err(|error| problem(code::BAD_EXPRESSION, error.at, error.message))?;
+        let names = self.names.list();
         let mut value = |at: usize, expression| {
-            let mut evaluator = Evaluator::new(self.roots, self.status, fuel);
+            let mut evaluator = Evaluator::new(&names, self.status, fuel);
             match evaluator.evaluate(expression) {
                 Ok(value) => Ok(value.into_owned()),
                 Err(error) => Err(problem(code::EVALUATION_FAILED, at + error.at, error.message)),

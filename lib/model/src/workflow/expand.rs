@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::condition::Scope;
+use super::context::Names;
 use super::document::join;
 use super::expression::Fuel;
 use super::field::Axis;
@@ -64,7 +65,7 @@ impl Workflow {
     fn axes_of_all(&self, inputs: &Map<String, Value>) -> Result<Vec<Axes<'_>>, Vec<Problem>> {
         let inputs = Value::Object(inputs.clone());
         let roots = [("inputs", &inputs), ("workflow", &*self.facts)];
-        let scope = Scope { document: &self.document, roots: &roots, status: None };
+        let scope = Scope { document: &self.document, names: Names::Given(&roots), status: None };
         let mut fuel = Fuel::default();
         let (mut all, mut problems) = (Vec::new(), Vec::new());
         let (mut total, mut bytes, mut approvals, mut children) = (0_u64, 0_u64, 0_u64, 0_u64);

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::condition::{Context, Scope};
+use super::condition::Scope;
+use super::context::{Context, Names};
 use super::document::join;
 use super::expression::{Fuel, Kind, Template};
 use super::field::Axis;
@@ -39,9 +40,8 @@ impl Workflow {
         others: Others,
     ) -> Result<Vec<Map<String, Value>>, Problem> {
         let Some(task) = self.task(spec) else { return Ok(Vec::new()) };
-        let roots = self.roots(context, &Value::Null).into_iter().filter(|(root, _)| *root != "matrix");
-        let roots: Vec<_> = roots.collect();
-        let scope = Scope { document: &self.document, roots: &roots, status: None };
+        let names = Names::Of { workflow: self, context, matrix: None };
+        let scope = Scope { document: &self.document, names, status: None };
         let axes = self.axes(spec, task, &scope, &mut Fuel::default())?;
         let total = others.tasks.saturating_add(axes.tasks);
         if total > MAX_TASKS {

@@ -7,6 +7,7 @@ mod cache;
 mod check;
 pub mod code;
 mod condition;
+mod context;
 mod deserialize;
 mod document;
 pub mod exit_codes;
@@ -17,6 +18,7 @@ pub mod field;
 pub mod file;
 mod finally;
 mod input;
+mod layout;
 pub mod limits;
 mod mapping;
 mod not_yet;
@@ -38,8 +40,7 @@ pub mod turn_spec;
 mod uploads;
 mod yaml;
 
-use std::fmt::Write as _;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
@@ -49,13 +50,14 @@ pub use approval::{ApprovalSpec, OnTimeout};
 pub use cache::{CacheSpec, CacheTerms, RenderedCache};
 pub use check::check_output_path;
 pub use check::triggers::{InputProblem, input_problems};
-pub use condition::Context;
+pub use context::Context;
 use document::{Document, Problems};
 pub use exit_codes::{ExitAction, ExitCodes};
 pub use expand::PlannedTask;
 pub use fan_out::Others;
 pub use file::{InputSpec, InputType, WorkflowFile};
 pub use finally::Finally;
+pub use layout::Layout;
 pub use mapping::{MappingError, map_inputs};
 pub use not_yet::{NOT_YET, NotYet};
 pub use problem::Problem;
@@ -87,6 +89,8 @@ pub struct Workflow {
     order: Arc<[String]>,
     /// What `workflow` is in an expression.
     facts: Arc<Value>,
+    /// What every run is made of, where the inputs do not decide it; once it was asked for.
+    only_layout: Arc<OnceLock<Layout>>,
 }
 
 /// Reads and checks a workflow file, YAML or JSON. Errors: everything that is wrong, in the order of the file, at most
@@ -108,6 +112,7 @@ pub fn parse(source: &str) -> Result<Workflow, Vec<Problem>> {
         needs: Arc::new(graph.needs),
         dependents: Arc::new(graph.dependents),
         order: graph.order.into(),
+        only_layout: Arc::default(),
     };
     // With the defaults alone the size of the run is known already, and so is what is wrong with it.
     if let Ok(inputs) = workflow.resolve_inputs(&Map::new()) {
@@ -118,11 +123,7 @@ pub fn parse(source: &str) -> Result<Workflow, Vec<Problem>> {
 
 /// `sha256:` and the hex digest of a source text: what names a version of a workflow.
 pub fn digest(source: &str) -> String {
-    let mut text = String::from("sha256:");
-    for byte in Sha256::digest(source.as_bytes()) {
-        write!(text, "{byte:02x}").expect("writing to a String cannot fail");
-    }
-    text
+    format!("sha256:{}", hex::encode(Sha256::digest(source.as_bytes())))
 }
 
 fn typed<T: serde::de::DeserializeOwned>(document: &Document) -> Result<T, Problem> {

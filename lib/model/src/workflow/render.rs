@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::check::{check_image, check_output_path, check_user, check_workdir};
-use super::condition::{Context, Scope};
+use super::condition::Scope;
+use super::context::{Context, Names};
 use super::document::join;
 use super::expression::functions::number_text;
 use super::expression::{Fuel, Template};
@@ -153,8 +154,8 @@ impl Workflow {
             return Err(Problem::elsewhere(code::UNKNOWN_TASK, at, message));
         };
         let matrix = Value::Object(task.matrix.clone());
-        let roots = self.roots(context, &matrix);
-        let scope = Scope { document: &self.document, roots: &roots, status: None };
+        let names = Names::Of { workflow: self, context, matrix: Some(&matrix) };
+        let scope = Scope { document: &self.document, names, status: None };
         render(&mut Render { workflow: self, scope, fuel: Fuel::of_task(), bytes: 0, at }, spec)
     }
 }

@@ -5,7 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::condition::{Context, Scope};
+use super::condition::Scope;
+use super::context::{Context, Names};
 use super::document::join;
 use super::expression::{Fuel, Template};
 use super::limits::MAX_INPUT_BYTES;
@@ -48,8 +49,8 @@ impl Workflow {
     ) -> Option<Result<Map<String, Value>, Problem>> {
         let uses = self.uses(&task.spec_name)?;
         let matrix = Value::Object(task.matrix.clone());
-        let roots = self.roots(context, &matrix);
-        let scope = Scope { document: &self.document, roots: &roots, status: None };
+        let names = Names::Of { workflow: self, context, matrix: Some(&matrix) };
+        let scope = Scope { document: &self.document, names, status: None };
         let at = format!("{}/uses/inputs", join("/tasks", &task.spec_name));
         let mut given = Given { workflow: self, scope, fuel: Fuel::of_task(), left: MAX_INPUT_BYTES };
         let inputs = uses.inputs.iter().map(|(name, value)| {

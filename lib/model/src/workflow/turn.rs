@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::condition::{Context, Scope};
+use super::condition::Scope;
+use super::context::{Context, Names};
 use super::document::join;
 use super::expression::{Fuel, Template};
 use super::render::text_of;
@@ -122,8 +123,9 @@ impl Keys<'_> {
             false => text.to_owned(),
             true => {
                 let matrix = Value::Object(self.matrix.clone());
-                let roots = self.workflow.roots(self.context, &matrix);
-                let scope = Scope { document, roots: &roots, status: None };
+                let (workflow, context) = (self.workflow, self.context);
+                let names = Names::Of { workflow, context, matrix: Some(&matrix) };
+                let scope = Scope { document, names, status: None };
                 let node = document.locate(pointer).1;
                 text_of(&scope.evaluate(node, pointer, text, &mut Fuel::of_task())?)
             }

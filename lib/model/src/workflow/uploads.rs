@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::condition::Scope;
+use super::context::Names;
 use super::document::{Document, Problems, join};
 use super::expression::{Fuel, Template};
 use super::render::text_of;
@@ -36,7 +37,7 @@ impl Workflow {
         };
         let (inputs, matrix) = (Value::Object(inputs.clone()), Value::Object(task.matrix.clone()));
         let roots = [("inputs", &inputs), ("matrix", &matrix), ("workflow", &*self.facts)];
-        let scope = Scope { document: &self.document, roots: &roots, status: None };
+        let scope = Scope { document: &self.document, names: Names::Given(&roots), status: None };
         evaluated(&scope, &mut Fuel::of_task(), &join("/tasks", &task.spec_name), spec)
     }
 

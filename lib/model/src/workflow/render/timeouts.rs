@@ -2,7 +2,7 @@
 
 use super::{Given, Render};
 use crate::runtime_spec::Timeouts;
-use crate::workflow::condition::Context;
+use crate::workflow::Context;
 use crate::workflow::field::Scalar;
 use crate::workflow::task_spec::TimeoutsSpec;
 use crate::workflow::{PlannedTask, Problem, TaskSpec, Workflow, quantity};
