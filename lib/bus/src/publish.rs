@@ -26,6 +26,8 @@ const WINDOW: usize = 256;
 const TRIES_WITHOUT_STREAM: usize = 5;
 /// Bytes of one live log frame at most; a longer piece is cut into several.
 const MAX_FRAME: usize = 256 * 1024;
+/// Room for most bodies.
+const USUAL_BYTES: usize = 2 * 1024;
 /// How long a live log frame may wait for room in the connection's buffer before it is dropped.
 const FRAME_WAIT: Duration = Duration::from_millis(20);
 
@@ -303,14 +305,25 @@ fn encoded<M: Message>(message: &M) -> Result<(Subject, HeaderMap, Bytes), BusEr
     if let Some(id) = message.message_id() {
         insert_exact(&mut headers, header::MESSAGE_ID, &id, "message id")?;
     }
-    let body = to_json(subject.as_str(), message)?;
+    let body = fitted(subject.as_str(), message)?;
     Ok((subject, headers, body))
 }
 
+/// The message as JSON, with less in it where that would be too much.
+fn fitted<M: Message>(subject: &str, message: &M) -> Result<Bytes, BusError> {
+    let body = to_json(subject, message)?;
+    match message.reduced(body.len()) {
+        Some(reduced) => fitted(subject, &reduced),
+        None => Ok(body),
+    }
+}
+
 pub(crate) fn to_json(subject: &str, value: &impl Serialize) -> Result<Bytes, BusError> {
-    serde_json::to_vec(value)
-        .map(Bytes::from)
-        .map_err(|source| BusError::Encode { subject: subject.to_owned(), source })
+    let mut body = Vec::with_capacity(USUAL_BYTES);
+    match serde_json::to_writer(&mut body, value) {
+        Ok(()) => Ok(Bytes::from(body)),
+        Err(source) => Err(BusError::Encode { subject: subject.to_owned(), source }),
+    }
 }
 
 fn count(subject: &str, result: &Result<(), BusError>) {

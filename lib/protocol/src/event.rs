@@ -1,8 +1,6 @@
 //! Scheduler → everyone: the public form of what a transition changed, as CloudEvents 1.0 in structured JSON mode
 //! (<https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md>).
 
-use std::io::{self, Write};
-
 use emboflow_model::transition::{Change, Transition};
 use emboflow_model::{
     ProjectName, Run, RunId, RunState, RunSummary, Task, TaskCounts, TaskKey, Timestamp, WorkflowName,
@@ -18,8 +16,8 @@ use crate::trace::{run_span, traceparent};
 pub const RUN_CHANGED: &str = "io.emboflow.run.changed.v1";
 /// Tasks in one event at most; beyond it `tasks_omitted` says so and a reader asks for the run.
 pub const MAX_TASKS_IN_EVENT: usize = 200;
-/// Bytes of the tasks and changes in one event at most, well below the server's message limit.
-const MAX_CHANGED_BYTES: usize = 512 * 1024;
+/// Bytes of an event beyond which it leaves out the changes, and then the tasks: well below the server's message limit.
+const MAX_EVENT_BYTES: usize = 512 * 1024;
 
 /// A run changed. `data` is the state after the change, so that the newest event alone is enough.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -135,20 +133,12 @@ impl Event {
     pub fn of(transition: &Transition, run: &Run) -> Self {
         let changed = transition.tasks();
         let keys = changed.iter().take(MAX_TASKS_IN_EVENT);
-        let mut tasks: Vec<Task> = keys.filter_map(|key| run.tasks.get(key).cloned()).collect();
-        let bytes = json_bytes(&tasks);
+        let tasks: Vec<Task> = keys.filter_map(|key| run.tasks.get(key).cloned()).collect();
         // The graph has changed with a fan-out, and a task is gone: that is read from the run.
-        let omitted =
-            transition.fans_out() || changed.len() > MAX_TASKS_IN_EVENT || bytes > MAX_CHANGED_BYTES;
-        if bytes > MAX_CHANGED_BYTES {
-            tasks.clear();
-        }
+        let omitted = transition.fans_out() || changed.len() > MAX_TASKS_IN_EVENT;
         let mut event = Self::of_state(&run.summary, transition.shard, transition.at, tasks, omitted);
         // The first transition carries the whole workflow file.
-        if transition.number > 1
-            && transition.changes.len() <= MAX_TASKS_IN_EVENT
-            && bytes + json_bytes(&transition.changes) <= MAX_CHANGED_BYTES
-        {
+        if transition.number > 1 && transition.changes.len() <= MAX_TASKS_IN_EVENT {
             event.data.changes.clone_from(&transition.changes);
         }
         event
@@ -200,23 +190,20 @@ impl Message for Event {
     fn message_id(&self) -> Option<String> {
         Some(self.id.clone())
     }
-}
 
-/// Bytes that a value has as JSON.
-fn json_bytes(value: &impl Serialize) -> usize {
-    struct Count(usize);
-    impl Write for Count {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0 += bytes.len();
-            Ok(bytes.len())
+    fn reduced(&self, bytes: usize) -> Option<Self> {
+        let EventData { tasks, changes, .. } = &self.data;
+        let nothing_left = tasks.is_empty() && changes.is_empty();
+        if bytes <= MAX_EVENT_BYTES || nothing_left {
+            return None;
         }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
+        let mut reduced = self.clone();
+        if changes.is_empty() {
+            (reduced.data.tasks, reduced.data.tasks_omitted) = (Vec::new(), true);
         }
+        reduced.data.changes.clear();
+        Some(reduced)
     }
-    let mut count = Count(0);
-    // What cannot be written cannot be sent either.
-    serde_json::to_writer(&mut count, value).map_or(usize::MAX, |()| count.0)
 }
 
 /// The trace id of a W3C `traceparent`, when it is a valid one.
@@ -286,10 +273,17 @@ mod tests {
         (second, run)
     }
 
+    /// The event as it is sent.
     fn event(tasks: u32, message_bytes: usize) -> (usize, EventData) {
         let (transition, run) = skipped(tasks, message_bytes);
-        let event = Event::of(&transition, &run);
-        (json_bytes(&event), event.data)
+        let mut event = Event::of(&transition, &run);
+        loop {
+            let bytes = serde_json::to_vec(&event).unwrap().len();
+            match event.reduced(bytes) {
+                Some(reduced) => event = reduced,
+                None => return (bytes, event.data),
+            }
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A message knows where it goes: no code outside this crate spells a subject.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -16,8 +16,7 @@ impl Subject {
     pub(crate) fn new(tokens: &[&dyn fmt::Display]) -> Self {
         let mut text = String::from(ROOT);
         for token in tokens {
-            text.push('.');
-            text.push_str(&token.to_string());
+            write!(text, ".{token}").expect("writing to a String cannot fail");
         }
         Self(text)
     }
@@ -41,6 +40,12 @@ pub trait Message: Serialize + DeserializeOwned {
 
     /// A deduplication id, for streams that are rebuilt by publishing again.
     fn message_id(&self) -> Option<String> {
+        None
+    }
+
+    /// The same with less in it, where its JSON has more bytes than it should; none: it is sent as it is.
+    fn reduced(&self, bytes: usize) -> Option<Self> {
+        let _ = bytes;
         None
     }
 }
