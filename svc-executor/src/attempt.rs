@@ -97,8 +97,8 @@ impl Attempt {
     ) -> Self {
         let folder = executor.attempts_folder().join(start.attempt.to_string());
         let right = Right::of(&start.spec, folder);
-        let (bus, pool) = (executor.bus.clone(), executor.pool.clone());
-        let desk = Desk::new(bus, pool, &executor.identity, &start, right.clone());
+        let (clerk, pool) = (executor.clerk.clone(), executor.pool.clone());
+        let desk = Desk::new(clerk, pool, &executor.identity, &start, right.clone());
         let store = Arc::new(Store::new(executor.storage.clone(), desk, executor.storage_patience));
         let (id, secrets, launching) = (start.attempt.clone(), HandedSecrets::default(), Arc::default());
         Self {

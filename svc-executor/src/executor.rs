@@ -20,6 +20,7 @@ use tracing::Instrument;
 
 use crate::at_hand::Recent;
 use crate::attempt::Attempt;
+use crate::clerk::Clerk;
 use crate::guard::Guard;
 use crate::held::{Held, Taken};
 use crate::identity::Identity;
@@ -43,6 +44,7 @@ pub(crate) struct Executor {
     pub(crate) runtime: Arc<dyn Runtime>,
     pub(crate) journal: Journal,
     pub(crate) bus: Bus,
+    pub(crate) clerk: Clerk,
     pub(crate) storage: Client,
     pub(crate) outbox: Outbox,
     pub(crate) held: Held,
@@ -148,12 +150,14 @@ impl Executor {
         let stop = self.stop.clone();
         let token: TaskTrackerToken = self.tasks.token();
         let span = attempt.log_span();
+        // All that it waits for is large: on the heap at once it is moved no more.
+        let life = Box::pin(attempt.carry_out());
         let life = async move {
             let _tracked = token;
             tokio::select! {
                 biased;
                 () = stop.cancelled() => {}
-                () = attempt.carry_out() => {}
+                () = life => {}
             }
         };
         tokio::spawn(life.instrument(span));

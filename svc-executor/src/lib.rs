@@ -3,6 +3,7 @@
 
 mod at_hand;
 mod attempt;
+mod clerk;
 mod commands;
 mod config;
 mod devices;

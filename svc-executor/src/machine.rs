@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use emboflow_model::Resources;
 use emboflow_model::executor::Disk;
+use rustix::time::{ClockId, clock_gettime};
 
 use crate::config::Capacity;
 use crate::runtime::Engine;
@@ -73,9 +74,9 @@ pub(crate) fn boot_id() -> &'static str {
 
 /// Milliseconds since the machine was started, by a clock that nobody can set; none when it does not say.
 pub(crate) fn uptime_ms() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/uptime").ok()?;
-    let seconds: f64 = text.split_whitespace().next()?.parse().ok()?;
-    Some((seconds * 1_000.0) as u64)
+    let since = clock_gettime(ClockId::Boottime);
+    let (seconds, nanoseconds) = (u64::try_from(since.tv_sec).ok()?, u64::try_from(since.tv_nsec).ok()?);
+    Some(seconds * 1_000 + nanoseconds / 1_000_000)
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use emboflow_service::{FailPoints, Health, Shutdown, Tracer, vitals};
 use emboflow_storage::Client;
 use tokio_util::task::TaskTracker;
 
+use crate::clerk::Clerk;
 use crate::config::{Config, RuntimeChoice};
 use crate::executor::Executor;
 use crate::fail_point::fail_points;
@@ -94,6 +95,7 @@ pub async fn start_on(
     let secrets_dir = config.secrets_dir.clone();
     let secrets_dir = secrets_dir
         .unwrap_or_else(|| format!("/dev/shm/emboflow-{}-{}", config.instance, identity.executor).into());
+    let clerk = Clerk::new(bus.clone(), pool.clone(), &identity);
     let executor = Arc::new(Executor {
         identity,
         pool,
@@ -101,6 +103,7 @@ pub async fn start_on(
         runtime,
         journal,
         bus,
+        clerk,
         storage,
         outbox,
         held: Default::default(),

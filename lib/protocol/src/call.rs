@@ -55,6 +55,70 @@ impl Claim {
     }
 }
 
+/// Several claims of one executor that come at the same moment, none of them for secrets. An executor that gets no answer
+/// asks for each by itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Claims {
+    /// The asking executor's pool.
+    pub pool: PoolName,
+    /// The asking executor.
+    pub executor: ExecutorId,
+    /// The executor's data directory, by its journal id.
+    pub journal: String,
+    /// What is claimed; [`MAX_CLAIMS`] at most are answered.
+    pub attempts: Vec<ClaimedAttempt>,
+}
+
+/// Claims in one message at most: their answers have to fit into one too.
+pub const MAX_CLAIMS: usize = 64;
+
+/// An attempt, as it is claimed among others.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ClaimedAttempt {
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// Its fence, as in the command.
+    pub fence: u64,
+}
+
+impl Message for Claims {
+    fn subject(&self) -> Subject {
+        Self::subject_of(&self.pool, &self.executor)
+    }
+}
+
+impl Claims {
+    /// The subject of one executor's claims that come together.
+    pub fn subject_of(pool: &PoolName, executor: &ExecutorId) -> Subject {
+        Subject::new(&[&"call", &"scheduler", &"claims", pool, executor])
+    }
+
+    /// The subjects of all executors' claims that come together.
+    pub fn filter() -> Subject {
+        Subject::new(&[&"call", &"scheduler", &"claims", &"*", &"*"])
+    }
+
+    /// Each by itself, in the same order.
+    pub fn apart(self) -> impl Iterator<Item = Claim> {
+        let Self { pool, executor, journal, attempts } = self;
+        attempts.into_iter().take(MAX_CLAIMS).map(move |ClaimedAttempt { attempt, fence }| Claim {
+            pool: pool.clone(),
+            executor: executor.clone(),
+            attempt,
+            fence,
+            journal: Some(journal.clone()),
+            secrets: false,
+        })
+    }
+}
+
+/// The answer to [`Claims`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ClaimsAnswer {
+    /// What each comes to, in the order of the claims. None: nobody can say it now, ask again.
+    pub answers: Vec<Option<ClaimAnswer>>,
+}
+
 /// The answer to a [`Claim`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "claim", rename_all = "snake_case")]

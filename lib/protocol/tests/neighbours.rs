@@ -4,7 +4,7 @@
 use std::fmt::Debug;
 
 use emboflow_model::executor::Heartbeat;
-use emboflow_protocol::call::{Claim, ClaimAnswer};
+use emboflow_protocol::call::{Claim, ClaimAnswer, Claims, ClaimsAnswer};
 use emboflow_protocol::command::Command;
 use emboflow_protocol::report::Reports;
 use serde::de::DeserializeOwned;
@@ -90,4 +90,9 @@ fn claims_and_their_answers_are_read() {
     is_read::<Claim>(json!({ "pool": "default", "executor": "exec-1", "attempt": ATTEMPT, "fence": 7 }));
     is_read::<ClaimAnswer>(json!({ "claim": "granted", "storage_token": "t", "storage_token_ms": 5 }));
     is_read::<ClaimAnswer>(json!({ "claim": "refused", "reason": "fenced" }));
+    let attempts = json!([{ "attempt": ATTEMPT, "fence": 7 }]);
+    is_read::<Claims>(
+        json!({ "pool": "default", "executor": "exec-1", "journal": "j", "attempts": attempts }),
+    );
+    is_read::<ClaimsAnswer>(json!({ "answers": [null, { "claim": "refused", "reason": "fenced" }] }));
 }

@@ -3,24 +3,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use emboflow_bus::{Bus, BusError};
 use emboflow_model::PoolName;
 use emboflow_protocol::call::{Claim, ClaimAnswer, GivenSecret};
 use emboflow_protocol::command::Start;
 
 use super::right::Right;
+use crate::clerk::Clerk;
 use crate::identity::Identity;
 use crate::machine;
 use crate::outcome::{self, Verdict};
 
-const ANSWER: Duration = Duration::from_secs(3);
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// Asks for one attempt, as often as it is needed: a claim may be repeated while the attempt is open.
 #[derive(Clone)]
 pub(crate) struct Desk {
-    bus: Bus,
+    clerk: Clerk,
     claim: Claim,
     /// What a granted claim renews, if the attempt is exclusive.
     right: Option<Arc<Right>>,
@@ -47,7 +46,7 @@ pub(crate) enum NotGranted {
 
 impl Desk {
     pub(crate) fn new(
-        bus: Bus,
+        clerk: Clerk,
         pool: PoolName,
         identity: &Identity,
         start: &Start,
@@ -61,7 +60,7 @@ impl Desk {
             journal: Some(identity.journal.clone()),
             secrets: false,
         };
-        Self { bus, claim, right }
+        Self { clerk, claim, right }
     }
 
     /// The same, for the values of its secrets too.
@@ -84,11 +83,11 @@ impl Desk {
         }
     }
 
-    /// Asks once, for three seconds at most.
-    pub(crate) async fn ask_once(&self) -> Result<Result<Grant, NotGranted>, BusError> {
+    /// Asks once. Errors: there is no answer, in words.
+    pub(crate) async fn ask_once(&self) -> Result<Result<Grant, NotGranted>, String> {
         // Whoever grants it counts from later on. Without this time it is taken for sent long ago.
         let sent_ms = machine::uptime_ms().unwrap_or_default();
-        Ok(match self.bus.call(&self.claim, ANSWER).await? {
+        Ok(match self.clerk.ask(self.claim.clone()).await? {
             ClaimAnswer::Granted { storage_token: token, storage_token_ms, good_for_ms, secrets } => {
                 if let (Some(right), Some(good_for_ms)) = (&self.right, good_for_ms) {
                     right.renew(sent_ms, good_for_ms);

@@ -7,11 +7,13 @@ use emboflow_bus::{Bus, ConsumerSpec, Delivery, Garbage, HeartbeatChange, Stream
 use emboflow_model::executor::Heartbeat;
 use emboflow_model::{ExecutorId, PoolName, RunId};
 use emboflow_protocol::call::{
-    AskCordons, AskQueues, Claim, ClaimAnswer, CordonFigures, Explain, Explanation, ForgetAnswer,
-    ForgetExecutor, QueueFigures,
+    AskCordons, AskQueues, Claim, ClaimAnswer, Claims, ClaimsAnswer, CordonFigures, Explain, Explanation,
+    ForgetAnswer, ForgetExecutor, QueueFigures,
 };
 use emboflow_protocol::report::Report;
 use emboflow_protocol::stream::{EVENTS, INTAKE, INTAKE_CONSUMER, REPORTS, REPORTS_CONSUMER};
+use futures::FutureExt;
+use futures::future::join_all;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
@@ -85,6 +87,7 @@ pub(super) async fn open(bus: &Bus, feeds: Feeds<Machine>) -> anyhow::Result<()>
     tasks.spawn(hearing::notice(bus.clone(), signals.clone(), stop.clone()));
     tasks.spawn(measure(signals.clone(), stop.clone()));
     tasks.spawn(serve_claims(bus.clone(), signals.clone(), stop.clone()));
+    tasks.spawn(serve_claims_together(bus.clone(), signals.clone(), stop.clone()));
     tasks.spawn(serve_forgetting(bus.clone(), signals.clone(), stop.clone()));
     tasks.spawn(serve_queues(bus.clone(), signals.clone(), stop.clone()));
     tasks.spawn(serve_cordons(bus.clone(), signals.clone(), stop.clone()));
@@ -238,6 +241,30 @@ async fn serve_claims(bus: Bus, signals: mpsc::Sender<Signal<Delivery>>, stop: C
         .await;
     if let Err(error) = served {
         tracing::error!(%error, "claims are no longer answered");
+    }
+}
+
+async fn serve_claims_together(bus: Bus, signals: mpsc::Sender<Signal<Delivery>>, stop: CancellationToken) {
+    let served = bus
+        .serve(Claims::filter(), stop, move |claims: Claims| {
+            let signals = signals.clone();
+            async move {
+                let answers = claims.apart().map(|claim| {
+                    let executor = claim.executor.clone();
+                    let asked = ask(&signals, |answer| Signal::Claim(claim, answer));
+                    asked.map(move |answer| {
+                        let answer = answer.and_then(|answer| answer);
+                        answer
+                            .inspect_err(|why| tracing::debug!(%executor, why, "a claim has no answer"))
+                            .ok()
+                    })
+                });
+                Ok(ClaimsAnswer { answers: join_all(answers).await })
+            }
+        })
+        .await;
+    if let Err(error) = served {
+        tracing::error!(%error, "claims that come together are no longer answered");
     }
 }
 

@@ -1,7 +1,7 @@
 //! Every family of subjects: where it is, what travels there, who sends and who receives.
 
 use emboflow_protocol::call::{
-    AskCordons, AskLeader, AskQueues, Claim, Explain, ForgetExecutor, RemoveObjects,
+    AskCordons, AskLeader, AskQueues, Claim, Claims, Explain, ForgetExecutor, RemoveObjects,
 };
 use emboflow_protocol::command::Commands;
 use emboflow_protocol::dead_letter::dead_subject;
@@ -232,6 +232,14 @@ fn calls() -> Vec<Channel> {
             &["Claim"],
             ["executor", "scheduler"],
             Some("ClaimAnswer"),
+        ),
+        channel(
+            "claims",
+            sample.address(Claims::subject_of(&sample.pool, &sample.executor)),
+            "The same for attempts that begin at the same moment",
+            &["Claims"],
+            ["executor", "scheduler"],
+            Some("ClaimsAnswer"),
         ),
         channel(
             "explain",

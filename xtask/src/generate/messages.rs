@@ -4,8 +4,8 @@ use emboflow_model::executor::Heartbeat;
 use emboflow_protocol::approval_asked::ApprovalAsked;
 use emboflow_protocol::batch::{BatchAnswer, BatchBody};
 use emboflow_protocol::call::{
-    AskCordons, AskLeader, AskQueues, Claim, ClaimAnswer, CordonFigures, Explain, Explanation, ForgetAnswer,
-    ForgetExecutor, Leader, ObjectsRemoved, QueueFigures, RemoveObjects,
+    AskCordons, AskLeader, AskQueues, Claim, ClaimAnswer, Claims, ClaimsAnswer, CordonFigures, Explain,
+    Explanation, ForgetAnswer, ForgetExecutor, Leader, ObjectsRemoved, QueueFigures, RemoveObjects,
 };
 use emboflow_protocol::command::Commands;
 use emboflow_protocol::event::Event;
@@ -67,6 +67,8 @@ pub(super) const MESSAGES: &[JsonMessage] = &[
     JsonMessage::of::<Heartbeat>("Heartbeat", "What an executor says of itself, every five seconds."),
     JsonMessage::of::<Claim>("Claim", "May this attempt start?"),
     JsonMessage::of::<ClaimAnswer>("ClaimAnswer", "Granted with credentials, or refused."),
+    JsonMessage::of::<Claims>("Claims", "May these attempts start?"),
+    JsonMessage::of::<ClaimsAnswer>("ClaimsAnswer", "What each claim comes to, in the same order."),
     JsonMessage::of::<Explain>("Explain", "Why do the tasks of a run wait?"),
     JsonMessage::of::<Explanation>("Explanation", "The reasons of the waiting tasks."),
     JsonMessage::of::<AskForecast>("AskForecast", "When do the tasks of a run start, and when does it end?"),

@@ -3,7 +3,7 @@
 use emboflow_model::{ExecutorId, PoolName, ProjectName};
 
 use super::{Rights, USUAL_INBOX, jetstream};
-use crate::call::{AskCordons, AskLeader, AskQueues, Claim, Explain, ForgetExecutor, RemoveObjects};
+use crate::call::{AskCordons, AskLeader, AskQueues, Claim, Claims, Explain, ForgetExecutor, RemoveObjects};
 use crate::command::Commands;
 use crate::event::Event;
 use crate::forecast::{AskForecast, AskWhatIf};
@@ -85,6 +85,7 @@ pub(super) fn scheduler() -> Rights {
     publish.push(jetstream::read(&bucket_stream()));
     let mut subscribe = vec![
         text(&Claim::filter()),
+        text(&Claims::filter()),
         text(&Explain::filter()),
         text(&AskQueues::filter()),
         text(&AskCordons::filter()),
@@ -142,6 +143,7 @@ pub(super) fn executor(pool: &PoolName, executor: &ExecutorId) -> Rights {
     let mut publish = vec![
         text(&Reports::subject_of(pool, executor)),
         text(&Claim::subject_of(pool, executor)),
+        text(&Claims::subject_of(pool, executor)),
         heartbeat_subject(executor.as_str()),
         text(&log::filter(Some(executor))),
         text(&Progress::filter(Some(executor))),

@@ -15,6 +15,7 @@ const CONSUMED: &[&str] = &[
     "emboflow.event.default.run-1",
     "emboflow.progress.default.run-1.task.1.exec-1",
     "emboflow.call.scheduler.claim.default.exec-1",
+    "emboflow.call.scheduler.claims.default.exec-1",
     "emboflow.call.scheduler.explain",
     "emboflow.call.scheduler.forget",
     "emboflow.call.api.remove_objects",
