@@ -23,27 +23,34 @@ pub(super) enum Decided {
 
 /// The requests by project and key.
 #[derive(Default)]
-pub(super) struct KnownRequests(HashMap<(ProjectName, String), (KnownRequest, u64)>);
+pub(super) struct KnownRequests {
+    known: HashMap<ProjectName, HashMap<String, (KnownRequest, u64)>>,
+    /// Up to where the documents have been seen to be written.
+    forgotten_through: u64,
+}
 
 impl KnownRequests {
     pub(super) fn get(&self, project: &ProjectName, key: &str) -> Option<&KnownRequest> {
-        self.0.get(&(project.clone(), key.to_owned())).map(|(known, _)| known)
+        self.known.get(project)?.get(key).map(|(known, _)| known)
     }
 
     /// Remembers a request that is being decided.
     pub(super) fn insert(&mut self, project: ProjectName, key: String, known: KnownRequest) {
-        self.0.insert((project, key), (known, u64::MAX));
+        self.known.entry(project).or_default().insert(key, (known, u64::MAX));
     }
 
     /// Notes where in the log the decisions went.
     pub(super) fn place(&mut self, entries: &[LogEntry]) {
         for entry in entries {
             let place = match entry {
-                LogEntry::Rejection(rejection) => Some((rejection.project.clone(), rejection.key.clone())),
-                LogEntry::Transition(transition) => run::accepted(transition)
-                    .map(|accepted| (transition.project.clone(), accepted.key.clone())),
+                LogEntry::Rejection(rejection) => Some((&rejection.project, &rejection.key)),
+                LogEntry::Transition(transition) => {
+                    run::accepted(transition).map(|accepted| (&transition.project, &accepted.key))
+                }
             };
-            let Some((known, seq)) = place.and_then(|place| self.0.get_mut(&place)) else { continue };
+            let Some((project, key)) = place else { continue };
+            let of_project = self.known.get_mut(project);
+            let Some((known, seq)) = of_project.and_then(|keys| keys.get_mut(key)) else { continue };
             *seq = entry.seq();
             // The planner may refuse what could be read.
             if let LogEntry::Rejection(rejection) = entry {
@@ -54,6 +61,13 @@ impl KnownRequests {
 
     /// Forgets what the documents have by now.
     pub(super) fn forget_through(&mut self, seq: u64) {
-        self.0.retain(|_, (_, at)| *at > seq);
+        if seq <= self.forgotten_through {
+            return;
+        }
+        self.forgotten_through = seq;
+        self.known.retain(|_, keys| {
+            keys.retain(|_, (_, at)| *at > seq);
+            !keys.is_empty()
+        });
     }
 }
