@@ -27,8 +27,8 @@ pub(crate) fn tag_of(content: &[u8]) -> HeaderValue {
 
 /// The tag of a content with this digest.
 pub(crate) fn tag_of_digest(digest: &[u8]) -> HeaderValue {
-    let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    HeaderValue::from_str(&format!("\"{hex}\"")).expect("hex digits in quotes are a valid header")
+    let tag = hex::encode(&digest[..16]);
+    HeaderValue::from_str(&format!("\"{tag}\"")).expect("hex digits in quotes are a valid header")
 }
 
 /// The tags in a header.

@@ -73,7 +73,7 @@ fn lines(count: u32) -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(Sha256::digest(bytes))
 }
 
 async fn an_attempt_goes_through_its_phases_and_leaves_log_and_outputs(mut world: World) {

@@ -82,7 +82,7 @@ impl BackupKey {
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(bytes)
 }
 
 fn from_hex(digits: &str) -> Option<[u8; BYTES]> {

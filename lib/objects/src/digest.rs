@@ -19,7 +19,7 @@ impl Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&hex::encode(self.0))
     }
 }
 
@@ -33,15 +33,8 @@ impl FromStr for Digest {
     type Err = NotADigest;
 
     fn from_str(text: &str) -> Result<Self, NotADigest> {
-        let digits = text.as_bytes();
-        if digits.len() != 64 {
-            return Err(NotADigest);
-        }
-        let digit = |at: usize| (digits[at] as char).to_digit(16).ok_or(NotADigest);
         let mut bytes = [0; 32];
-        for (at, byte) in bytes.iter_mut().enumerate() {
-            *byte = (digit(2 * at)? * 16 + digit(2 * at + 1)?) as u8;
-        }
+        hex::decode_to_slice(text, &mut bytes).map_err(|_| NotADigest)?;
         Ok(Self(bytes))
     }
 }

@@ -170,7 +170,7 @@ pub fn bad_idempotency_key() -> String {
 /// Hex SHA-256 of a request's body, white space around it left out: two requests under one key are the same when
 /// theirs are equal, in a batch or not.
 pub fn body_sha256(body: &[u8]) -> String {
-    Sha256::digest(body.trim_ascii()).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(Sha256::digest(body.trim_ascii()))
 }
 
 /// Characters of a reason at most.

@@ -55,10 +55,7 @@ impl Key {
         }
         // The text has the strength of a key already; the hash gives it the length of one, and a name of its own.
         let derived = |purpose: &str| Sha256::digest([purpose.as_bytes(), b"\0", text.as_bytes()].concat());
-        let id = derived("emboflow secrets: id of the key")
-            .iter()
-            .take(4)
-            .fold(String::new(), |id, byte| format!("{id}{byte:02x}"));
+        let id = hex::encode(&derived("emboflow secrets: id of the key")[..4]);
         let cipher = XChaCha20Poly1305::new_from_slice(&derived("emboflow secrets: key"))
             .expect("SHA-256 gives as many bytes as the cipher takes");
         Ok(Self { id, cipher })

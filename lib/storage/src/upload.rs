@@ -78,7 +78,7 @@ impl Content {
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(bytes)
 }
 
 fn reading(path: &Path, source: std::io::Error) -> Error {

@@ -13,7 +13,7 @@ pub(crate) fn random() -> String {
 
 /// What is kept of a token: its SHA-256 in hex. It needs no salt, since nobody can guess the token.
 pub(crate) fn fingerprint(token: &str) -> String {
-    Sha256::digest(token.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(Sha256::digest(token.as_bytes()))
 }
 
 /// The part of a fingerprint that is shown, and that names the thing to people.

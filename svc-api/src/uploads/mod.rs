@@ -100,7 +100,7 @@ impl Uploads {
             version,
             size_bytes,
             sha256: done.sha256,
-            manifest_sha256: Sha256::digest(&manifest).iter().map(|byte| format!("{byte:02x}")).collect(),
+            manifest_sha256: hex::encode(Sha256::digest(&manifest)),
         };
         let kept = KeptUpload { pinned, content_type: done.content_type, uploaded_at: now, uploaded_by: by };
         let kept = self.keep_newest(project, name, kept).await?;

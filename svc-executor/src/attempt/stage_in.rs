@@ -106,7 +106,7 @@ fn open_up(path: &Path, mode: u32) -> Result<(), Trouble> {
 
 /// Reads a manifest that has the announced checksum, and whose paths stay inside their folder.
 fn read_manifest(json: &[u8], sha256: &str) -> Result<ArtifactManifest, String> {
-    let found: String = Sha256::digest(json).iter().map(|byte| format!("{byte:02x}")).collect();
+    let found = hex::encode(Sha256::digest(json));
     if !found.eq_ignore_ascii_case(sha256) {
         return Err(format!("its manifest has SHA-256 {found} instead of {sha256}"));
     }
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     fn sum(json: &[u8]) -> String {
-        Sha256::digest(json).iter().map(|byte| format!("{byte:02x}")).collect()
+        hex::encode(Sha256::digest(json))
     }
 
     #[test]

@@ -66,7 +66,7 @@ async fn store_artifact(
     let (count, size_bytes) = (files.len() as u64, files.iter().map(|file| file.size_bytes).sum());
     let manifest = ArtifactManifest { files };
     let json = serde_json::to_vec(&manifest).expect("a manifest has only keys that are strings");
-    let manifest_sha256 = Sha256::digest(&json).iter().map(|byte| format!("{byte:02x}")).collect();
+    let manifest_sha256 = hex::encode(Sha256::digest(&json));
     store.put(&artifact_manifest(prefix, &output.name), json.into()).await?;
     Ok(ArtifactSummary {
         name: output.name.clone(),

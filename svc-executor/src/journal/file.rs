@@ -175,7 +175,7 @@ fn add_line(lines: &mut Vec<u8>, attempt: &AttemptId, entry: &Entry) {
 }
 
 fn checksum(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().take(CHECKSUM_DIGITS / 2).map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(&Sha256::digest(bytes)[..CHECKSUM_DIGITS / 2])
 }
 
 /// The state, and the length of the part that is whole.

@@ -15,10 +15,7 @@ const BASE64_WIDTHS: [usize; 2] = [64, 76];
 pub(super) fn forms_of(text: &str) -> Vec<Vec<u8>> {
     let bytes = text.as_bytes();
     let url = utf8_percent_encode(text, &IN_URL).to_string();
-    let hex = bytes.iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    });
+    let hex = hex::encode(bytes);
     let json = json(text);
     let mut forms = vec![
         text.to_owned(),

@@ -158,7 +158,7 @@ impl Spool {
         Sum {
             size_bytes: self.length,
             lines: self.line_feeds + open_line,
-            sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+            sha256: hex::encode(digest),
             cut: self.cut,
         }
     }

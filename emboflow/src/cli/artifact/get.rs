@@ -120,7 +120,7 @@ async fn download(
         digest.update(&piece);
         take(&piece)?;
     }
-    let sha256: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let sha256 = hex::encode(digest.finalize());
     if sha256 != file.sha256 {
         let why = format!("'{}' came with another content than was stored (SHA-256 {sha256})", file.path);
         return Err(Failure::Other(anyhow::anyhow!(why)));

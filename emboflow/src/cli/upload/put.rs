@@ -79,7 +79,7 @@ fn read_through(path: &Path) -> std::io::Result<(u64, String)> {
     loop {
         let read = file.read(&mut window)?;
         if read == 0 {
-            let sha256 = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+            let sha256 = hex::encode(hasher.finalize());
             return Ok((size_bytes, sha256));
         }
         hasher.update(&window[..read]);

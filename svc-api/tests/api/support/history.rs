@@ -49,7 +49,7 @@ impl History {
             inputs: serde_json::Map::new(),
             labels: [("team".to_owned(), "vision".to_owned())].into_iter().collect(),
             key: key.to_owned(),
-            body_sha256: Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect(),
+            body_sha256: hex::encode(Sha256::digest(body)),
             trace_id: "0123456789abcdef0123456789abcdef".to_owned(),
             recovered_from: None,
             parent: None,
@@ -97,7 +97,7 @@ impl History {
             at: Timestamp(self.at),
             project: ProjectName::new("default").unwrap(),
             key: key.to_owned(),
-            body_sha256: Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect(),
+            body_sha256: hex::encode(Sha256::digest(body)),
             errors: errors.iter().map(|error| serde_json::to_value(error).unwrap()).collect(),
         })
     }
