@@ -111,8 +111,8 @@ pub trait Records: Send + Sync {
     /// Forgets decided requests, and removes the rejected ones' entries from the log.
     fn remove_requests(&self, shard: u32, requests: Vec<RequestRecord>) -> Answer<'_, ()>;
 
-    /// The runs of a shard that ended before a moment, that no run in the records repeats and of which none took over a
-    /// result, longest ago first, at most `limit`.
+    /// The runs of a shard that ended before a moment, that no run in the records repeats, of which none took over a
+    /// result, and that carry out no task of one, longest ago first, at most `limit`.
     fn runs_to_remove(&self, shard: u32, ended_before: Timestamp, limit: u32) -> Answer<'_, Vec<RunSummary>>;
 
     /// Removes an ended run's history and documents, and notes first that its objects remain. Its request stays, with

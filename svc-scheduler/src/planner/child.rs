@@ -90,17 +90,27 @@ impl Planner {
         self.runs.get(&wanted.run)?.run.tasks.get(&wanted.task)?.open_child()
     }
 
+    /// A run, and those above it. All of these are open as long as it is.
+    fn with_above(&self, run: RunId) -> impl Iterator<Item = &OpenRun> {
+        let above = |open: &&OpenRun| self.runs.get(&open.run.summary.parent.as_ref()?.run);
+        std::iter::successors(self.runs.get(&run), above)
+    }
+
+    /// Whether a run waits for another one to end, or for one that does. Such a one keeps the other in the records.
+    pub(super) fn is_above(&self, above: RunId, run: RunId) -> bool {
+        self.with_above(run).skip(1).any(|open| open.id() == above)
+    }
+
     /// Why a task's run is not made; none when it is.
     fn refuses_child(&mut self, parent: RunId, made: &OpenRun, now: Timestamp) -> Option<FieldError> {
         if let Some(concurrency) = &made.gates.concurrency {
-            let mut above = self.runs.get(&parent);
-            while let Some(open) = above {
-                if open.gates.concurrency.as_ref().is_some_and(|held| held.key == concurrency.key) {
-                    let message =
-                        format!("{} holds the key `{}`, and waits for this run", open.id(), concurrency.key);
-                    return Some(FieldError::new(ErrorCode::RunKeyHeldAbove, message));
-                }
-                above = open.run.summary.parent.as_ref().and_then(|parent| self.runs.get(&parent.run));
+            let holds = |open: &&OpenRun| {
+                open.gates.concurrency.as_ref().is_some_and(|held| held.key == concurrency.key)
+            };
+            if let Some(open) = self.with_above(parent).find(holds) {
+                let message =
+                    format!("{} holds the key `{}`, and waits for this run", open.id(), concurrency.key);
+                return Some(FieldError::new(ErrorCode::RunKeyHeldAbove, message));
             }
         }
         self.over_quota(&made.run.summary.project, now)

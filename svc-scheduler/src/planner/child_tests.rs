@@ -36,7 +36,7 @@ fn found(paper: &mut Paper, wanted: &Wanted, source: &str) -> Input {
 }
 
 /// Makes all runs that are waited for; gives them in the order of their tasks.
-fn make(paper: &mut Paper, source: &str) -> Vec<RunId> {
+pub(super) fn make(paper: &mut Paper, source: &str) -> Vec<RunId> {
     let wanted = paper.planner.wanted_children();
     let runs = wanted.iter().map(|wanted| paper.planner.child(wanted).unwrap().run).collect();
     for wanted in &wanted {

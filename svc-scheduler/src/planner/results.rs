@@ -2,7 +2,8 @@
 //! there is one: the driver is asked, and the answer comes in as an input. Which tasks wait for an answer follows from the
 //! fold, so a start asks again.
 //!
-//! A result is taken only from a run that has a smaller id. So no two runs can hold each other in the records.
+//! A result is taken only from a run that has a smaller id, and from none above the own one: these two hold what they need in
+//! the records, and no run may hold one that holds it.
 
 use std::collections::BTreeSet;
 
@@ -147,7 +148,8 @@ impl Step<'_> {
         let age_ms = |made: &Task| made.finished_at.map_or(u64::MAX, |at| self.now.ms_since(at));
         let found = found.filter(|made| {
             // What is being removed goes on being removed.
-            !self.planner.is_removing(made.run) && open.may_take(&task, &key, made, age_ms(made))
+            let is_free = !self.planner.is_removing(made.run) && !self.planner.is_above(made.run, run);
+            is_free && open.may_take(&task, &key, made, age_ms(made))
         });
         match found {
             Some(made) => self.take_result(run, task, key, &made),

@@ -5,6 +5,7 @@ use emboflow_model::transition::AttemptEnd;
 use emboflow_model::{Anew, Change, LogSeal, RunId, Task};
 use serde_json::{Map, json};
 
+use super::child_tests::make as make_children;
 use super::input::RunCommand;
 use super::testing::{Paper, ended};
 use super::{Input, LookUp, LookedUp};
@@ -226,4 +227,25 @@ fn a_key_that_cannot_be_evaluated_fails_its_task() {
     assert_eq!(task.state, TaskState::Failed, "{task:?}");
     assert!(task.message.as_deref().unwrap().contains("300"), "{task:?}");
     assert_eq!(paper.state(run), RunState::Failed);
+}
+
+#[test]
+fn a_run_that_carries_a_task_out_takes_nothing_from_the_one_above_it_and_everything_from_the_one_beside() {
+    let mut paper = Paper::with_executor();
+    let source = "version: 1\nname: parent\ntasks:\n  make: { image: i, cache: true }\n  \
+        part: { needs: [make], matrix: { n: [1, 2] }, max_parallel: 1, uses: { workflow: child } }\n";
+    let child = "version: 1\nname: child\ntasks: { work: { image: i, cache: true } }\n";
+    let run = paper.submit(source);
+    paper.answer(&[]);
+    paper.succeed(run, "make");
+    let made = paper.made(run);
+    let first = make_children(&mut paper, child)[0];
+    paper.answer(&made);
+    assert_eq!(paper.states(first), "work=active", "it is kept by its parent, and must not keep that");
+    paper.succeed(first, "work");
+    let beside = paper.made(first);
+    let second = make_children(&mut paper, child)[0];
+    paper.answer(&beside);
+    assert_eq!(paper.states(second), "work=cached");
+    assert_eq!(paper.state(run), RunState::Succeeded);
 }

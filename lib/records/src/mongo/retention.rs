@@ -30,7 +30,7 @@ pub(super) async fn requests_after(
     read_all(found.projection(doc! { "body": 1 }).await?, "body", |body| from_json(body, "a request")).await
 }
 
-/// Pages of what has ended, without those that another run repeats or took a result from.
+/// Pages of what has ended, without those that another run repeats or took a result from, or whose parent is still there.
 pub(super) async fn runs_to_remove(
     (runs, tasks): (Collection<Document>, Collection<Document>),
     shard: u32,
@@ -55,6 +55,7 @@ pub(super) async fn runs_to_remove(
         let page: Vec<_> = page.iter().map(read).collect::<Result<_, _>>()?;
         let mut used = repeated(&runs, &page).await?;
         used.extend(origins(&tasks, &page).await?);
+        used.extend(children(&runs, &page).await?);
         free.extend(page.into_iter().filter(|run| !used.contains(&run.id.to_string())));
     }
     free.truncate(limit as usize);
@@ -65,6 +66,20 @@ async fn repeated(runs: &Collection<Document>, page: &[RunSummary]) -> Result<Ha
     let ids: Vec<_> = page.iter().map(|run| run.id.to_string()).collect();
     let found = runs.find(doc! { "recovered_from": { "$in": ids } }).projection(doc! { "recovered_from": 1 });
     Ok(read_all(found.await?, "recovered_from", |id| Ok(id.to_owned())).await?.into_iter().collect())
+}
+
+/// Those of a page that carry a task out of a run which is there.
+async fn children(runs: &Collection<Document>, page: &[RunSummary]) -> Result<Vec<String>, RecordsError> {
+    let parent_of = |run: &RunSummary| run.parent.as_ref().map(|parent| parent.run.to_string());
+    let parents: Vec<_> = page.iter().filter_map(parent_of).collect();
+    if parents.is_empty() {
+        return Ok(Vec::new());
+    }
+    let found = runs.find(doc! { "_id": { "$in": parents } }).projection(doc! { "_id": 1 });
+    let there: HashSet<String> =
+        read_all(found.await?, "_id", |id| Ok(id.to_owned())).await?.into_iter().collect();
+    let is_held = |run: &&RunSummary| parent_of(run).is_some_and(|parent| there.contains(&parent));
+    Ok(page.iter().filter(is_held).map(|run| run.id.to_string()).collect())
 }
 
 pub(super) async fn removal(

@@ -38,6 +38,7 @@ pub(super) fn runs_to_remove(
     let sql = "SELECT body FROM runs AS old WHERE shard = ?1 AND open = 0 AND finished_ms < ?2
                  AND NOT EXISTS (SELECT 1 FROM runs AS later WHERE later.recovered_from = old.id)
                  AND NOT EXISTS (SELECT 1 FROM tasks WHERE tasks.taken_over_from = old.id)
+                 AND NOT EXISTS (SELECT 1 FROM runs AS above WHERE above.id = json_extract(old.body, '$.parent.run'))
                ORDER BY finished_ms, id LIMIT ?3";
     let mut select = connection.prepare_cached(sql)?;
     let mut rows = select.query(params![shard, ended_before.0, limit])?;

@@ -70,6 +70,7 @@ conformance! {
     retention:
         a_removed_run_leaves_nothing_but_the_note_until_its_objects_are_gone,
         a_run_is_not_removed_while_another_one_repeats_it,
+        a_run_is_not_removed_while_the_one_is_there_whose_task_it_carried_out,
         runs_to_remove_are_those_that_ended_long_ago,
         a_half_removed_run_can_be_removed_again_and_harms_no_rebuild,
         old_requests_are_forgotten_with_the_entries_of_rejected_ones,

@@ -1,6 +1,6 @@
 //! What is no longer kept.
 
-use emboflow_model::{LogEntry, RunState, Timestamp};
+use emboflow_model::{LogEntry, RunId, RunState, Timestamp};
 use emboflow_records::{
     AppendError, Cursor, Documents, Records, Removal, RequestOutcome, RunFilter, TaskFilter, fresh_run,
     fresh_tasks, rebuild,
@@ -8,7 +8,7 @@ use emboflow_records::{
 
 use crate::place::Place;
 use crate::projection::append_and_project;
-use crate::sample::{Log, Shape, project, run_id};
+use crate::sample::{Log, Shape, project, run_id, step};
 
 const LATER: Timestamp = Timestamp(i64::MAX - 1);
 
@@ -90,6 +90,34 @@ pub(crate) async fn a_run_is_not_removed_while_another_one_repeats_it(place: &Pl
         records.remove_run(0, Removal::from(&free[0])).await.unwrap();
     }
     assert_eq!(records.runs_to_remove(0, LATER, 10).await.unwrap().len(), 1);
+}
+
+pub(crate) async fn a_run_is_not_removed_while_the_one_is_there_whose_task_it_carried_out(place: &Place) {
+    let records = place.open().await;
+    let (mut log, mut documents) = (Log::new(0), Documents::default());
+    // 2 and 3 carry out tasks of 1, and 4 one of 2; 1 has not ended yet.
+    append_and_project(&*records, &mut documents, &[log.accept(run_id(1), &Shape::default())]).await;
+    for (n, parent) in [(2, 1), (3, 1), (4, 2)] {
+        let shape = Shape { parent: Some(run_id(parent)), ..Shape::default() };
+        let entries = log.whole_run(run_id(n), &shape, RunState::Succeeded);
+        append_and_project(&*records, &mut documents, &entries).await;
+    }
+    assert_eq!(free(&*records).await, []);
+    let end = log.change(run_id(1), vec![step(RunState::Queued, RunState::Cancelled)]);
+    append_and_project(&*records, &mut documents, &[end]).await;
+    for expected in [vec![1], vec![2, 3], vec![4]] {
+        let expected: Vec<_> = expected.into_iter().map(run_id).collect();
+        assert_eq!(free(&*records).await, expected);
+        for run in expected {
+            let ended = records.run(run).await.unwrap().unwrap();
+            records.remove_run(0, Removal::from(&ended)).await.unwrap();
+        }
+    }
+}
+
+async fn free(records: &dyn Records) -> Vec<RunId> {
+    let free = records.runs_to_remove(0, LATER, 10).await.unwrap();
+    free.iter().map(|run| run.id).collect()
 }
 
 pub(crate) async fn runs_to_remove_are_those_that_ended_long_ago(place: &Place) {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use emboflow_model::child::Parent;
 use emboflow_model::transition::{Accepted, AttemptEnd, AttemptTimes, PlannedSpec};
 use emboflow_model::{
     ArtifactSummary, Cause, Change, ExecutorId, LogEntry, Outcome, PoolName, ProjectName, Rejection,
@@ -35,6 +36,8 @@ pub(crate) struct Shape {
     pub(crate) dynamic: bool,
     /// The run whose tasks it repeats.
     pub(crate) repeats: Option<RunId>,
+    /// The run whose task `prepare` it carries out.
+    pub(crate) parent: Option<RunId>,
 }
 
 impl Default for Shape {
@@ -46,6 +49,7 @@ impl Default for Shape {
             fan_out: 2,
             dynamic: false,
             repeats: None,
+            parent: None,
         }
     }
 }
@@ -77,7 +81,7 @@ impl Log {
             body_sha256: "ab".repeat(32),
             trace_id: "0af7651916cd43dd8448eb211c80319c".to_owned(),
             recovered_from: shape.repeats,
-            parent: None,
+            parent: shape.parent.map(|run| Parent { run, task: key("prepare"), depth: 1 }),
             workflows: Default::default(),
             queue: emboflow_model::QueueName::default(),
             fairness_key: None,
