@@ -143,8 +143,9 @@ impl Expected {
         for (task, artifact) in
             run.tasks.values().flat_map(|task| task.artifacts.iter().map(move |artifact| (task, artifact)))
         {
-            if task.taken_over_from.is_none() {
-                let key = object_key::artifact_manifest(&artifact.prefix, &artifact.name);
+            // What other runs made is expected of these.
+            if task.taken_over_from.is_none() && task.child.is_none() {
+                let key = object_key::artifact_manifest(&artifact.prefix, artifact.stored_name());
                 self.manifests.insert(key, (id, artifact.manifest_sha256.clone()));
             }
         }

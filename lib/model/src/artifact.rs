@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 pub struct ArtifactSummary {
     /// The output's name in the workflow file.
     pub name: String,
+    /// The name under which it lies in storage, where that is another one: a run gives it under a name of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stored_as: Option<String>,
     /// The object key prefix of the attempt that made it (another run's, when the task was taken over).
     pub prefix: String,
     /// Number of files.
@@ -22,6 +25,20 @@ pub struct ArtifactSummary {
     /// The page opens it by itself.
     #[serde(default)]
     pub preview: bool,
+}
+
+impl ArtifactSummary {
+    /// The name under which it lies in storage, below its prefix.
+    pub fn stored_name(&self) -> &str {
+        self.stored_as.as_deref().unwrap_or(&self.name)
+    }
+
+    /// The same artifact under another name.
+    #[must_use]
+    pub fn named(self, name: &str) -> Self {
+        let stored = self.stored_name().to_owned();
+        Self { stored_as: (stored != name).then_some(stored), name: name.to_owned(), ..self }
+    }
 }
 
 /// The manifest object of an artifact.

@@ -27,6 +27,7 @@ pub mod queue;
 pub mod rerun;
 pub mod resources;
 pub mod run;
+pub mod run_outputs;
 pub mod runtime_spec;
 pub mod secret;
 pub mod state;

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use crate::anew::Anew;
 use crate::child::{Parent, WorkflowPins};
 use crate::name::TaskName;
+use crate::run_outputs::RunOutputs;
 use crate::state::{RunState, TaskState};
 use crate::transition::{Accepted, Change, PlannedSpec, Transition};
 use crate::upload::Pins;
@@ -83,6 +84,9 @@ pub struct RunSummary {
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<Timestamp>,
+    /// What it gives to whoever started it, once it has succeeded; none where its workflow has no outputs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outputs: Option<Box<RunOutputs>>,
     /// Number of its last transition.
     pub version: u64,
     /// Place of its last transition in the shard's log.
@@ -184,6 +188,7 @@ impl RunSummary {
             started_at: None,
             resumed_at: None,
             finished_at: None,
+            outputs: None,
             version: 0,
             seq: 0,
         };
@@ -231,6 +236,7 @@ impl RunSummary {
                 self.approvals.insert(task.clone());
             }
             Change::FannedOut { spec, matrix } => self.fan_out(spec, matrix.len()),
+            Change::OutputsGiven { outputs } => self.outputs = Some(outputs.clone()),
             _ => {}
         }
     }

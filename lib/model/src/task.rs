@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::approval::{Approval, Decision, Question};
 use crate::child::Child;
+use crate::run_outputs::RunOutputs;
 use crate::state::{AttemptState, Reason, TaskState};
 use crate::transition::{AttemptEnd, AttemptTimes, Change};
 use crate::{
@@ -259,18 +260,17 @@ impl Task {
             Change::Accepted(_)
             | Change::Run { .. }
             | Change::RunEnding { .. }
+            | Change::OutputsGiven { .. }
             | Change::FannedOut { .. } => {}
             Change::Task { to, reason, message, retry_at, .. } => {
                 self.step(*to, at);
-                self.reason = *reason;
+                (self.reason, self.retry_at) = (*reason, *retry_at);
                 self.message.clone_from(message);
-                self.retry_at = *retry_at;
             }
             Change::TaskWaits { wait_reason, .. } => self.wait_reason = Some(wait_reason.clone()),
             Change::TaskKeyed { key, .. } => self.content_key = Some(key.clone()),
             Change::TaskTakenOver { from_run, artifacts, values, log, key, .. } => {
-                self.taken_over_from = Some(*from_run);
-                self.content_key.clone_from(key);
+                (self.taken_over_from, self.content_key) = (Some(*from_run), key.clone());
                 self.artifacts.clone_from(artifacts);
                 self.values.clone_from(values);
                 self.taken_over_log.clone_from(log);
@@ -278,6 +278,7 @@ impl Task {
             Change::ApprovalAsked { question, .. } => self.ask((**question).clone(), at),
             Change::ApprovalDecided { decision, values, .. } => self.note_decision(decision, values),
             Change::ChildRequested { child, .. } => self.wait_for((**child).clone()),
+            Change::OutputsTaken { outputs, .. } => self.take((**outputs).clone()),
             Change::AttemptOpened { number, fence, executor, pool, journal, resources, devices, .. } => {
                 self.attempts.push(Attempt {
                     number: *number,
@@ -331,6 +332,11 @@ impl Task {
         self.child = Some(Box::new(child));
     }
 
+    fn take(&mut self, outputs: RunOutputs) {
+        self.values = outputs.values;
+        self.artifacts = outputs.artifacts.into_iter().map(|given| given.artifact).collect();
+    }
+
     fn note_decision(&mut self, decision: &Decision, values: &Map<String, Value>) {
         if let Some(approval) = &mut self.approval {
             approval.decision = Some(decision.clone());
@@ -375,6 +381,7 @@ impl Change {
             Change::Accepted(_)
             | Change::Run { .. }
             | Change::RunEnding { .. }
+            | Change::OutputsGiven { .. }
             | Change::FannedOut { .. } => None,
             Change::Task { task, .. }
             | Change::TaskWaits { task, .. }
@@ -383,6 +390,7 @@ impl Change {
             | Change::ApprovalAsked { task, .. }
             | Change::ApprovalDecided { task, .. }
             | Change::ChildRequested { task, .. }
+            | Change::OutputsTaken { task, .. }
             | Change::AttemptOpened { task, .. }
             | Change::AttemptMoved { task, .. }
             | Change::AttemptStopping { task, .. }

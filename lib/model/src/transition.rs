@@ -11,6 +11,7 @@ use crate::anew::Anew;
 use crate::approval::{Decision, Question};
 use crate::child::{Child, Parent, WorkflowPins};
 use crate::name::TaskName;
+use crate::run_outputs::RunOutputs;
 use crate::state::{AttemptState, Cause, Outcome, Reason, RunState, TaskState};
 use crate::upload::Pins;
 use crate::workflow::Finally;
@@ -78,6 +79,11 @@ impl Transition {
     /// Whether a fan-out took the place of the task that stood for it.
     pub fn fans_out(&self) -> bool {
         self.changes.iter().any(|change| matches!(change, Change::FannedOut { .. }))
+    }
+
+    /// Whether it says what the run gives to whoever started it.
+    pub fn gives_outputs(&self) -> bool {
+        self.changes.iter().any(|change| matches!(change, Change::OutputsGiven { .. }))
     }
 }
 
@@ -207,6 +213,18 @@ pub enum Change {
         task: TaskKey,
         /// The run. Boxed: it is far larger than the others.
         child: Box<Child>,
+    },
+    /// What the run gives to whoever started it; its end follows.
+    OutputsGiven {
+        /// All of it. Boxed: it is far larger than the others.
+        outputs: Box<RunOutputs>,
+    },
+    /// What the run gave that carries a task out, as far as the file reads it; the task's end follows.
+    OutputsTaken {
+        /// The task.
+        task: TaskKey,
+        /// What it has from that run. Boxed: it is far larger than the others.
+        outputs: Box<RunOutputs>,
     },
     /// An attempt was given to an executor; it holds the resources until it is closed.
     AttemptOpened {

@@ -58,7 +58,7 @@ pub struct EventData {
     /// The tasks that changed, after the change.
     #[serde(default)]
     pub tasks: Vec<Task>,
-    /// More tasks changed than fit, or the run has other tasks than before: a reader asks for the run.
+    /// More tasks changed than fit, or the run has other tasks than before, or outputs: a reader asks for the run.
     #[serde(default)]
     pub tasks_omitted: bool,
     /// What the transition with the number `run.version` changed, in order; the history has it too. Empty for the first
@@ -134,8 +134,9 @@ impl Event {
         let changed = transition.tasks();
         let keys = changed.iter().take(MAX_TASKS_IN_EVENT);
         let tasks: Vec<Task> = keys.filter_map(|key| run.tasks.get(key).cloned()).collect();
-        // The graph has changed with a fan-out, and a task is gone: that is read from the run.
-        let omitted = transition.fans_out() || changed.len() > MAX_TASKS_IN_EVENT;
+        // The graph has changed with a fan-out, and a task is gone, or there are outputs: that is read from the run.
+        let is_for_run = transition.fans_out() || transition.gives_outputs();
+        let omitted = is_for_run || changed.len() > MAX_TASKS_IN_EVENT;
         let mut event = Self::of_state(&run.summary, transition.shard, transition.at, tasks, omitted);
         // The first transition carries the whole workflow file.
         if transition.number > 1 && transition.changes.len() <= MAX_TASKS_IN_EVENT {

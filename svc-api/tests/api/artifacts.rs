@@ -10,6 +10,7 @@ use crate::support::{History, World, attempt_end, prefix};
 fn summary(prefix: &str, name: &str, directory: bool) -> ArtifactSummary {
     ArtifactSummary {
         name: name.to_owned(),
+        stored_as: None,
         prefix: prefix.to_owned(),
         files: 2,
         size_bytes: 30,

@@ -70,6 +70,7 @@ async fn store_artifact(
     store.put(&artifact_manifest(prefix, &output.name), json.into()).await?;
     Ok(ArtifactSummary {
         name: output.name.clone(),
+        stored_as: None,
         prefix: prefix.to_owned(),
         files: count,
         size_bytes,

@@ -17,6 +17,7 @@ use super::feeds::Signal;
 use super::requests::{Origin, Reader};
 use super::tick::Driver;
 use super::turn;
+use super::workflows::Workflows;
 use super::world::World;
 use crate::planner::{ChildFound, Input, Wanted};
 
@@ -41,6 +42,28 @@ pub(super) async fn pin(
         pins.extend(version.map(|version| (name, version)));
     }
     Ok(pins)
+}
+
+/// What the file takes of tasks that runs of other workflows carry out, and these do not give, as far as they are there
+/// already. Errors: the records do not answer.
+pub(super) async fn not_given(
+    records: &dyn Records,
+    known: &mut Workflows,
+    project: &ProjectName,
+    workflow: &Workflow,
+    pins: &WorkflowPins,
+) -> Result<Vec<FieldError>, RecordsError> {
+    let mut errors = Vec::new();
+    for (task, spec) in workflow.file.tasks.iter().filter(|(task, _)| workflow.takes_of(task)) {
+        let Some(uses) = &spec.uses else { continue };
+        let Ok(name) = uses.workflow.parse::<WorkflowName>() else { continue };
+        let Some(version) = uses.version.or_else(|| pins.get(&name).copied()) else { continue };
+        let Some(found) = records.workflow(project, &name, Some(version)).await? else { continue };
+        // One that cannot be read any more says so when its run is to be made.
+        let Ok(child) = known.parse(&found.source) else { continue };
+        errors.extend(workflow.not_given_by(task, &child).into_iter().map(FieldError::from));
+    }
+    Ok(errors)
 }
 
 impl<W: World> Driver<W> {
@@ -120,6 +143,12 @@ impl<W: World> Reader<'_, W> {
             // Who wants everything to run means what is below it too.
             anew: if parent.anew == Anew::Everything { Anew::Everything } else { Anew::Nothing },
         };
+        if let (Some(open), Ok(child)) = (self.planner.run(wanted.run), self.workflows.parse(source)) {
+            let not_given = open.workflow.not_given_by(wanted.task.name.as_str(), &child);
+            if !not_given.is_empty() {
+                return Ok(ChildFound::Refused(not_given.into_iter().map(FieldError::from).collect()));
+            }
+        }
         let asked = turn::Asked { queue: None, fairness_key: None };
         let made = self.make(origin, source, child.inputs.clone(), IndexMap::new(), asked).await?;
         Ok(match made {

@@ -290,10 +290,18 @@ impl<W: World> Reader<'_, W> {
     }
 
     /// The submission with the uploads and the workflows that its run uses to its end.
-    async fn pinned(&self, mut submission: Submission) -> Result<Result<Submission, Refusal>, RecordsError> {
+    async fn pinned(
+        &mut self,
+        mut submission: Submission,
+    ) -> Result<Result<Submission, Refusal>, RecordsError> {
         let Submission { project, workflow, accepted, .. } = &submission;
         let pins = uploads::pin(self.records, project, workflow, &accepted.inputs, &accepted.uploads).await?;
         let workflows = children::pin(self.records, project, workflow, &accepted.workflows).await?;
+        let not_given =
+            children::not_given(self.records, self.workflows, project, workflow, &workflows).await?;
+        if !not_given.is_empty() {
+            return Ok(Err(not_given));
+        }
         Ok(pins.map(|pins| {
             (submission.accepted.uploads, submission.accepted.workflows) = (pins, workflows);
             submission

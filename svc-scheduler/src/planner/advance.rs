@@ -206,9 +206,12 @@ impl Step<'_> {
         }
         let Some(open) = self.planner.runs.get(&run) else { return };
         let summary = &open.run.summary;
-        let (to, reason) = verdict(open, |_| true);
+        let (mut to, mut reason) = verdict(open, |_| true);
         if matches!(summary.state, RunState::Queued | RunState::Paused) {
             self.step_run(run, RunState::Running, None);
+        }
+        if to == RunState::Succeeded {
+            (to, reason) = self.give_outputs(run);
         }
         self.step_run(run, to, reason);
         self.planner.leave_gates(run, None);

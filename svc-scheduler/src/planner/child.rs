@@ -5,7 +5,7 @@ use emboflow_model::child::{self, Child, MAX_DEPTH, Parent};
 use emboflow_model::state::{Reason, RunState, TaskState};
 use emboflow_model::transition::Change;
 use emboflow_model::workflow::Problem;
-use emboflow_model::{RunId, Task, TaskKey, Timestamp};
+use emboflow_model::{RunId, RunSummary, Task, TaskKey, Timestamp};
 use emboflow_protocol::{ErrorCode, FieldError};
 
 use super::Planner;
@@ -182,9 +182,7 @@ impl Step<'_> {
             // Looked for on behalf of an earlier task of this name: the right one is looked for too.
             ChildFound::New(_) => return,
             ChildFound::Refused(errors) => self.refuse_child(parent, task, &errors),
-            ChildFound::Ended(summary) => {
-                self.end_as(parent, task, (child, summary.state), summary.reason.as_deref())
-            }
+            ChildFound::Ended(summary) => self.end_as(parent, task, &summary),
         }
         self.ask_for_next(parent, task);
     }
@@ -206,7 +204,10 @@ impl Step<'_> {
     }
 
     fn refuse_child(&mut self, parent: RunId, task: &TaskKey, errors: &[FieldError]) {
-        let errors = errors.iter().map(|error| format!("{}: {}", error.code, error.message));
+        let errors = errors.iter().map(|error| {
+            let hint = error.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
+            format!("{}: {}{hint}", error.code, error.message)
+        });
         let message = errors.collect::<Vec<_>>().join("; ");
         self.finish_task(parent, task, TaskState::Failed, Some(Reason::ChildRefused), Some(message));
     }
@@ -214,24 +215,27 @@ impl Step<'_> {
     /// A run has ended that carries out a task of another.
     pub(super) fn end_task_of_child(&mut self, child: RunId) {
         let Some(ended) = self.planner.runs.get(&child) else { return };
-        let (state, reason) = (ended.run.summary.state, ended.run.summary.reason.clone());
-        let Some(Parent { run, task, .. }) = ended.run.summary.parent.clone() else { return };
+        let summary = ended.run.summary.clone();
+        let Some(Parent { run, task, .. }) = summary.parent.clone() else { return };
         let wanted = Wanted { run, task };
         if self.planner.child(&wanted).is_some_and(|waits_for| waits_for.run == child) {
-            self.end_as(run, &wanted.task, (child, state), reason.as_deref());
+            self.end_as(run, &wanted.task, &summary);
             self.ask_for_next(run, &wanted.task);
         }
     }
 
-    /// The task ends as the run that carries it out.
-    fn end_as(&mut self, run: RunId, task: &TaskKey, child: (RunId, RunState), reason: Option<&str>) {
-        let (child, state) = child;
-        let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
-        let message = Some(format!("{child} has ended as {state}{why}"));
+    /// The task ends as the run that carries it out, with what its own run keeps of that.
+    fn end_as(&mut self, run: RunId, task: &TaskKey, child: &RunSummary) {
+        let state = child.state;
+        let why = child.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        let message = Some(format!("{} has ended as {state}{why}", child.id));
         let is_final = self.planner.runs.get(&run).is_some_and(|open| open.is_final(task));
         let ending = self.ending_of(run).filter(|_| !is_final || state == RunState::Cancelled);
         let (to, reason, message) = match (state, ending) {
-            (RunState::Succeeded, _) => (TaskState::Succeeded, None, None),
+            (RunState::Succeeded, _) => match self.take_outputs(run, task, child.outputs.as_deref()) {
+                Ok(()) => (TaskState::Succeeded, None, None),
+                Err((reason, message)) => (TaskState::Failed, Some(reason), Some(message)),
+            },
             (_, Some(ending)) => (TaskState::Cancelled, Some(stop_reason(ending)), message),
             _ => (TaskState::Failed, Some(Reason::ChildFailed), message),
         };

@@ -98,7 +98,7 @@ fn sources(run: &Run, spec: &str, output: &str) -> Vec<StageInSource> {
         Some(StageInSource {
             index: task.key.index,
             prefix: artifact.prefix.clone(),
-            artifact: artifact.name.clone(),
+            artifact: artifact.stored_name().to_owned(),
             manifest_sha256: artifact.manifest_sha256.clone(),
             directory: artifact.directory,
         })

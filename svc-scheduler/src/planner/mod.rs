@@ -39,6 +39,7 @@ mod input;
 mod limits;
 mod open_run;
 mod order;
+mod outputs;
 mod policy;
 mod position;
 mod preempt;
@@ -83,6 +84,8 @@ mod limit_tests;
 mod maintenance_tests;
 #[cfg(test)]
 mod odd_tests;
+#[cfg(test)]
+mod output_tests;
 #[cfg(test)]
 mod placement_tests;
 #[cfg(test)]

@@ -247,14 +247,23 @@ impl OpenRun {
         }
     }
 
+    /// What the run's outputs see of it, all whose tasks have ended.
+    pub(super) fn context_of_all(&self) -> Context {
+        self.context_of(0..self.specs.len())
+    }
+
     fn context_of_needs(&self, spec: usize) -> Context {
+        let needs = &self.run.summary.graph[spec].needs;
+        self.context_of(needs.iter().filter_map(|need| self.places.get(need).copied()))
+    }
+
+    fn context_of(&self, specs: impl Iterator<Item = usize>) -> Context {
         let mut context = first_context(&self.run.summary);
-        let graph = &self.run.summary.graph;
-        for index in graph[spec].needs.iter().filter_map(|need| self.places.get(need)) {
-            let need = &graph[*index];
-            if let Some(state) = self.specs[*index].ended_as {
-                context.set_task_state(need.name.as_str(), state);
-                context.set_task_values(need.name.as_str(), self.values_of(need));
+        for index in specs {
+            let spec = &self.run.summary.graph[index];
+            if let Some(state) = self.specs[index].ended_as {
+                context.set_task_state(spec.name.as_str(), state);
+                context.set_task_values(spec.name.as_str(), self.values_of(spec));
             }
         }
         context

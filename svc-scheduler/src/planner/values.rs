@@ -18,7 +18,7 @@ impl OpenRun {
         if spec.fan_out.is_none() {
             return spec.keys().find_map(given).cloned().unwrap_or_default();
         }
-        let names = self.workflow.task(spec.name.as_str()).into_iter().flat_map(|task| task.value_names());
+        let names = self.workflow.value_names(spec.name.as_str()).into_iter();
         names
             .map(|name| {
                 let value = |key| given(key).and_then(|values| values.get(name)).cloned().unwrap_or_default();
@@ -38,14 +38,10 @@ impl Step<'_> {
             return end;
         };
         let total = open.value_bytes.saturating_add(bytes_of(&end.values));
-        if total <= MAX_RUN_VALUE_BYTES {
+        let Some(message) = too_many_values(total) else {
             open.value_bytes = total;
             return end;
-        }
-        let message = format!(
-            "With the values of this task, those of the run have {total} bytes; a run keeps {MAX_RUN_VALUE_BYTES}. \
-             Leave large things in files, and give only what expressions read."
-        );
+        };
         AttemptEnd {
             outcome: Outcome::Failed,
             cause: Cause::User,
@@ -56,6 +52,16 @@ impl Step<'_> {
             ..end
         }
     }
+}
+
+/// Why a run cannot have values of so many bytes; none when it can.
+pub(super) fn too_many_values(total: usize) -> Option<String> {
+    (total > MAX_RUN_VALUE_BYTES).then(|| {
+        format!(
+            "With the values of this task, those of the run have {total} bytes; a run keeps {MAX_RUN_VALUE_BYTES}. \
+             Leave large things in files, and give only what expressions read."
+        )
+    })
 }
 
 /// What a task's values count against the limit of their run.

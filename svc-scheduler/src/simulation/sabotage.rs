@@ -113,6 +113,8 @@ sabotages! {
     TurnDecisions,
     /// A task succeeds although the run that carries it out has not.
     PraiseChildren,
+    /// A task loses a part of what the run gave that carried it out.
+    LoseOutputs,
     /// A run ends while an attempt of it is open.
     EndEarly,
     /// A task starts twice: its start goes to a second executor too, and every claim is granted.
@@ -197,6 +199,15 @@ fn praise_children(entry: &mut Arc<LogEntry>) {
     }
 }
 
+fn lose_outputs(entry: &mut Arc<LogEntry>) {
+    let LogEntry::Transition(transition) = Arc::make_mut(entry) else { return };
+    for change in &mut transition.changes {
+        if let Change::OutputsTaken { outputs, .. } = change {
+            outputs.values.remove("count");
+        }
+    }
+}
+
 /// Decisions on their way into the log.
 pub(super) fn entries(stage: &Stage, mut entries: Vec<Arc<LogEntry>>) -> Vec<Arc<LogEntry>> {
     if stage.is_sabotaged(Sabotage::EndEarly) {
@@ -226,6 +237,9 @@ pub(super) fn entries(stage: &Stage, mut entries: Vec<Arc<LogEntry>>) -> Vec<Arc
     }
     if stage.is_sabotaged(Sabotage::PraiseChildren) {
         entries.iter_mut().for_each(praise_children);
+    }
+    if stage.is_sabotaged(Sabotage::LoseOutputs) {
+        entries.iter_mut().for_each(lose_outputs);
     }
     if stage.is_sabotaged(Sabotage::LeaveOutFinals) {
         for entry in &mut entries {

@@ -1,5 +1,6 @@
 //! What happened, in short lines.
 
+use emboflow_model::run_outputs::RunOutputs;
 use emboflow_model::transition::Change;
 use emboflow_model::{LogEntry, RunId};
 use emboflow_protocol::command::{Command, Commands};
@@ -35,6 +36,8 @@ fn change(change: &Change) -> String {
             format!("{task} decided {} by {:?}", decision.approved, decision.by)
         }
         Change::ChildRequested { task, child } => format!("{task} asks for {}", short(child.run)),
+        Change::OutputsGiven { outputs } => format!("gives {}", given(outputs)),
+        Change::OutputsTaken { task, outputs } => format!("{task} takes {}", given(outputs)),
         Change::AttemptOpened { task, number, fence, executor, .. } => {
             format!("{task}#{number} opened on {executor} ({fence})")
         }
@@ -42,6 +45,10 @@ fn change(change: &Change) -> String {
         Change::AttemptStopping { task, number, .. } => format!("{task}#{number} stopping"),
         Change::AttemptClosed { task, number, end } => format!("{task}#{number} closed {}", end.outcome),
     }
+}
+
+fn given(outputs: &RunOutputs) -> String {
+    serde_json::Value::Object(outputs.values.clone()).to_string()
 }
 
 pub(super) fn commands(commands: &Commands) -> String {

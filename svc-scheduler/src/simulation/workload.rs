@@ -23,6 +23,8 @@ pub(super) const WORKFLOWS: &[&str] = &[
     ENDLESS,
     FANNED,
     PARENT,
+    GIVER,
+    TAKER,
     GANGED,
 ];
 
@@ -35,6 +37,12 @@ pub(super) const CACHED: &str = "version: 1\nname: cached\ninputs: { n: { type: 
 
 /// Runs of other workflows carry parts of it out, some of them one after the other.
 pub(super) const PARENT: &str = "version: 1\nname: parent\ndefaults: { image: i }\ntasks:\n  a: {}\n  part: { needs: [a], matrix: { i: [1, 2, 3] }, max_parallel: 2, uses: { workflow: single } }\n  other: { continue_on_error: true, uses: { workflow: limited, version: 1 } }\n  none: { continue_on_error: true, uses: { workflow: nobody-keeps-it } }\n  z: { needs: [part, other, none] }\n";
+
+/// Gives what its one task finds: a list of 0 to 3 numbers, another one in each attempt, and how many they are.
+pub(super) const GIVER: &str = "version: 1\nname: giver\ndefaults: { image: i }\ntasks:\n  split: { outputs: { parts: { path: parts.json, value: true } }, retry: { attempts: 2, delay: 500ms } }\noutputs:\n  parts: \"${{ tasks.split.values.parts }}\"\n  count: \"${{ size(tasks.split.values.parts) }}\"\n";
+
+/// Goes on with what runs of it give: fans out over it, and reads it of several of them.
+pub(super) const TAKER: &str = "version: 1\nname: taker\ndefaults: { image: i }\ntasks:\n  given: { uses: { workflow: giver } }\n  process: { matrix: { part: \"${{ tasks.given.values.parts }}\" }, args: [\"${{ matrix.part }}\"], max_parallel: 2 }\n  many: { matrix: { i: [1, 2] }, continue_on_error: true, uses: { workflow: giver } }\n  z: { env: { ALL: \"${{ tasks.many.values.count }}\", ONE: \"${{ tasks.given.values.count }}\" } }\n";
 
 /// The file that is kept under a name.
 pub(super) fn kept(name: &str) -> Option<&'static str> {

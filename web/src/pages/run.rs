@@ -12,6 +12,7 @@ mod head;
 mod inputs;
 mod logs;
 mod merge;
+mod outputs;
 mod panel;
 mod pulling;
 mod rerun;
@@ -112,6 +113,7 @@ pub(crate) fn RunPage(id: String, tab: Tab) -> Element {
 fn Tabs(tab: Tab) -> Element {
     let view = use_context::<RunView>();
     let tasks = view.summary.read().as_ref().map_or(0, |run| run.tasks.total);
+    let gives = view.summary.read().as_ref().is_some_and(|run| run.outputs.is_some());
     let artifacts =
         use_memo(move || view.tasks.read().iter().map(|task| task.artifacts.len() as u64).sum::<u64>());
     rsx! {
@@ -123,6 +125,9 @@ fn Tabs(tab: Tab) -> Element {
                     class: "tab",
                     current: (each == tab).then(|| "page".to_owned()),
                     "{each.title()}"
+                    if each == Tab::Inputs && gives {
+                        " and outputs"
+                    }
                     if each == Tab::Timeline {
                         span { class: "count", {format::thousands(tasks.into())} }
                     }

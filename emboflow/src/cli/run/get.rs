@@ -1,5 +1,6 @@
 //! `emboflow run get RUN`
 
+use emboflow_model::run_outputs::{OutputArtifact, RunOutputs};
 use emboflow_model::{Anew, RunSummary, Task};
 
 use super::find_run;
@@ -60,6 +61,9 @@ fn show(client: &Client, run: &RunSummary, tasks: &[Task], output: &mut Output) 
     for (name, value) in &run.labels {
         output.line(&format!("label     {name}={value}"))?;
     }
+    for line in run.outputs.iter().flat_map(|outputs| gives(outputs)) {
+        output.line(&format!("output    {line}"))?;
+    }
     output.line(&format!("page      {}", client.page_of(run.id)))?;
     output.line("")?;
     let is_final =
@@ -67,6 +71,16 @@ fn show(client: &Client, run: &RunSummary, tasks: &[Task], output: &mut Output) 
     let rows = tasks.iter().map(|task| row(task, is_final(task), output)).collect();
     output.table(&["TASK", "STATE", "ATTEMPTS", "EXECUTOR", "RAN", "WHY"], rows)?;
     Ok(())
+}
+
+/// What the run gives, and for an artifact where it is.
+fn gives(outputs: &RunOutputs) -> Vec<String> {
+    let values = outputs.values.iter().map(|(name, value)| format!("{name} = {value}"));
+    let artifacts = outputs.artifacts.iter().map(|given| {
+        let OutputArtifact { task, output, artifact } = given;
+        format!("{} = artifact {output} of {task} ({} files)", artifact.name, artifact.files)
+    });
+    values.chain(artifacts).collect()
 }
 
 fn row(task: &Task, is_final: bool, output: &Output) -> Vec<String> {

@@ -246,6 +246,7 @@ impl Scribe {
         put(&self.objects, &object_key::artifact_manifest(&prefix, "model"), manifest.as_bytes()).await;
         let artifact = ArtifactSummary {
             name: "model".to_owned(),
+            stored_as: None,
             prefix: prefix.clone(),
             files: 1,
             size_bytes: 3000,

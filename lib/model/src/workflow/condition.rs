@@ -103,6 +103,35 @@ pub(super) struct Scope<'s> {
 }
 
 impl Scope<'_> {
+    /// A value of the file with every text in it evaluated: no deeper than the file, whose depth is bounded. Errors: what
+    /// failed first, with its place.
+    pub(super) fn evaluate_within(
+        &self,
+        value: &Value,
+        pointer: &str,
+        fuel: &mut Fuel,
+    ) -> Result<Value, Problem> {
+        match value {
+            Value::String(text) if Template::is_in(text) => {
+                self.evaluate(self.document.locate(pointer).1, pointer, text, fuel)
+            }
+            Value::Array(items) => {
+                let items = items.iter().enumerate();
+                let items = items.map(|(index, item)| {
+                    self.evaluate_within(item, &join(pointer, &index.to_string()), fuel)
+                });
+                items.collect()
+            }
+            Value::Object(fields) => {
+                let made = fields.iter().map(|(name, field)| {
+                    Ok((name.clone(), self.evaluate_within(field, &join(pointer, name), fuel)?))
+                });
+                made.collect::<Result<_, Problem>>().map(Value::Object)
+            }
+            plain => Ok(plain.clone()),
+        }
+    }
+
     /// The value of a text: what its one expression gives, or the joined text. Errors: what failed, with its place.
     pub(super) fn evaluate(
         &self,

@@ -81,6 +81,12 @@ impl Context {
         self.facts.outcome
     }
 
+    /// Whether a task of the file gave a value of this name.
+    pub(super) fn has_value(&self, spec: &str, name: &str) -> bool {
+        let values = self.tasks.get(spec).and_then(|task| task.get("values"));
+        values.is_some_and(|values| values.get(name).is_some())
+    }
+
     pub(super) fn state(&self, spec: &str) -> Option<TaskState> {
         TaskState::from_word(self.tasks.get(spec)?.get("state")?.as_str()?)
     }

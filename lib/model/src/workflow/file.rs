@@ -56,6 +56,11 @@ pub struct WorkflowFile {
     pub fairness_key: Option<String>,
     /// The tasks by name.
     pub tasks: IndexMap<String, TaskSpec>,
+    /// What a run gives to whoever started it when it has succeeded, at most 64: JSON, in which texts may hold `${{ … }}`, or
+    /// an artifact, `${{ tasks.NAME.outputs.NAME }}`. A task with `uses` of another workflow has them as its values and
+    /// outputs.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub outputs: IndexMap<String, Value>,
 }
 
 /// The declaration of an input.

@@ -42,6 +42,8 @@ pub const MAX_APPROVAL_INPUTS: usize = 32;
 pub const MAX_APPROVALS: u64 = 100;
 /// Tasks of a run that are runs of their own at most.
 pub const MAX_CHILDREN: u64 = 1_000;
+/// Outputs of a workflow at most.
+pub const MAX_OUTPUTS: usize = 64;
 /// Entries of one list of exit codes at most.
 pub const MAX_EXIT_CODES: usize = 64;
 /// Labels of a run at most: those of its file and those of its request.

@@ -22,6 +22,7 @@ mod layout;
 pub mod limits;
 mod mapping;
 mod not_yet;
+mod outputs;
 mod problem;
 pub mod quantity;
 mod reads;
@@ -60,6 +61,7 @@ pub use finally::Finally;
 pub use layout::Layout;
 pub use mapping::{MappingError, map_inputs};
 pub use not_yet::{NOT_YET, NotYet};
+pub use outputs::{GivenArtifact, OutputKind};
 pub use problem::Problem;
 pub use render::{
     DEFAULT_CPU_MILLIS, DEFAULT_MAX_RETRY_DELAY_MS, DEFAULT_MEMORY_BYTES, DEFAULT_RETRY_DELAY_MS,
@@ -87,6 +89,8 @@ pub struct Workflow {
     needs: Arc<IndexMap<String, Vec<String>>>,
     dependents: Arc<IndexMap<String, Vec<String>>>,
     order: Arc<[String]>,
+    /// What it takes of the tasks that runs of other workflows carry out.
+    taken: Arc<outputs::TakenOf>,
     /// What `workflow` is in an expression.
     facts: Arc<Value>,
     /// What every run is made of, where the inputs do not decide it; once it was asked for.
@@ -112,6 +116,7 @@ pub fn parse(source: &str) -> Result<Workflow, Vec<Problem>> {
         needs: Arc::new(graph.needs),
         dependents: Arc::new(graph.dependents),
         order: graph.order.into(),
+        taken: Arc::new(graph.taken),
         only_layout: Arc::default(),
     };
     // With the defaults alone the size of the run is known already, and so is what is wrong with it.

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::condition::Scope;
 use super::context::{Context, Names};
 use super::document::join;
-use super::expression::{Fuel, Template};
+use super::expression::Fuel;
 use super::limits::MAX_INPUT_BYTES;
 use super::{PlannedTask, Problem, Workflow, code};
 
@@ -52,54 +52,16 @@ impl Workflow {
         let names = Names::Of { workflow: self, context, matrix: Some(&matrix) };
         let scope = Scope { document: &self.document, names, status: None };
         let at = format!("{}/uses/inputs", join("/tasks", &task.spec_name));
-        let mut given = Given { workflow: self, scope, fuel: Fuel::of_task(), left: MAX_INPUT_BYTES };
+        let (mut fuel, mut left) = (Fuel::of_task(), MAX_INPUT_BYTES);
         let inputs = uses.inputs.iter().map(|(name, value)| {
             let pointer = join(&at, name);
-            let value = given.value(value, &pointer)?;
-            given.charge(&value, &pointer)?;
+            let value = scope.evaluate_within(value, &pointer, &mut fuel)?;
+            left = left.checked_sub(value.to_string().len()).ok_or_else(|| {
+                let message = format!("the inputs have more than {MAX_INPUT_BYTES} bytes");
+                self.document.at_value(code::TEXT_TOO_LONG, &pointer, message)
+            })?;
             Ok((name.clone(), value))
         });
         Some(inputs.collect())
-    }
-}
-
-struct Given<'w> {
-    workflow: &'w Workflow,
-    scope: Scope<'w>,
-    fuel: Fuel,
-    /// Bytes that there is room for.
-    left: usize,
-}
-
-impl Given<'_> {
-    /// No deeper than the file, whose depth is bounded.
-    fn value(&mut self, value: &Value, pointer: &str) -> Result<Value, Problem> {
-        match value {
-            Value::String(text) if Template::is_in(text) => {
-                let node = self.workflow.document.locate(pointer).1;
-                self.scope.evaluate(node, pointer, text, &mut self.fuel)
-            }
-            Value::Array(items) => {
-                let items = items.iter().enumerate();
-                items.map(|(index, item)| self.value(item, &join(pointer, &index.to_string()))).collect()
-            }
-            Value::Object(fields) => {
-                let made = fields.iter().map(|(name, field)| {
-                    let field = self.value(field, &join(pointer, name))?;
-                    Ok((name.clone(), field))
-                });
-                made.collect::<Result<_, Problem>>().map(Value::Object)
-            }
-            plain => Ok(plain.clone()),
-        }
-    }
-
-    fn charge(&mut self, value: &Value, pointer: &str) -> Result<(), Problem> {
-        let bytes = value.to_string().len();
-        self.left = self.left.checked_sub(bytes).ok_or_else(|| {
-            let message = format!("the inputs have more than {MAX_INPUT_BYTES} bytes");
-            self.workflow.document.at_value(code::TEXT_TOO_LONG, pointer, message)
-        })?;
-        Ok(())
     }
 }

@@ -96,6 +96,7 @@ fn bare(file: &TriggerFile) -> WorkflowFile {
         concurrency: None,
         rate_limit: None,
         fairness_key: None,
+        outputs: IndexMap::new(),
         timeout: None,
         labels: IndexMap::new(),
         tasks: IndexMap::new(),

@@ -13,6 +13,7 @@ mod finally;
 mod good;
 mod hostile;
 mod inputs;
+mod outputs;
 mod placement;
 mod reads;
 mod render;

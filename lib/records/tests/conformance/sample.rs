@@ -186,6 +186,7 @@ pub(crate) fn opened(name: &str, number: u32) -> Change {
 pub(crate) fn closed(name: &str, number: u32) -> Change {
     let artifact = ArtifactSummary {
         name: "model".to_owned(),
+        stored_as: None,
         prefix: "p/".to_owned(),
         files: 1,
         size_bytes: 12,

@@ -23,7 +23,7 @@ pub(crate) async fn files(
     Params(OfArtifact { project, run, task, name }): Params<OfArtifact>,
 ) -> Outcome<Response> {
     let artifact = find(&app, &project, run, &task, &name).await?;
-    let key = artifact_manifest(&artifact.prefix, &artifact.name);
+    let key = artifact_manifest(&artifact.prefix, artifact.stored_name());
     let manifest = app.objects.open(&key, None).await?;
     let mut response = Response::new(Body::from_stream(manifest.bytes));
     let headers = response.headers_mut();

@@ -41,7 +41,7 @@ pub(crate) async fn get(
         return Err(Failure::new(ErrorCode::RequestInvalid, detail));
     }
     let artifact = find(&app, &project, run, &task, &name).await?;
-    let key = format!("{}{path}", artifact_prefix(&artifact.prefix, &artifact.name));
+    let key = format!("{}{path}", artifact_prefix(&artifact.prefix, artifact.stored_name()));
     let no_file = |failure: Failure| match failure.code() {
         "storage.not_found" => {
             let path: String = path.chars().take(200).collect();

@@ -10,7 +10,7 @@ use super::super::stage::Stage;
 use super::super::witness::Container;
 use super::super::workload::{LIMITED_QUEUES, LIMITED_SLOTS};
 use super::approval::{judge_asking, judge_end_of_approval};
-use super::child::judge_request;
+use super::child::{judge_end_with_outputs, judge_given, judge_request};
 use super::fan_out::judge_fan_out;
 use super::gang::{counted, is_left_over};
 use super::limits::{judge_limit, judge_time_left};
@@ -52,6 +52,7 @@ impl Stage {
         match change {
             Change::Run { from, to, .. } => {
                 judge_run_step(judged, *from, *to)?;
+                judge_end_with_outputs(judged, *to)?;
                 self.judge_finals(judged, *to)?;
                 self.judge_paused(judged, *to)?;
             }
@@ -70,6 +71,7 @@ impl Stage {
             Change::TaskKeyed { task, .. } => judge_key(judged, task)?,
             Change::TaskTakenOver { key: Some(_), .. } => self.judge_found(judged, change, transition.at)?,
             Change::ChildRequested { task, .. } => judge_request(judged, task)?,
+            Change::OutputsGiven { outputs } => judge_given(judged, outputs)?,
             Change::TaskTakenOver { .. } => self.judge_taken_over(judged, change)?,
             Change::FannedOut { spec, matrix } => {
                 judge_fan_out(judged, spec, matrix, transition.number)?;

@@ -1,8 +1,11 @@
-//! I25: a task that a run carries out has one such run, which nobody else asked for, and ends as that run has.
+//! I25: a task that a run carries out has one such run, which nobody else asked for, and ends as that run has, with what that
+//! has given.
 
 use emboflow_model::child::Parent;
+use emboflow_model::run_outputs::RunOutputs;
 use emboflow_model::state::{Reason, RunState, TaskState};
 use emboflow_model::{RunId, Task, TaskKey};
+use serde_json::{Value, json};
 
 use super::super::stage::Stage;
 use super::Judged;
@@ -35,7 +38,40 @@ pub(super) fn judge_request(judged: &Judged, key: &TaskKey) -> Result<(), String
     Ok(())
 }
 
+/// Whether a run may give this: what its tasks have found, and only what its file says.
+pub(super) fn judge_given(judged: &Judged, outputs: &RunOutputs) -> Result<(), String> {
+    let Judged { run, workflow, .. } = judged;
+    let found = run.tasks.values().find_map(|task| task.values.get("parts")).and_then(Value::as_array);
+    let expected = found.map(|parts| json!({ "parts": parts, "count": parts.len() }));
+    let given = Value::Object(outputs.values.clone());
+    match workflow.has_outputs() && expected.as_ref() == Some(&given) {
+        true => Ok(()),
+        false => Err(format!("I25: {} gives {given}, and its tasks found {expected:?}", run.summary.id)),
+    }
+}
+
+/// Whether a run may end so with what it has given.
+pub(super) fn judge_end_with_outputs(judged: &Judged, to: RunState) -> Result<(), String> {
+    let gives = judged.run.summary.outputs.is_some();
+    match gives == (to == RunState::Succeeded && judged.workflow.has_outputs()) {
+        _ if !to.is_terminal() => Ok(()),
+        true => Ok(()),
+        false => Err(format!("I25: {} ends {to}, and has given something: {gives}", judged.run.summary.id)),
+    }
+}
+
 impl Stage {
+    /// Whether a task that ends well has all that its file reads of the run which carried it out.
+    fn judge_taken(&self, judged: &Judged, task: &Task, child: RunId) -> Result<(), String> {
+        let ended = self.judge.runs.get(&child).and_then(|judged| judged.run.summary.outputs.as_ref());
+        let mut names = judged.workflow.value_names(task.key.name.as_str()).into_iter();
+        let differs = |name: &&str| task.values.get(*name) != ended.and_then(|given| given.values.get(*name));
+        match names.find(differs) {
+            Some(name) => Err(format!("I25: {} has not the `{name}` that {child} has given", task.key)),
+            None => Ok(()),
+        }
+    }
+
     /// Whether a run was asked for by the task that it names.
     pub(super) fn judge_birth(&self, parent: &Parent, run: RunId) -> Result<(), String> {
         let task = self.judge.runs.get(&parent.run).and_then(|judged| judged.run.tasks.get(&parent.task));
@@ -60,7 +96,10 @@ impl Stage {
         let Some(child) = &task.child else { return Ok(()) };
         let ended = self.judge.runs.get(&child.run).map(|judged| judged.run.summary.state);
         let is_right = match (to, reason) {
-            (TaskState::Succeeded, _) => ended == Some(RunState::Succeeded),
+            (TaskState::Succeeded, _) => {
+                self.judge_taken(judged, task, child.run)?;
+                ended == Some(RunState::Succeeded)
+            }
             (TaskState::Failed, Some(Reason::ChildFailed)) => {
                 ended.is_some_and(|state| state.is_terminal() && state != RunState::Succeeded)
             }

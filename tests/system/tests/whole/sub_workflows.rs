@@ -29,6 +29,46 @@ tasks:
     )
 }
 
+/// Gives a list, how long it is, and a file.
+const GIVER: &str = "version: 1
+name: child
+tasks:
+  work:
+    image: emboflow/examples-hello:1
+    env: { SIMULATE: 'line=working write=list.json:[1,2] write=out.txt:made' }
+    run: |
+      echo working
+      printf '[1,2]' > list.json
+      printf made > out.txt
+    outputs:
+      list: { path: list.json, value: true }
+      out: { path: out.txt }
+outputs:
+  list: \"${{ tasks.work.values.list }}\"
+  count: \"${{ size(tasks.work.values.list) }}\"
+  made: \"${{ tasks.work.outputs.out }}\"
+";
+
+/// Goes on with what a run of it gives, which is read as `count`.
+fn taker(count: &str) -> String {
+    format!(
+        "version: 1
+name: taker
+tasks:
+  first: {{ approval: {{ message: m }} }}
+  part: {{ needs: [first], uses: {{ workflow: child }} }}
+  each:
+    matrix: {{ n: \"${{{{ tasks.part.values.list }}}}\" }}
+    image: emboflow/examples-hello:1
+    inputs: {{ made: \"${{{{ tasks.part.outputs.made }}}}\" }}
+    env: {{ N: \"${{{{ matrix.n }}}}\", SIMULATE: \"line=${{{{ matrix.n }}}}-made\" }}
+    run: echo \"$N-$(cat \"$INPUT_MADE\"/out.txt)\"
+outputs:
+  all: \"${{{{ tasks.part.values.{count} }}}}\"
+"
+    )
+}
+
 async fn keep(client: &Client, source: &str) {
     let request = client.request(Method::PUT, "/workflows/child").json(&json!({ "source": source }));
     let answer = request.send().await.unwrap();
@@ -109,3 +149,69 @@ async fn a_cancelled_run_ends_after_its_child(cell: Cell) {
     assert_eq!(part["state"], "cancelled", "{part}");
 }
 on_cells!(a_cancelled_run_ends_after_its_child: SQLITE_SIMULATED);
+
+/// Lets the tasks behind `first` go on.
+async fn approve(client: &Client, run: &str) {
+    eventually("the approval is taken", || async {
+        let request = client.request(Method::POST, &format!("/runs/{run}/tasks/first/decision"));
+        request
+            .json(&json!({ "approve": true }))
+            .send()
+            .await
+            .ok()
+            .filter(|answer| answer.status() == StatusCode::OK)
+    })
+    .await;
+}
+
+async fn what_a_child_gives_is_read_by_the_tasks_that_follow_whoever_is_killed(cell: Cell) {
+    let mut stack = Stack::start(cell).await;
+    let client = stack.client();
+    keep(&client, GIVER).await;
+    let run = client.submit("takes", &taker("count")).await;
+    approve(&client, &run).await;
+    let child = child_of(&client, &run).await["id"].as_str().unwrap().to_owned();
+    stack.scheduler.kill().await;
+    stack.scheduler.start().await;
+    stack.ready().await;
+    let client = stack.client();
+    let ended = client.reaches(&run, "succeeded").await;
+    assert_eq!(ended["outputs"], json!({ "values": { "all": 2 } }));
+    let given = client.run(&child).await.unwrap()["outputs"].clone();
+    assert_eq!(given["values"], json!({ "list": [1, 2], "count": 2 }));
+    let made = &given["artifacts"][0];
+    assert_eq!(
+        (&made["task"], &made["output"], &made["artifact"]["name"]),
+        (&json!("work"), &json!("out"), &json!("made"))
+    );
+    for (index, said) in ["1-made", "2-made"].into_iter().enumerate() {
+        assert_eq!(client.text(&format!("/runs/{run}/tasks/each[{index}]/logs")).await, format!("{said}\n"));
+    }
+    let part = client.get(&format!("/runs/{run}/tasks/part")).await;
+    assert_eq!(part["values"], json!({ "list": [1, 2], "count": 2 }));
+    assert_eq!(client.text(&format!("/runs/{run}/artifacts/part/made/out.txt")).await, "made");
+}
+on_cells!(what_a_child_gives_is_read_by_the_tasks_that_follow_whoever_is_killed: SQLITE_SIMULATED, MONGO_SIMULATED);
+
+async fn what_a_child_does_not_give_is_refused_when_its_file_is_known(cell: Cell) {
+    let stack = Stack::start(cell).await;
+    let client = stack.client();
+    let says_so = |text: &str| {
+        assert!(text.contains("workflow.unknown_output"), "{text}");
+        assert!(text.contains("gives no value `cuont`") && text.contains("did you mean `count`?"), "{text}");
+    };
+    let late = client.submit("late", &taker("cuont")).await;
+    keep(&client, GIVER).await;
+    let refused = eventually("a file that reads what is not given is refused", || async {
+        let answer = client.try_submit("early", &taker("cuont")).await.ok()?;
+        Some(answer).filter(|answer| answer.status == StatusCode::UNPROCESSABLE_ENTITY)
+    })
+    .await;
+    says_so(&refused.body.to_string());
+    approve(&client, &late).await;
+    client.reaches(&late, "failed").await;
+    let part = client.get(&format!("/runs/{late}/tasks/part")).await;
+    assert_eq!(part["reason"], "child_refused", "{part}");
+    says_so(part["message"].as_str().unwrap());
+}
+on_cells!(what_a_child_does_not_give_is_refused_when_its_file_is_known: SQLITE_SIMULATED);

@@ -1,12 +1,14 @@
-//! What the run was given: inputs, labels, and where it comes from.
+//! What the run was given and what it gives: inputs, outputs, labels, and where it comes from.
 
 use std::sync::Arc;
 
 use dioxus::prelude::*;
+use emboflow_model::run_outputs::RunOutputs;
 use serde_json::{Map, Value};
 
 use super::RunView;
 use super::artifacts::json_tree::JsonTree;
+use super::outputs::Outputs;
 use crate::browser;
 use crate::parts::text::Copy;
 use crate::place::Link;
@@ -27,6 +29,9 @@ pub(super) fn Inputs() -> Element {
     let moments = moments.into_iter().filter_map(|(name, at)| Some((name, at?)));
     rsx! {
         div { class: "stack",
+            if let Some(outputs) = &run.outputs {
+                Outputs { outputs: RunOutputs::clone(outputs) }
+            }
             Given { inputs: run.inputs.clone() }
             section { class: "card",
                 div { class: "card-head", h2 { "Origin" } }

@@ -8,13 +8,17 @@ use emboflow_protocol::progress::Progress;
 /// A whole summary, as the API answers it.
 pub(super) fn summary(known: &mut Option<RunSummary>, newer: RunSummary) {
     match known {
-        // Events tell nothing of the graph, which changes when a task fans out: only to more, so that it is never older.
-        Some(known) if known.version >= newer.version => fan_outs(known, &newer),
+        Some(known) if known.version >= newer.version => untold(known, &newer),
         _ => *known = Some(newer),
     }
 }
 
-fn fan_outs(known: &mut RunSummary, newer: &RunSummary) {
+/// What events do not tell: the graph, which changes when a task fans out, and what the run gives in the end. Both become
+/// only more, so that what is read is never older.
+fn untold(known: &mut RunSummary, newer: &RunSummary) {
+    if known.outputs.is_none() {
+        known.outputs.clone_from(&newer.outputs);
+    }
     let is_new =
         |(known, newer): (&PlannedSpec, &PlannedSpec)| known.fan_out.is_none() && newer.fan_out.is_some();
     if known.graph.iter().zip(newer.graph.iter()).any(is_new) {

@@ -9,31 +9,35 @@ use crate::workflow::expression::functions::{self, Form};
 use crate::workflow::expression::{Expression, Kind, Template};
 use crate::workflow::fan_out;
 use crate::workflow::file::WorkflowFile;
+use crate::workflow::outputs::TakenOf;
 use crate::workflow::suggest::{self, shown};
 
-/// Checks all expressions. Gives for each task the tasks that its expressions mention.
+/// Checks all expressions. Gives for each task the tasks that its expressions mention, and what is taken of those that runs
+/// of other workflows carry out.
 pub(super) fn check(
     document: &Document,
     file: &WorkflowFile,
     problems: &mut Problems,
-) -> HashMap<String, Vec<String>> {
-    let mut walk = Walk { document, file, problems, mentioned: HashMap::new() };
+) -> (HashMap<String, Vec<String>>, TakenOf) {
+    let (mentioned, taken) = (HashMap::new(), TakenOf::new());
+    let mut walk = Walk { document, file, problems, mentioned, taken };
     walk.node(&document.root, &mut Vec::new());
-    walk.mentioned
+    (walk.mentioned, walk.taken)
 }
 
-struct Walk<'a> {
+pub(super) struct Walk<'a> {
     document: &'a Document,
-    file: &'a WorkflowFile,
+    pub(super) file: &'a WorkflowFile,
     problems: &'a mut Problems,
     mentioned: HashMap<String, Vec<String>>,
+    taken: TakenOf,
 }
 
 /// A text in the file: what a problem in it is pinned to.
 #[derive(Clone, Copy)]
-struct Text<'t> {
+pub(super) struct Text<'t> {
     node: &'t Node,
-    text: &'t str,
+    pub(super) text: &'t str,
     path: &'t [String],
     place: Place<'t>,
 }
@@ -77,6 +81,9 @@ impl Walk<'_> {
         match (text.place, Template::is_in(text.text)) {
             (Place::Prose, _) => {}
             (Place::TaskInput(task), _) => self.task_input(task, text),
+            (Place::Outputs, true) if text.path.len() == 2 && referenced_output(text.text).is_some() => {
+                self.output_artifact(text);
+            }
             (Place::Condition(_), false) => {
                 let message = "`if` is true, false or one `${{ … }}`";
                 let hint = format!("write if: ${{{{ {} }}}}", shown(text.text.trim()));
@@ -143,17 +150,32 @@ impl Walk<'_> {
             let message = "an input of a task is one output of another task";
             return self.report(code::BAD_TASK_INPUT, text, 0, message, Some(HINT.to_owned()));
         };
-        if !self.mention(text, task, from, offset + at) {
-            return;
+        self.output_of(text, Some(task), (from, offset + at), (output, offset + output_at));
+    }
+
+    /// An output of a task that `task`, or the run, takes. Gives false when there is no such task.
+    pub(super) fn output_of(
+        &mut self,
+        text: Text<'_>,
+        task: Option<&str>,
+        (from, at): (&str, usize),
+        (output, output_at): (&str, usize),
+    ) -> bool {
+        if !self.mention(text, task, from, at) {
+            return false;
         }
-        let outputs = self.file.tasks.get(*from).map(|task| &task.outputs);
-        if outputs.is_some_and(|outputs| !outputs.contains_key(*output)) {
-            let names = outputs.into_iter().flat_map(|outputs| outputs.keys().map(String::as_str));
+        let Some(made_by) = self.file.tasks.get(from) else { return false };
+        if made_by.uses.is_some() {
+            let taken = self.taken.entry(from.to_owned()).or_default();
+            taken.artifacts.entry(output.to_owned()).or_insert_with(|| text.pointer());
+        } else if !made_by.outputs.contains_key(output) {
+            let names = made_by.outputs.keys().map(String::as_str);
             let hint =
                 suggest::hint(output, names).unwrap_or_else(|| format!("add it under `outputs` of `{from}`"));
             let message = format!("the task `{from}` has no output `{}`", shown(output));
-            self.report(code::UNKNOWN_OUTPUT, text, offset + output_at, message, Some(hint));
+            self.report(code::UNKNOWN_OUTPUT, text, output_at, message, Some(hint));
         }
+        true
     }
 
     fn names<'e>(
@@ -218,7 +240,10 @@ impl Walk<'_> {
                 .flat_map(|task| task.matrix.keys().map(String::as_str))
                 .collect(),
             ("tasks", Place::Task(task) | Place::Condition(task) | Place::Matrix(task)) => {
-                return self.task_fact(text, task, offset, (member, at), &path[2..]);
+                return self.task_fact(text, Some(task), offset, (member, at), &path[2..]);
+            }
+            ("tasks", Place::Outputs) => {
+                return self.task_fact(text, None, offset, (member, at), &path[2..]);
             }
             _ => return,
         };
@@ -247,7 +272,7 @@ impl Walk<'_> {
     fn task_fact(
         &mut self,
         text: Text<'_>,
-        task: &str,
+        task: Option<&str>,
         offset: usize,
         (other, at): (&str, usize),
         rest: &[(&str, usize)],
@@ -258,6 +283,12 @@ impl Walk<'_> {
         match rest.first() {
             Some(("state", _)) => {}
             Some(("values", _)) => self.task_value(text, offset, (other, at), rest.get(1)),
+            Some(("outputs", field_at)) if task.is_none() => {
+                let message = "an artifact of a task is an output by itself";
+                let hint =
+                    format!("write exactly `${{{{ tasks.{other}.outputs.NAME }}}}`, with nothing around it");
+                self.report(code::UNKNOWN_NAME, text, offset + field_at, message, Some(hint));
+            }
             Some(("outputs", field_at)) => {
                 let message = "outputs of other tasks are files: they are staged in through `inputs`";
                 let hint = format!(
@@ -285,6 +316,12 @@ impl Walk<'_> {
         (other, at): (&str, usize),
         name: Option<&(&str, usize)>,
     ) {
+        let is_run = self.file.tasks.get(other).is_some_and(|other| other.uses.is_some());
+        if let (true, Some((name, _))) = (is_run, name) {
+            let taken = self.taken.entry(other.to_owned()).or_default();
+            taken.values.entry((*name).to_owned()).or_insert_with(|| text.pointer());
+            return;
+        }
         let names: Vec<&str> =
             self.file.tasks.get(other).into_iter().flat_map(|other| other.value_names()).collect();
         let (message, at, given) = match name {
@@ -296,6 +333,7 @@ impl Walk<'_> {
         };
         let is_approval = self.file.tasks.get(other).is_some_and(|other| other.approval.is_some());
         let hint = match names.is_empty() {
+            true if is_run => Some(format!("name one: `tasks.{other}.values.NAME`")),
             true if is_approval => {
                 Some(format!("declare what the person fills in as `inputs` below `approval` of `{other}`"))
             }
@@ -307,16 +345,18 @@ impl Walk<'_> {
         self.report(code::UNKNOWN_NAME, text, at, message, hint);
     }
 
-    /// Notes that an expression of `task` mentions `other`. Gives false when there is no such task.
-    fn mention(&mut self, text: Text<'_>, task: &str, other: &str, at: usize) -> bool {
+    /// Notes that an expression of `task`, or of an output of the run, mentions `other`. Gives false when there is no such
+    /// task.
+    fn mention(&mut self, text: Text<'_>, task: Option<&str>, other: &str, at: usize) -> bool {
         if self.file.tasks.contains_key(other) {
+            let Some(task) = task else { return true };
             let mentioned = self.mentioned.entry(task.to_owned()).or_default();
             if !mentioned.iter().any(|name| name == other) {
                 mentioned.push(other.to_owned());
             }
             return true;
         }
-        let names = self.file.tasks.keys().map(String::as_str).filter(|name| *name != task);
+        let names = self.file.tasks.keys().map(String::as_str).filter(|name| Some(*name) != task);
         let dashed = self.file.tasks.keys().find(|name| name.starts_with(&format!("{other}-")));
         let hint = match dashed {
             Some(name) => Some(format!("a name with `-` is written tasks[\"{name}\"] in an expression")),
@@ -381,7 +421,7 @@ impl Walk<'_> {
         self.report(code::BAD_EXPRESSION, text, at, message, None);
     }
 
-    fn report(
+    pub(super) fn report(
         &mut self,
         code: &'static str,
         text: Text<'_>,

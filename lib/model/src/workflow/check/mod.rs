@@ -6,6 +6,7 @@ mod exit_codes;
 mod expressions;
 mod finally;
 mod graph;
+mod outputs;
 mod path;
 mod placement;
 mod scope;
@@ -18,6 +19,7 @@ use indexmap::IndexMap;
 
 use super::document::{self, Document, Problems};
 use super::file::WorkflowFile;
+use super::outputs::TakenOf;
 use super::{Problem, code, input, not_yet, quantity};
 use crate::name::is_name;
 
@@ -34,6 +36,8 @@ pub(super) struct Graph {
     pub(super) dependents: IndexMap<String, Vec<String>>,
     /// The tasks, each after all that it needs.
     pub(super) order: Vec<String>,
+    /// What the file takes of tasks that runs of other workflows carry out.
+    pub(super) taken: TakenOf,
 }
 
 /// Checks everything. Errors: all that is wrong, in the order of the file.
@@ -61,12 +65,13 @@ pub(super) fn check(document: &Document, file: &WorkflowFile) -> Result<Graph, V
     cache::check(document, file, &mut problems);
     sub_workflow::check(document, file, &mut problems);
     triggers::check(document, file, &mut problems);
-    let mentioned = expressions::check(document, file, &mut problems);
+    outputs::check(document, file, &mut problems);
+    let (mentioned, taken) = expressions::check(document, file, &mut problems);
     let mut needs = graph::needs(document, file, mentioned, &mut problems);
     finally::follow(document, file, &mut needs, &mut problems);
     let order = graph::order(document, file, &needs, &mut problems);
     problems.into_result()?;
-    Ok(Graph { dependents: graph::dependents(&needs), needs, order })
+    Ok(Graph { dependents: graph::dependents(&needs), needs, order, taken })
 }
 
 /// Checks only the expressions of a file.

@@ -15,6 +15,8 @@ pub(in crate::workflow) enum Place<'p> {
     TaskInput(&'p str),
     /// In the name of an upload, which is looked up when the run begins.
     Upload(&'p str),
+    /// In an output of the workflow, which is evaluated when the run has succeeded.
+    Outputs,
     /// In something that holds for every task.
     Shared,
     /// In a value that a trigger gives.
@@ -52,6 +54,7 @@ impl Place<'_> {
             ["tasks", task, "mutex"] | ["tasks", task, "concurrency" | "rate_limit", "key"] => {
                 Place::Task(task)
             }
+            ["outputs", _, ..] => Place::Outputs,
             ["env", _] | ["fairness_key"] | ["concurrency" | "rate_limit", "key"] => Place::Shared,
             ["on", _, "inputs", _, ..] | ["on", _, _, "inputs", _, ..] => Place::Event,
             ["defaults", "labels" | "resources" | "timeouts", _] | ["defaults", "resources", "gpu", _] => {
@@ -67,7 +70,7 @@ impl Place<'_> {
     pub(in crate::workflow) fn roots(self) -> &'static [&'static str] {
         match self {
             Place::Task(_) => &["inputs", "matrix", "tasks", "run", "workflow"],
-            Place::Condition(_) => &["inputs", "tasks", "run", "workflow"],
+            Place::Condition(_) | Place::Outputs => &["inputs", "tasks", "run", "workflow"],
             Place::Matrix(_) => &["inputs", "tasks", "workflow"],
             Place::Replicas(_) => &["inputs", "workflow"],
             Place::TaskInput(_) => &["tasks"],

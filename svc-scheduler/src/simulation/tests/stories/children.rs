@@ -5,6 +5,7 @@ use emboflow_model::state::{RunState, TaskState};
 use emboflow_protocol::request::Verb;
 
 use super::super::super::stage::Stage;
+use super::super::super::workload::TAKER;
 use super::Story;
 
 const PARENT: &str = "version: 1\nname: outer\ndefaults: { image: i }\ntasks:\n  part: { uses: { workflow: chain } }\n  z: { needs: [part] }\n";
@@ -64,5 +65,29 @@ fn a_child_that_is_stopped_by_its_parent_ends_first() {
     story.until_state(run, RunState::Cancelled);
     let children = story.on_stage(|stage| children_of(stage, run));
     assert_eq!(children.iter().map(|(_, state)| *state).collect::<Vec<_>>(), [RunState::Cancelled]);
+    story.end();
+}
+
+#[test]
+fn what_a_child_gives_reaches_the_tasks_that_follow_although_the_scheduler_dies_at_every_entry() {
+    let mut story = Story::begin();
+    story.dies_at_every_entry(true);
+    let run = story.submit(TAKER);
+    for _ in 0..6 {
+        story.submit("version: 1\nname: other\ntasks: { a: { image: i } }\n");
+        story.dies_at_every_entry(true);
+    }
+    story.dies_at_every_entry(false);
+    story.until_state(run, RunState::Succeeded);
+    let part = story.task(run, "given");
+    let child = part.child.as_ref().map(|child| child.run).unwrap();
+    let given = story.on_stage(|stage| stage.judge.runs[&child].run.summary.outputs.clone()).unwrap();
+    assert_eq!(part.values, given.values);
+    let parts = part.values["parts"].as_array().unwrap().clone();
+    let own = story.on_stage(|stage| {
+        let tasks = stage.judge.runs[&run].run.tasks.values();
+        tasks.filter_map(|task| task.matrix.get("part").cloned()).collect::<Vec<_>>()
+    });
+    assert_eq!(own, parts);
     story.end();
 }

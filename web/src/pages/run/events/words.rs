@@ -1,5 +1,6 @@
 //! What a decision changed, in words; what happened to many tasks of a fan-out at once is one line. Pure.
 
+use emboflow_model::run_outputs::RunOutputs;
 use emboflow_model::{AttemptState, Change, TaskKey};
 use indexmap::IndexMap;
 
@@ -92,6 +93,8 @@ fn word(change: &Change) -> (Option<&TaskKey>, String) {
         Change::ChildRequested { task, child } => {
             (Some(task), format!("asks for {} of workflow {}", child.run, child.workflow))
         }
+        Change::OutputsGiven { outputs } => (None, format!("run: gives {}", names(outputs))),
+        Change::OutputsTaken { task, outputs } => (Some(task), format!("takes {}", names(outputs))),
         Change::AttemptOpened { task, number, executor, .. } => {
             (Some(task), format!("attempt {number} given to {executor}"))
         }
@@ -107,6 +110,13 @@ fn word(change: &Change) -> (Option<&TaskKey>, String) {
             (Some(task), format!("attempt {number} {}{exit}", end.outcome))
         }
     }
+}
+
+/// What is given, by name.
+fn names(outputs: &RunOutputs) -> String {
+    let artifacts = outputs.artifacts.iter().map(|given| given.artifact.name.as_str());
+    let names: Vec<&str> = outputs.values.keys().map(String::as_str).chain(artifacts).collect();
+    if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
 }
 
 fn because(why: Option<&str>) -> String {
