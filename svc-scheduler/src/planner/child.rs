@@ -127,7 +127,8 @@ impl Step<'_> {
         let mut room = open.room_for_children(spec);
         for task in open.waiting_tasks(spec) {
             if room == 0 {
-                return;
+                self.say_that_it_is_held(run, task);
+                continue;
             }
             let asked = self.planner.runs.get(&run).and_then(|open| open.child_of(&task, self.now));
             match asked {
@@ -135,6 +136,14 @@ impl Step<'_> {
                 Some(Err(problem)) => self.refuse_task(run, &task, &problem),
                 Some(Ok(child)) => room -= usize::from(self.ask_for_child(run, task, child)),
             }
+        }
+    }
+
+    /// As many runs are open as may be: what a task waits for is said once.
+    fn say_that_it_is_held(&mut self, run: RunId, task: TaskKey) {
+        let open = self.planner.runs.get(&run);
+        if open.and_then(|open| open.run.tasks.get(&task)).is_some_and(|task| task.wait_reason.is_none()) {
+            self.newly_queued.push((run, task));
         }
     }
 

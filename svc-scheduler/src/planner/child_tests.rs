@@ -270,6 +270,11 @@ fn as_many_are_open_at_once_as_may_be_and_none_begins_in_a_pause() {
     assert_eq!(first.iter().map(|run| n(&paper, *run)).collect::<Vec<_>>(), [1, 2]);
     let wait = paper.planner.wait_of(run, &"part[3]".parse().unwrap(), paper.now).unwrap().wait_reason;
     assert_eq!(wait, "as many runs of part are open as may be (max_parallel)");
+    assert_eq!(paper.task(run, "part[3]").wait_reason, Some(wait), "lists say it too");
+    assert_eq!(
+        paper.task(run, "part[0]").wait_reason,
+        Some(format!("waiting for {} of workflow child", first[0]))
+    );
     paper.succeed(first[0], "work");
     assert_eq!(make(&mut paper, CHILD).len(), 1);
     paper.take(Input::Command { run, command: RunCommand::Pause { reason: None } });

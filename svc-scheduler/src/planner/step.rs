@@ -65,7 +65,7 @@ pub(super) struct Step<'p> {
     pub(super) ended_children: Vec<RunId>,
     /// Tasks that may have waited too long for a place.
     pub(super) overdue: Vec<(RunId, TaskKey)>,
-    /// Tasks that became ready in this step.
+    /// Tasks that became ready in this step: what they wait for is said.
     pub(super) newly_queued: Vec<(RunId, TaskKey)>,
     pub(super) rejections: Vec<Rejection>,
     pub(super) forgotten: Vec<(ExecutorId, ForgetAnswer)>,
