@@ -49,6 +49,15 @@ static RESULTS_ASKED: LazyLock<IntCounterVec> = LazyLock::new(|| {
     )
     .expect(REGISTERED)
 });
+static CHILDREN: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    register_int_counter_vec_with_registry!(
+        "emboflow_child_runs_total",
+        "Runs that tasks have asked for: they were made, or refused.",
+        &["result"],
+        registry()
+    )
+    .expect(REGISTERED)
+});
 static WAITING: LazyLock<IntGaugeVec> = LazyLock::new(|| {
     register_int_gauge_vec_with_registry!(
         "emboflow_tasks_waiting",
@@ -215,6 +224,9 @@ pub(crate) fn announce() {
     for result in [APPROVED, REJECTED, TIMED_OUT] {
         DECIDED.with_label_values(&[result]).inc_by(0);
     }
+    for result in ["made", "refused"] {
+        CHILDREN.with_label_values(&[result]).inc_by(0);
+    }
 }
 
 /// Tells how many tasks wait, and why.
@@ -337,6 +349,12 @@ fn count_transition(transition: &Transition) {
         match change {
             Change::Task { to, reason, .. } if to.is_terminal() => {
                 TASKS.with_label_values(&[to.word(), reason.map_or("", |reason| reason.word())]).inc();
+                if *reason == Some(Reason::ChildRefused) {
+                    CHILDREN.with_label_values(&["refused"]).inc();
+                }
+            }
+            Change::Accepted(accepted) if accepted.parent.is_some() => {
+                CHILDREN.with_label_values(&["made"]).inc();
             }
             Change::TaskKeyed { .. } => count_result(transition, "miss"),
             Change::TaskTakenOver { key: Some(_), .. } => count_result(transition, "hit"),
