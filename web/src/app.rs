@@ -75,12 +75,24 @@ pub(crate) fn App() -> Element {
 fn Page(route: Route) -> Element {
     match route {
         Route::Runs => rsx! { pages::runs::Runs {} },
-        // A key, so that another run starts with nothing of the one before.
-        Route::Run { id, tab } => rsx! { pages::run::RunPage { key: "{id}", id, tab } },
+        // A list of one: only in lists another key means another page, which starts with nothing of the one before.
+        Route::Run { id, tab } => rsx! {
+            for id in [id] {
+                pages::run::RunPage { key: "{id}", id, tab }
+            }
+        },
         Route::Workflows => rsx! { pages::workflows::Workflows {} },
-        Route::Workflow { name } => rsx! { pages::workflow::WorkflowPage { key: "{name}", name } },
+        Route::Workflow { name } => rsx! {
+            for name in [name] {
+                pages::workflow::WorkflowPage { key: "{name}", name }
+            }
+        },
         Route::Triggers => rsx! { pages::triggers::Triggers {} },
-        Route::Trigger { name } => rsx! { pages::trigger::TriggerPage { key: "{name}", name } },
+        Route::Trigger { name } => rsx! {
+            for name in [name] {
+                pages::trigger::TriggerPage { key: "{name}", name }
+            }
+        },
         Route::New => rsx! { pages::new_run::NewRun {} },
         Route::Secrets => rsx! { pages::secrets::Secrets {} },
         Route::Uploads => rsx! { pages::uploads::Uploads {} },
@@ -91,7 +103,11 @@ fn Page(route: Route) -> Element {
         Route::Account => rsx! { pages::account::Account {} },
         Route::Users => rsx! { pages::users::Users {} },
         Route::Projects => rsx! { pages::projects::Projects {} },
-        Route::Project { name } => rsx! { pages::project::ProjectPage { key: "{name}", name } },
+        Route::Project { name } => rsx! {
+            for name in [name] {
+                pages::project::ProjectPage { key: "{name}", name }
+            }
+        },
         Route::Keys => rsx! { pages::keys::Keys {} },
         Route::Services => rsx! { pages::services::Services {} },
         Route::Audit => rsx! { pages::audit::Audit {} },
