@@ -122,3 +122,36 @@ tasks:
     env: { CAMERA: "\${{ matrix.camera }}" }
     run: echo "$CAMERA"
 `;
+
+/** Gives a number and a file. */
+export const giver = `version: 1
+name: browser-giver
+tasks:
+  work:
+    image: ${IMAGE}
+    run: |
+      echo 42 > n.json
+      echo made > made.txt
+    outputs:
+      n: { path: n.json, value: true }
+      made: { path: made.txt }
+outputs:
+  n: "\${{ tasks.work.values.n }}"
+  note: "\${{ tasks.work.outputs.made }}"
+`;
+
+/** A run of `giver` carries its first task out, and the second one reads what that gives. */
+export const taker = `version: 1
+name: browser-taker
+tasks:
+  part: { uses: { workflow: browser-giver } }
+  then:
+    image: ${IMAGE}
+    inputs: { note: "\${{ tasks.part.outputs.note }}" }
+    env: { N: "\${{ tasks.part.values.n }}" }
+    run: |
+      sleep 2
+      cat "$INPUT_NOTE/made.txt"
+outputs:
+  all: "\${{ tasks.part.values.n }}"
+`;
