@@ -27,12 +27,15 @@ impl Backoff {
     }
 }
 
+/// Nobody works while the connection is lost, so that the server's return is to be noticed soon.
+const RECONNECTS_EACH: Duration = Duration::from_millis(500);
+
 /// The wait before connecting for the `attempt`th time since the connection was lost (from 1): at once, then from
-/// 20 ms doubling up to 2 s.
+/// 20 ms doubling up to half a second.
 pub(crate) fn before_attempt(attempt: usize) -> Duration {
     match u32::try_from(attempt).unwrap_or(u32::MAX) {
         0 | 1 => Duration::ZERO,
-        attempt => Duration::from_millis(20 << (attempt - 2).min(10)).min(Duration::from_secs(2)),
+        attempt => Duration::from_millis(20 << (attempt - 2).min(10)).min(RECONNECTS_EACH),
     }
 }
 
@@ -41,11 +44,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_attempt_is_at_once_and_the_last_ones_are_two_seconds_apart() {
+    fn the_first_attempt_is_at_once_and_the_last_ones_are_half_a_second_apart() {
         assert_eq!(before_attempt(1), Duration::ZERO);
         assert_eq!(before_attempt(2), Duration::from_millis(20));
         assert_eq!(before_attempt(3), Duration::from_millis(40));
-        assert_eq!(before_attempt(usize::MAX), Duration::from_secs(2));
+        assert_eq!(before_attempt(usize::MAX), Duration::from_millis(500));
     }
 
     #[test]

@@ -13,12 +13,9 @@ use async_nats::jetstream::context::ContextBuilder;
 use tokio::sync::{Mutex, watch};
 
 use crate::config::{Config, without_password};
-use crate::connection::{self, Connection};
+use crate::connection::{self, Connection, Line};
 use crate::error::BusError;
 use crate::metrics;
-
-/// How long an answer may still come once the connection is back: what waited in the client's buffer is sent then.
-const ANSWERS_AFTER_RECONNECT: Duration = Duration::from_millis(500);
 
 /// One connection to NATS with everything a service does over it. Clones share it.
 #[derive(Clone)]
@@ -116,10 +113,15 @@ impl Bus {
         if came_back || self.is_connected() { Ok(()) } else { Err(self.disconnected()) }
     }
 
-    /// Waits for the answer to what was sent under `doing`, and not for one that a server which is gone should have given.
-    /// Errors: [`BusError::Timeout`]; it may have been done all the same.
+    /// The line to the server from now on: taken before something is sent, it tells whether its answer can still come.
+    pub(crate) fn line(&self) -> Line {
+        Line::from_now(self.connection())
+    }
+
+    /// Waits for the answer to what was sent under `doing` over a line, and not for one that a server which is gone should
+    /// have given. Errors: [`BusError::Timeout`]; it may have been done all the same.
     pub(crate) async fn unless_lost<T>(
-        &self,
+        line: Line,
         doing: impl FnOnce() -> String,
         answer: impl Future<Output = T>,
     ) -> Result<T, BusError> {
@@ -127,24 +129,11 @@ impl Bus {
         tokio::select! {
             biased;
             answer = answer => Ok(answer),
-            () = self.reconnected_for(ANSWERS_AFTER_RECONNECT) => {
+            () = line.lost() => {
                 let after_ms = u64::try_from(sent.elapsed().as_millis()).unwrap_or(u64::MAX);
                 Err(BusError::Timeout { doing: doing(), after_ms })
             }
         }
-    }
-
-    /// Ends once the connection was lost, has come back, and has stood for so long.
-    async fn reconnected_for(&self, settled: Duration) {
-        let mut connection = self.connection();
-        connection.mark_unchanged();
-        // An error means that the client is gone: nothing comes back.
-        if connection.changed().await.is_err()
-            || connection.wait_for(|state| *state == Connection::Connected).await.is_err()
-        {
-            std::future::pending::<()>().await;
-        }
-        tokio::time::sleep(settled).await;
     }
 
     pub(crate) fn disconnected(&self) -> BusError {

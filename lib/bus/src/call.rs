@@ -48,7 +48,7 @@ impl Bus {
         let sent = self.inner.client.send_request(subject.to_string(), request);
         // The timeout of a request begins only when it is on its way.
         let doing = || format!("calling {subject}");
-        let answer = match tokio::time::timeout(timeout, self.unless_lost(doing, sent)).await {
+        let answer = match tokio::time::timeout(timeout, Self::unless_lost(self.line(), doing, sent)).await {
             Ok(answer) => answer?,
             Err(_) => return Err(self.call_timeout(&subject, timeout)),
         };

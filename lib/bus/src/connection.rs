@@ -17,6 +17,9 @@ const PING_INTERVAL: Duration = Duration::from_secs(10);
 /// How long one attempt to connect may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long an answer may still come once the connection is back: what waited in the client's buffer is sent then.
+const ANSWERS_AFTER_RECONNECT: Duration = Duration::from_millis(500);
+
 /// Whether NATS is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Connection {
@@ -24,6 +27,35 @@ pub enum Connection {
     Connected,
     /// It does not, and the client keeps trying.
     Disconnected,
+}
+
+/// The connection since some moment: whether a server that was sent something then can still answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Line(watch::Receiver<Connection>);
+
+impl Line {
+    pub(crate) fn from_now(mut connection: watch::Receiver<Connection>) -> Self {
+        connection.mark_unchanged();
+        Self(connection)
+    }
+
+    /// Whether the connection was lost since then: who was at the other end may be gone, with all that it knew.
+    pub(crate) fn was_lost(&self) -> bool {
+        self.0.has_changed().unwrap_or(true)
+    }
+
+    /// Ends once the connection was lost since then, has come back, and has stood for so long that what is not answered
+    /// will not be.
+    pub(crate) async fn lost(self) {
+        let Self(mut connection) = self;
+        // An error means that the client is gone: nothing comes back.
+        if connection.changed().await.is_err()
+            || connection.wait_for(|state| *state == Connection::Connected).await.is_err()
+        {
+            std::future::pending::<()>().await;
+        }
+        tokio::time::sleep(ANSWERS_AFTER_RECONNECT).await;
+    }
 }
 
 /// Starts to connect and does not wait for it: the watch tells when it stands.

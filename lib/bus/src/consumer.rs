@@ -1,6 +1,7 @@
 //! A durable consumer that never gives up: it makes itself anew when it is silent, deleted or stuck.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -89,6 +90,8 @@ impl Bus {
             ack_wait: spec.ack_wait,
             patience: spec.patience,
             pulse: spec.pulse.clone(),
+            forgets: spec.stream.persist_async,
+            made_at: AtomicI64::new(0),
             again,
             living: Mutex::default(),
         });
@@ -189,11 +192,11 @@ impl Consumer {
 
     fn take(&mut self, pulled: Pulled) {
         match pulled {
-            Pulled::Message(message) => {
+            Pulled::Message(message, source) => {
                 self.last_delivery = Instant::now();
                 self.next_check = self.last_delivery + CHECK_EACH;
                 self.backoff.reset();
-                if let Some(delivery) = Delivery::new(*message, &self.origin) {
+                if let Some(delivery) = Delivery::new(*message, source, &self.origin) {
                     self.admit(delivery);
                 }
             }
@@ -292,7 +295,8 @@ impl Consumer {
             }
             other => other,
         };
-        self.pull = Some(opened?);
+        let pull = self.pull.insert(opened?);
+        self.origin.made_at.store(pull.source.made_at, Ordering::Relaxed);
         self.next_check = Instant::now() + CHECK_EACH;
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! One message in the hands of the service that works on it.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_nats::client::{Request, RequestErrorKind};
@@ -10,9 +11,11 @@ use emboflow_model::Timestamp;
 use emboflow_protocol::message::Message;
 use futures::future::join_all;
 
+use crate::bus::Bus;
 use crate::error::BusError;
 use crate::headers::Headers;
 use crate::keep::{Held, Origin};
+use crate::pull::Source;
 
 /// Deliveries of a message that are handed out; one more, and the consumer buries it as `redelivered`.
 pub const MAX_DELIVERIES: u64 = 5;
@@ -38,12 +41,17 @@ pub struct Delivery {
     /// When the stream took it, by the server's clock.
     pub published_at: Timestamp,
     raw_headers: Option<HeaderMap>,
+    source: Source,
     held: Held,
 }
 
 impl Delivery {
     /// None when the message did not come from a stream.
-    pub(crate) fn new(message: async_nats::jetstream::Message, origin: &Arc<Origin>) -> Option<Self> {
+    pub(crate) fn new(
+        message: async_nats::jetstream::Message,
+        source: Source,
+        origin: &Arc<Origin>,
+    ) -> Option<Self> {
         let (delivered, sequence, published_at) = {
             let info = message.info().ok()?;
             let published_ms = info.published.unix_timestamp_nanos() / 1_000_000;
@@ -62,6 +70,7 @@ impl Delivery {
             sequence,
             published_at,
             raw_headers: message.headers,
+            source,
             held: Held::new(message.reply?, origin.clone()),
         })
     }
@@ -77,8 +86,8 @@ impl Delivery {
         self.headers.traceparent()
     }
 
-    /// Settles it, after what it asks for is in the records, and waits until the server says that it is settled. An
-    /// error means only that it may come again.
+    /// Settles it, after what it asks for is in the records, and waits until the server says that it is settled, unless
+    /// the connection was lost since it came. An error means only that it may come again.
     pub async fn ack(self) -> Result<(), BusError> {
         self.settle_with(ACK).await
     }
@@ -122,21 +131,39 @@ impl Delivery {
 
     async fn settle_with(self, verdict: &'static [u8]) -> Result<(), BusError> {
         let bus = &self.held.origin().bus;
+        let doing = || format!("settling message {} of {}", self.sequence, self.subject);
+        if self.source.line.was_lost() {
+            self.tell_in_passing(verdict).await;
+            return Err(BusError::Timeout { doing: doing(), after_ms: 0 });
+        }
         let request =
             Request::new().payload(Bytes::from_static(verdict)).timeout(Some(bus.inner.answer_wait));
-        let doing = || format!("settling message {} of {}", self.sequence, self.subject);
         let sent = bus.inner.client.send_request(self.settle(), request);
+        let answered = Bus::unless_lost(self.source.line.clone(), doing, sent);
         // While NATS is away the request may not even find room to be sent.
-        match tokio::time::timeout(bus.inner.answer_wait, sent).await {
-            Err(_) => Err(bus.timeout(doing())),
-            Ok(Ok(_settled)) => Ok(()),
-            Ok(Err(error)) => Err(match error.kind() {
+        let Ok(answer) = tokio::time::timeout(bus.inner.answer_wait, answered).await else {
+            return Err(bus.timeout(doing()));
+        };
+        match answer? {
+            Ok(_settled) => Ok(()),
+            Err(error) => Err(match error.kind() {
                 RequestErrorKind::TimedOut => bus.timeout(doing()),
                 RequestErrorKind::NoResponders => {
                     BusError::NoResponder { subject: self.settle().to_string() }
                 }
                 _ => BusError::server(doing(), &error),
             }),
+        }
+    }
+
+    /// Settles it with a server that may not be the one that gave it out, and does not wait: one that was started again
+    /// says nothing when it knows nothing of it. One that may have another message in its place is told nothing, for it
+    /// would settle that.
+    async fn tell_in_passing(&self, verdict: &'static [u8]) {
+        let Origin { bus, forgets, made_at, .. } = self.held.origin();
+        if !forgets && made_at.load(Ordering::Relaxed) == self.source.made_at {
+            let told = bus.inner.client.publish(self.settle(), Bytes::from_static(verdict));
+            let _comes_again = tokio::time::timeout(bus.inner.answer_wait, told).await;
         }
     }
 }

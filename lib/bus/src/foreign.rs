@@ -255,8 +255,8 @@ async fn open(bus: &Bus, spec: &ForeignSpec, life: &Life, settled: u64) -> Resul
         None => format!("CONSUMER.CREATE.{}.{}", spec.stream, spec.durable),
     };
     let _made: Value = bus.api(&subject, &wanted, doing()).await?;
-    let consumer: Result<PullConsumer, _> =
-        bus.inner.jetstream.get_consumer_from_stream(&spec.durable, &spec.stream).await;
+    let found = bus.inner.jetstream.get_consumer_from_stream(&spec.durable, &spec.stream);
+    let consumer: Result<PullConsumer, _> = Bus::unless_lost(bus.line(), doing, found).await?;
     let consumer = consumer.map_err(|error| BusError::server(doing(), &error))?;
     let stream = consumer.stream().heartbeat(HEARTBEAT).expires(EXPIRES).max_messages_per_batch(IN_WORK);
     stream.messages().await.map_err(|error| BusError::server(doing(), &error))

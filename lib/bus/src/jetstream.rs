@@ -113,7 +113,9 @@ impl Bus {
         T: Serialize + ?Sized,
         V: DeserializeOwned,
     {
-        match self.inner.jetstream.request::<_, T, Response<V>>(subject.to_owned(), body).await {
+        let sent = self.inner.jetstream.request::<_, T, Response<V>>(subject.to_owned(), body);
+        let answer = Self::unless_lost(self.line(), || doing.clone(), sent).await?;
+        match answer {
             Ok(Response::Ok(value)) => Ok(value),
             Ok(Response::Err { error }) => Err(BusError::of_jetstream(doing, &error)),
             Err(error) => Err(match error.kind() {

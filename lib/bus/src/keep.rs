@@ -1,6 +1,7 @@
 //! Keeps deliveries with their holder: as long as one lives, the server is told that the work on it goes on.
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -44,6 +45,10 @@ pub(crate) struct Origin {
     /// How long one delivery is kept without a beat of the pulse.
     pub(crate) patience: Duration,
     pub(crate) pulse: Pulse,
+    /// The stream may have lost its newest messages when its server is started again.
+    pub(crate) forgets: bool,
+    /// When the server made the consumer that is open now, in nanoseconds by its clock.
+    pub(crate) made_at: AtomicI64,
     /// Where deliveries go back to that are to be handed out again.
     pub(crate) again: mpsc::UnboundedSender<Delivery>,
     /// Since when each living delivery is held, by the subject that settles it.

@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use crate::backoff::Backoff;
 use crate::bus::Bus;
+use crate::connection::Line;
 use crate::error::{BusError, jetstream_error};
 use crate::headers::insert_exact;
 use crate::metrics;
@@ -63,9 +64,10 @@ impl Bus {
         let mut in_flight: VecDeque<(usize, PublishAckFuture)> = VecDeque::with_capacity(WINDOW);
         let mut refused = Vec::new();
         self.ready().await?;
+        let line = self.line();
         for (index, message) in messages.iter().enumerate() {
             if in_flight.len() == WINDOW {
-                self.settle_oldest(&mut in_flight, messages, &mut refused).await?;
+                self.settle_oldest(&line, &mut in_flight, messages, &mut refused).await?;
             }
             let (subject, headers, body) = encoded(message)?;
             match self.send(subject.as_str(), headers, body).await {
@@ -78,13 +80,15 @@ impl Bus {
             }
         }
         while !in_flight.is_empty() {
-            self.settle_oldest(&mut in_flight, messages, &mut refused).await?;
+            self.settle_oldest(&line, &mut in_flight, messages, &mut refused).await?;
         }
         Ok(refused)
     }
 
+    /// Waits for the oldest of those that were sent over a line.
     async fn settle_oldest<M: Message>(
         &self,
+        line: &Line,
         in_flight: &mut VecDeque<(usize, PublishAckFuture)>,
         messages: &[M],
         refused: &mut Vec<(usize, BusError)>,
@@ -92,7 +96,7 @@ impl Bus {
         let Some((index, ack)) = in_flight.pop_front() else { return Ok(()) };
         let message = &messages[index];
         let subject = message.subject();
-        let stored = match self.acknowledged(subject.as_str(), 0, ack).await {
+        let stored = match self.acknowledged(line.clone(), subject.as_str(), 0, ack).await {
             // Alone again: this makes the stream and keeps trying for a moment.
             Err(BusError::NoStream { .. }) => self.publish(message).await,
             other => {
@@ -215,9 +219,9 @@ impl Bus {
         let mut tries = 0;
         loop {
             self.ready().await?;
-            let round = self.streams_round();
+            let (round, line) = (self.streams_round(), self.line());
             let ack = self.send(subject, headers.clone(), body.clone()).await?;
-            match self.acknowledged(subject, body.len(), ack).await {
+            match self.acknowledged(line, subject, body.len(), ack).await {
                 Err(error @ BusError::NoStream { .. }) => {
                     tries += 1;
                     if !self.owns_streams() || tries == TRIES_WITHOUT_STREAM {
@@ -245,8 +249,14 @@ impl Bus {
         sent.map_err(|error| self.publish_error(subject, bytes, &error))
     }
 
-    async fn acknowledged(&self, subject: &str, bytes: usize, ack: PublishAckFuture) -> Result<(), BusError> {
-        match self.unless_lost(|| format!("publishing on {subject}"), ack.into_future()).await? {
+    async fn acknowledged(
+        &self,
+        line: Line,
+        subject: &str,
+        bytes: usize,
+        ack: PublishAckFuture,
+    ) -> Result<(), BusError> {
+        match Self::unless_lost(line, || format!("publishing on {subject}"), ack.into_future()).await? {
             Ok(_stored_or_known) => Ok(()),
             Err(error) => Err(self.publish_error(subject, bytes, &error)),
         }

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::bus::Bus;
+use crate::connection::Line;
 use crate::consumer::ConsumerSpec;
 use crate::error::BusError;
 
@@ -23,27 +24,41 @@ const MAX_PREFETCH: usize = 256;
 
 /// What a pull brought.
 pub(crate) enum Pulled {
-    Message(Box<Message>),
+    /// A message, and whence.
+    Message(Box<Message>, Source),
     /// It cannot go on; the words say why.
     Broken(String),
+}
+
+/// Whence a message came.
+#[derive(Clone, Debug)]
+pub(crate) struct Source {
+    /// Over which it came.
+    pub(crate) line: Line,
+    /// When the server made the consumer, in nanoseconds by its clock: another one after NATS was emptied.
+    pub(crate) made_at: i64,
 }
 
 /// An open pull.
 pub(crate) struct Pull {
     stream: pull::Stream,
+    pub(crate) source: Source,
 }
 
 impl Pull {
     /// Makes the consumer, or brings it up to date, and starts to fetch. Errors: the stream is missing, NATS is away.
     pub(crate) async fn open(bus: &Bus, spec: &ConsumerSpec) -> Result<Self, BusError> {
         let doing = || format!("opening consumer {} of {}", spec.durable, spec.stream.name);
-        let made = bus.inner.jetstream.create_consumer_on_stream(settings(spec), spec.stream.name).await;
+        let line = bus.line();
+        let made = bus.inner.jetstream.create_consumer_on_stream(settings(spec), spec.stream.name);
+        let made = Bus::unless_lost(line.clone(), doing, made).await?;
         let consumer = made.map_err(|error| match error.kind() {
             ConsumerErrorKind::TimedOut => bus.timeout(doing()),
             ConsumerErrorKind::JetStream(refusal) => BusError::of_jetstream(doing(), &refusal),
             ConsumerErrorKind::Request if !bus.is_connected() => bus.disconnected(),
             _ => BusError::server(doing(), &error),
         })?;
+        let made_at = i64::try_from(consumer.cached_info().created.unix_timestamp_nanos()).unwrap_or(0);
         let stream = consumer
             .stream()
             .heartbeat(HEARTBEAT)
@@ -52,25 +67,27 @@ impl Pull {
             .messages()
             .await
             .map_err(|error| BusError::server(doing(), &error))?;
-        Ok(Self { stream })
+        Ok(Self { stream, source: Source { line, made_at } })
     }
 
     /// Waits for the next message. May be dropped while it waits.
     pub(crate) async fn next(&mut self) -> Pulled {
-        pulled(self.stream.next().await)
+        let next = self.stream.next().await;
+        self.pulled(next)
     }
 
     /// What has already arrived, without waiting.
     pub(crate) fn arrived(&mut self) -> Option<Pulled> {
-        self.stream.next().now_or_never().map(pulled)
+        let next = self.stream.next().now_or_never()?;
+        Some(self.pulled(next))
     }
-}
 
-fn pulled(item: Option<Result<Message, pull::MessagesError>>) -> Pulled {
-    match item {
-        Some(Ok(message)) => Pulled::Message(Box::new(message)),
-        Some(Err(error)) => Pulled::Broken(error.to_string()),
-        None => Pulled::Broken("the pull ended".to_owned()),
+    fn pulled(&self, item: Option<Result<Message, pull::MessagesError>>) -> Pulled {
+        match item {
+            Some(Ok(message)) => Pulled::Message(Box::new(message), self.source.clone()),
+            Some(Err(error)) => Pulled::Broken(error.to_string()),
+            None => Pulled::Broken("the pull ended".to_owned()),
+        }
     }
 }
 

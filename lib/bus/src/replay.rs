@@ -10,6 +10,7 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use crate::bus::Bus;
+use crate::connection::Line;
 use crate::error::BusError;
 use crate::headers::Headers;
 use crate::subscription::{Frame, Subscription};
@@ -43,6 +44,8 @@ pub(crate) struct Stored {
     subject: String,
     answers: Subscriber,
     inbox: String,
+    /// Over which the newest batch was asked for.
+    line: Line,
     /// Frames behind the last one that was read.
     behind: u64,
     next_sequence: u64,
@@ -78,6 +81,7 @@ impl Bus {
             subject: subject.to_owned(),
             answers,
             inbox,
+            line: self.line(),
             behind: 0,
             next_sequence: 1,
             wants_batch: true,
@@ -117,10 +121,13 @@ impl Stored {
         let patience = self.bus.inner.answer_wait;
         while !self.ended {
             if self.wants_batch {
+                self.line = self.bus.line();
                 self.ask().await?;
                 self.wants_batch = false;
             }
-            let answer = match timeout(patience, self.answers.next()).await {
+            let doing = || format!("reading {}", self.subject);
+            let next = timeout(patience, self.answers.next());
+            let answer = match Bus::unless_lost(self.line.clone(), doing, next).await? {
                 Err(_) => return Err(self.bus.timeout(format!("reading {}", self.subject))),
                 Ok(None) => return Err(self.bus.disconnected()),
                 Ok(Some(answer)) => answer,
