@@ -18,7 +18,7 @@ use crate::delivery::{Delivery, MAX_DELIVERIES};
 use crate::error::BusError;
 use crate::keep::{Origin, Pulse, keep_alive};
 use crate::metrics;
-use crate::pull::{Pull, Pulled, backlog, is_stuck};
+use crate::pull::{Pull, Pulled, backlog, give_up, is_stuck};
 
 /// How often a quiet consumer is looked at.
 const CHECK_EACH: Duration = Duration::from_secs(30);
@@ -67,6 +67,8 @@ pub struct Consumer {
     connection: watch::Receiver<Connection>,
     streams_made: watch::Receiver<u64>,
     pull: Option<Pull>,
+    /// The server, of this start of it, that the consumer was opened on last.
+    server: Option<String>,
     /// Taken from the server and not handed out yet.
     arrived: VecDeque<Delivery>,
     /// Deliveries whose wait after `retry_after` is over.
@@ -104,6 +106,7 @@ impl Bus {
             connection: self.connection(),
             streams_made: self.streams_made(),
             pull: None,
+            server: None,
             arrived: VecDeque::new(),
             held,
             backoff: Backoff::new(Duration::from_millis(50), Duration::from_secs(2)),
@@ -287,6 +290,12 @@ impl Consumer {
         self.connection.mark_unchanged();
         self.streams_made.mark_unchanged();
         let round = self.bus.streams_round();
+        let server = self.bus.inner.client.server_info().server_id;
+        // A server that was killed may know better what it gave out than what the stream has: what takes the place of a
+        // message that it has lost would count as given out.
+        if self.spec.stream.persist_async && self.server.as_ref().is_some_and(|before| *before != server) {
+            give_up(&self.bus, &self.spec).await;
+        }
         let opened = match Pull::open(&self.bus, &self.spec).await {
             Err(error) if error.is_not_found() && self.bus.owns_streams() => {
                 self.bus.ensure_streams_since(round).await?;
@@ -296,6 +305,7 @@ impl Consumer {
             other => other,
         };
         let pull = self.pull.insert(opened?);
+        self.server = Some(server);
         self.origin.made_at.store(pull.source.made_at, Ordering::Relaxed);
         self.next_check = Instant::now() + CHECK_EACH;
         Ok(())

@@ -8,7 +8,7 @@ use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
 use async_nats::jetstream::stream::ConsumerErrorKind;
 use futures::{FutureExt, StreamExt};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::bus::Bus;
 use crate::connection::Line;
@@ -21,6 +21,9 @@ const HEARTBEAT: Duration = Duration::from_secs(5);
 const EXPIRES: Duration = Duration::from_secs(30);
 /// Messages asked for at once at most.
 const MAX_PREFETCH: usize = 256;
+
+/// How long the removal of a consumer is waited for: a user whose rights were written down earlier has no answer.
+const GIVE_UP_WAIT: Duration = Duration::from_millis(500);
 
 /// What a pull brought.
 pub(crate) enum Pulled {
@@ -103,6 +106,24 @@ fn settings(spec: &ConsumerSpec) -> pull::Config {
         filter_subject: spec.filter.as_ref().map(ToString::to_string).unwrap_or_default(),
         inactive_threshold: Duration::ZERO,
         ..pull::Config::default()
+    }
+}
+
+/// Gives a consumer up, so that it begins anew with all that its stream has and nobody has settled. Nothing is lost when
+/// this does not work.
+pub(crate) async fn give_up(bus: &Bus, spec: &ConsumerSpec) {
+    let (stream, consumer) = (spec.stream.name, &spec.durable);
+    let doing = format!("removing consumer {consumer} of {stream}");
+    let (subject, nothing) = (format!("CONSUMER.DELETE.{stream}.{consumer}"), json!({}));
+    let removed = bus.api::<_, Value>(&subject, &nothing, doing);
+    match tokio::time::timeout(GIVE_UP_WAIT, removed).await {
+        Err(_) => {
+            tracing::warn!(consumer, stream, "a consumer goes on with what it knew: is a right missing?")
+        }
+        Ok(Err(error)) if !error.is_not_found() => {
+            tracing::warn!(consumer, stream, %error, "a consumer goes on with what it knew");
+        }
+        Ok(_) => {}
     }
 }
 

@@ -19,13 +19,14 @@ pub(super) fn make(stream: &str) -> [String; 3] {
     [info(stream), format!("$JS.API.STREAM.CREATE.{stream}"), format!("$JS.API.STREAM.UPDATE.{stream}")]
 }
 
-/// Takes what waits in a stream by one durable consumer, and settles it. The filter is part of the subject by which the
+/// Takes what waits in a stream by one durable consumer, settles it, and makes the consumer anew. The filter is part of the subject by which the
 /// consumer is made, so that it cannot be made with another one.
 pub(super) fn consume(stream: &StreamSpec, durable: &str, filter: Option<&Subject>) -> Vec<String> {
     let stream = stream.name;
     let of_filter = filter.map(|filter| format!(".{filter}")).unwrap_or_default();
     vec![
         format!("$JS.API.CONSUMER.CREATE.{stream}.{durable}{of_filter}"),
+        format!("$JS.API.CONSUMER.DELETE.{stream}.{durable}"),
         format!("$JS.API.CONSUMER.INFO.{stream}.{durable}"),
         format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{durable}"),
         format!("$JS.ACK.{stream}.{durable}.>"),
