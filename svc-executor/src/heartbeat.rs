@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use emboflow_bus::Connection;
 use emboflow_model::executor::{ExecutorState, Heartbeat};
 use emboflow_model::{Resources, Timestamp};
 use tokio::time::MissedTickBehavior;
@@ -24,15 +25,25 @@ pub(crate) struct Offer {
     pub(crate) disk_reserve_bytes: u64,
 }
 
-/// Sends heartbeats until the signal.
+/// Sends heartbeats until the signal: at intervals, and at once when NATS is back. It may have lost what it had taken of
+/// both sides: the heartbeat says what is held, and what has ended is said again.
 pub(crate) async fn beat(executor: Arc<Executor>, offer: Offer, every: Duration, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut connection = executor.bus.connection();
+    connection.mark_unchanged();
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
-            _ = ticks.tick() => send(&executor, &offer, ExecutorState::Online).await,
+            _ = ticks.tick() => {}
+            Ok(()) = connection.changed() => {
+                if *connection.borrow_and_update() == Connection::Disconnected {
+                    continue;
+                }
+                executor.held.ask_again();
+            }
         }
+        send(&executor, &offer, ExecutorState::Online).await;
     }
 }
 

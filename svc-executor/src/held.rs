@@ -143,6 +143,13 @@ impl Held {
         open.inspect(|holding| holding.orders.send_modify(|orders| orders.stop(reason))).count()
     }
 
+    /// Asks every attempt that has ended to say again how, until it is released.
+    pub(crate) fn ask_again(&self) {
+        let book = self.book();
+        let ended = book.attempts.values().filter(|holding| holding.ended);
+        ended.for_each(|holding| holding.orders.send_modify(|orders| orders.asked_again += 1));
+    }
+
     /// It holds no resources any more.
     pub(crate) fn ended(&self, attempt: &AttemptId) {
         if let Some(holding) = self.book().attempts.get_mut(attempt) {
@@ -229,6 +236,19 @@ mod tests {
         }
         held.forget(&attempt(1));
         assert!(matches!(held.take(&attempt(1), 6, Resources::default()), Taken::Released));
+    }
+
+    #[test]
+    fn only_what_has_ended_is_asked_again_how() {
+        let held = Held::default();
+        let taken = |run| match held.take(&attempt(run), 5, Resources::default()) {
+            Taken::New(orders) => orders,
+            Taken::Known(_) | Taken::Released => panic!("it is new"),
+        };
+        let (ended, runs) = (taken(1), taken(2));
+        held.ended(&attempt(1));
+        held.ask_again();
+        assert_eq!((ended.borrow().asked_again, runs.borrow().asked_again), (1, 0));
     }
 
     #[test]

@@ -16,7 +16,7 @@ const PACK: usize = 256;
 /// How long a step on the way waits for a newer report of its attempt.
 const STEP_HOLD: Duration = Duration::from_millis(20);
 const PAUSE_MIN: Duration = Duration::from_millis(100);
-const PAUSE_MAX: Duration = Duration::from_secs(5);
+const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// Where reports are put. Clones share it.
 #[derive(Clone)]

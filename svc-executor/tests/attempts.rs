@@ -43,6 +43,8 @@ mod endings;
 mod engine;
 #[path = "attempts/exclusive.rs"]
 mod exclusive;
+#[path = "attempts/outage.rs"]
+mod outage;
 #[path = "attempts/secrets.rs"]
 mod secrets;
 #[path = "attempts/storage.rs"]

@@ -14,7 +14,7 @@ use crate::machine;
 use crate::outcome::{self, Verdict};
 
 const PAUSE_MIN: Duration = Duration::from_millis(100);
-const PAUSE_MAX: Duration = Duration::from_secs(5);
+const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// Asks for one attempt, as often as it is needed: a claim may be repeated while the attempt is open.
 #[derive(Clone)]

@@ -60,6 +60,8 @@ pub(crate) struct Settings {
     pub(crate) disk_limit_bytes: u64,
     pub(crate) storage_patience: Duration,
     pub(crate) secrets_dir: Option<PathBuf>,
+    /// Time between two heartbeats.
+    pub(crate) heartbeat: Duration,
 }
 
 /// The storage gateway, which can go away and come back.
@@ -120,6 +122,7 @@ impl World {
                 disk_limit_bytes: 10 << 30,
                 storage_patience: Duration::from_secs(3_600),
                 secrets_dir: None,
+                heartbeat: Duration::from_millis(100),
             },
             simulated: Simulated::default(),
             instance,
@@ -156,7 +159,7 @@ impl World {
                 }
                 Kind::Simulated => RuntimeChoice::Simulated,
             },
-            heartbeat_ms: 100,
+            heartbeat_ms: self.settings.heartbeat.as_millis() as u64,
             secrets_dir: Some(self.secrets_dir()),
             ..Config::default()
         };

@@ -201,7 +201,7 @@ impl<W: World> Outbox<W> {
             tracing::warn!(messages = messages.len(), %error, pause_ms = pause.as_millis() as u64, "cannot be sent yet");
             self.pulse.beat();
             self.world.pause(pause).await;
-            pause = (pause * 2).min(Duration::from_secs(5));
+            pause = (pause * 2).min(Duration::from_secs(1));
         }
     }
 }

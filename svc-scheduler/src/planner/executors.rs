@@ -30,6 +30,8 @@ pub(super) struct KnownExecutor {
     pub(super) heartbeat: Option<Heartbeat>,
     /// When something was last heard of it, by the scheduler's clock.
     pub(super) last_seen: Timestamp,
+    /// When this start of it was heard of first, by the scheduler's clock.
+    began: Timestamp,
     /// What its open attempts hold.
     pub(super) used: Resources,
     /// Its open attempts, and what each holds.
@@ -193,6 +195,9 @@ impl Step<'_> {
             // Whose clock is wrong gets no work until the next one.
             None => beat.sent_at.clamp(suspected, self.now),
         };
+        if known.heartbeat.as_ref().is_none_or(|before| before.incarnation != beat.incarnation) {
+            known.began = self.now;
+        }
         let pool_before = known.heartbeat.replace(beat.clone()).map(|before| before.pool);
         self.planner.note_pool(&beat.executor, &beat.pool, pool_before);
         self.watch_silence(&beat.executor);
@@ -246,9 +251,12 @@ impl Step<'_> {
         }
     }
 
-    /// What the executor should hold and does not: gone with an older data directory, or a command that was lost.
+    /// What the executor should hold and does not: gone with an older data directory, or a command that was lost. One
+    /// from before the executor was started, or before NATS was away, is sent again at once: it may still be on its way
+    /// and come twice, which changes nothing.
     fn answer_missing_attempts(&mut self, beat: &Heartbeat) {
         let Some(known) = self.planner.executors.get(&beat.executor) else { return };
+        let (began, hearing) = (known.began, self.planner.hearing);
         let held: BTreeSet<&AttemptId> = beat.attempts.iter().map(|held| &held.attempt).collect();
         let missing: Vec<AttemptId> = known.open.keys().filter(|id| !held.contains(id)).cloned().collect();
         for id in missing {
@@ -263,7 +271,9 @@ impl Step<'_> {
                     format!("executor {} came back with an empty data directory", beat.executor),
                 );
             } else if attempt.state == AttemptState::Dispatched
-                && self.now.ms_since(attempt.dispatched_at) >= self.planner.policy.redispatch_after_ms
+                && (attempt.dispatched_at < began
+                    || hearing.may_have_lost(attempt.dispatched_at)
+                    || self.now.ms_since(attempt.dispatched_at) >= self.planner.policy.redispatch_after_ms)
             {
                 let Some(open) = self.planner.runs.get(&id.run) else { continue };
                 let again = match attempt.stopping {

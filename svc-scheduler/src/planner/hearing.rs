@@ -19,6 +19,11 @@ impl Hearing {
         last_seen.max(self.since)
     }
 
+    /// Whether what was sent at this moment may never have come: whoever had taken it may have lost it when it fell.
+    pub(super) fn may_have_lost(self, sent: Timestamp) -> bool {
+        sent < self.since
+    }
+
     /// Everybody can be heard from now on, or nobody.
     pub(super) fn becomes(&mut self, hears: bool, now: Timestamp) {
         if self.is_deaf && hears {

@@ -1,6 +1,8 @@
 //! Stories of odd files, of many shapes, and of a scheduler that was away.
 
+use emboflow_model::executor::Heartbeat;
 use emboflow_model::state::{Reason, RunState, TaskState};
+use emboflow_protocol::command::Command;
 use emboflow_protocol::report::{Phase, Report};
 
 use super::testing::Paper;
@@ -138,4 +140,50 @@ fn an_executor_that_no_longer_holds_what_it_began_shows_that_another_scheduler_m
     assert!(hears(&mut paper));
     paper.beat("one", 4);
     assert_eq!(paper.task_state(run, "a"), TaskState::Active, "only the log tells whether it is so");
+}
+
+/// The attempts that are to be started, by the commands of which nobody has taken note yet.
+fn told_to_start(paper: &mut Paper) -> Vec<String> {
+    let commands = std::mem::take(&mut paper.commands).into_iter();
+    let started = commands.filter_map(|command| match command {
+        Command::Start(start) => Some(start.attempt.task.to_string()),
+        Command::Stop { .. } | Command::Release { .. } => None,
+    });
+    started.collect()
+}
+
+fn without_attempts(paper: &Paper) -> Heartbeat {
+    Heartbeat { attempts: Vec::new(), ..paper.heartbeat("one", 4) }
+}
+
+#[test]
+fn what_was_sent_before_nats_was_away_is_sent_again_at_the_first_heartbeat_after_it() {
+    let mut paper = Paper::with_executor();
+    paper.submit(&workflow("  a: {}\n"));
+    assert_eq!(told_to_start(&mut paper), ["a"]);
+    paper.pass_ms(100);
+    let before = without_attempts(&paper);
+    paper.take(Input::Heartbeat(Box::new(before)));
+    assert_eq!(told_to_start(&mut paper), [""; 0], "it may still be on its way");
+    paper.take(Input::Hearing(false));
+    paper.pass_ms(300);
+    paper.take(Input::Hearing(true));
+    paper.submit(&workflow("  b: {}\n"));
+    assert_eq!(told_to_start(&mut paper), ["b"]);
+    let after = without_attempts(&paper);
+    paper.take(Input::Heartbeat(Box::new(after)));
+    assert_eq!(told_to_start(&mut paper), ["a"], "NATS may have lost it; the other is on its way");
+    paper.beat("one", 4);
+    assert_eq!(told_to_start(&mut paper), [""; 0], "it came");
+}
+
+#[test]
+fn an_executor_that_was_started_again_is_sent_at_once_what_it_does_not_hold() {
+    let mut paper = Paper::with_executor();
+    paper.submit(&workflow("  a: {}\n"));
+    assert_eq!(told_to_start(&mut paper), ["a"]);
+    paper.pass_ms(100);
+    let again = Heartbeat { incarnation: "2".to_owned(), ..without_attempts(&paper) };
+    paper.take(Input::Heartbeat(Box::new(again)));
+    assert_eq!(told_to_start(&mut paper), ["a"], "who has taken it from NATS may have died with it");
 }
