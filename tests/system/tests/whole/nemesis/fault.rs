@@ -120,11 +120,13 @@ impl Fault {
             (Victim::Scheduler, Server::Nats),
             (Victim::Executor, Server::Nats),
             (Victim::Gateway, Server::Nats),
+            (Victim::Api, Server::Nats),
             (Victim::Executor, Server::Storage),
+            (Victim::Api, Server::Storage),
         ];
         if victims.mongo.is_some() {
             all.extend([Self::KillRecords, Self::Outage(Server::Records)]);
-            between.push((Victim::Scheduler, Server::Records));
+            between.extend([Victim::Scheduler, Victim::Api].map(|victim| (victim, Server::Records)));
         }
         if victims.engine.is_some() {
             all.extend([true, false].map(|containers_outlive_it| Self::KillEngine { containers_outlive_it }));

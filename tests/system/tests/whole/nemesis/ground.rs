@@ -20,8 +20,7 @@ impl Ground {
     /// Panics where the rights for it are missing.
     pub(super) fn new() -> Self {
         let mut network = Network::new();
-        let guests = [Victim::Scheduler, Victim::Executor, Victim::Gateway];
-        let homes = guests.map(|victim| (victim, network.home())).into();
+        let homes = Victim::ALL.map(|victim| (victim, network.home())).into();
         let disks = Disk::ALL.map(|disk| (disk, SmallDisk::mount(DISK_MEBIBYTES))).into();
         Self { network, homes, disks }
     }
@@ -30,10 +29,10 @@ impl Ground {
         &self.network
     }
 
-    /// Who lives in a namespace of its own.
+    /// The namespace that a service lives in.
     pub(super) fn home(&self, victim: Victim) -> &Home {
         let own = self.homes.iter().find(|(of, _)| *of == victim);
-        own.map(|(_, home)| home).unwrap_or_else(|| panic!("the {victim:?} lives with the tests"))
+        own.map(|(_, home)| home).expect("each has one")
     }
 
     pub(super) fn disk(&self, disk: Disk) -> &SmallDisk {
@@ -47,6 +46,7 @@ impl Ground {
             (&mut stack.scheduler, Victim::Scheduler),
             (&mut stack.executor, Victim::Executor),
             (&mut stack.gateway, Victim::Gateway),
+            (&mut stack.api, Victim::Api),
         ];
         for (service, victim) in services {
             service.live_at(self.home(victim));
