@@ -62,7 +62,7 @@ pub struct Stack {
     pub containers: Containers,
     /// What the test is doing, for its failure.
     pub doing: String,
-    /// A part was stopped for long: NATS lets it send no answers to questions of before when it goes on.
+    /// A part was stopped for long, or NATS was killed with questions under way: NATS lets nobody answer questions of before.
     pub answers_come_late: bool,
     dir: TempDir,
 }

@@ -18,6 +18,7 @@ mod garbage;
 mod hanging;
 mod huge_log;
 mod killed_engine;
+mod killed_nats;
 mod killed_processes;
 mod killed_scheduler;
 mod lost_executor;
