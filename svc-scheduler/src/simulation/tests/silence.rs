@@ -11,9 +11,7 @@ use super::stories::Story;
 
 #[test]
 fn a_run_is_not_cancelled_while_what_was_lost_of_it_still_runs_where_nobody_hears() {
-    let mut story = Story::begin();
-    let run = story.submit(ENDLESS);
-    let executor = story.until_runs("forever");
+    let (mut story, run, executor) = Story::begin().with_running(ENDLESS, "forever");
     story.on_stage(|stage| stage.silence(executor, true));
     story.until("it runs elsewhere too", |stage| {
         stage.witness.running().filter(|(_, attempt, _)| attempt.run == run).count() == 2
@@ -33,10 +31,7 @@ fn a_run_is_not_cancelled_while_what_was_lost_of_it_still_runs_where_nobody_hear
 
 /// A run whose exclusive task runs, and where.
 fn with_exclusive_task() -> (Story, RunId, usize) {
-    let mut story = Story::begin();
-    let run = story.submit(EXCLUSIVE);
-    let executor = story.until_runs("long");
-    (story, run, executor)
+    Story::begin().with_running(EXCLUSIVE, "long")
 }
 
 /// The judge sees to it that the first attempt has ended before the second starts.

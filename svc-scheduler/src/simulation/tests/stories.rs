@@ -43,6 +43,13 @@ impl Story {
         Self::of(Plan { executors: 1, ..Plan::scripted(7) })
     }
 
+    /// A run's program runs; the run, and where.
+    pub(super) fn with_running(mut self, source: &str, task: &str) -> (Self, RunId, usize) {
+        let run = self.submit(source);
+        let executor = self.until_runs(task);
+        (self, run, executor)
+    }
+
     pub(super) fn on_stage<T>(&self, then: impl FnOnce(&mut Stage) -> T) -> T {
         then(&mut self.0.shared.stage())
     }
@@ -120,9 +127,7 @@ impl Story {
 
 #[test]
 fn a_terminal_runs_task_is_never_submitted_again_when_its_executor_dies_and_comes_back() {
-    let mut story = Story::begin();
-    let run = story.submit(CHAIN);
-    let executor = story.until_runs("b");
+    let (mut story, run, executor) = Story::begin().with_running(CHAIN, "b");
     story.order(Verb::Cancel, run).unwrap();
     story.until_state(run, RunState::Cancelled);
     let starts = story.starts();
@@ -136,9 +141,7 @@ fn a_terminal_runs_task_is_never_submitted_again_when_its_executor_dies_and_come
 
 #[test]
 fn a_cancel_ends_within_the_grace_although_the_program_never_would() {
-    let mut story = Story::begin();
-    let run = story.submit(ENDLESS);
-    story.until_runs("forever");
+    let (mut story, run, _) = Story::begin().with_running(ENDLESS, "forever");
     story.order(Verb::Cancel, run).unwrap();
     story.pass_ms(7_000);
     assert_eq!(story.run(run).summary.state, RunState::Cancelled);
@@ -147,9 +150,7 @@ fn a_cancel_ends_within_the_grace_although_the_program_never_would() {
 
 #[test]
 fn a_cancel_leaves_nothing_running_although_the_executor_dies_in_the_middle_of_it() {
-    let mut story = Story::begin();
-    let run = story.submit(ENDLESS);
-    let executor = story.until_runs("forever");
+    let (mut story, run, executor) = Story::begin().with_running(ENDLESS, "forever");
     story.on_stage(|stage| stage.kill_executor(executor));
     story.order(Verb::Cancel, run).unwrap();
     let silence = story.lost_after() + 10_000;
@@ -164,9 +165,7 @@ fn a_cancel_leaves_nothing_running_although_the_executor_dies_in_the_middle_of_i
 
 #[test]
 fn the_work_of_a_machine_that_is_gone_runs_elsewhere_and_its_slots_are_free() {
-    let mut story = Story::begin();
-    let run = story.submit(SINGLE);
-    let executor = story.until_runs("a");
+    let (mut story, run, executor) = Story::begin().with_running(SINGLE, "a");
     story.on_stage(|stage| {
         stage.cut_power(executor);
         stage.executors[executor].is_gone = true;
@@ -181,9 +180,7 @@ fn the_work_of_a_machine_that_is_gone_runs_elsewhere_and_its_slots_are_free() {
 
 #[test]
 fn an_executor_that_is_only_slow_is_not_dead() {
-    let mut story = Story::begin();
-    let run = story.submit(ENDLESS);
-    let executor = story.until_runs("forever");
+    let (mut story, run, executor) = Story::begin().with_running(ENDLESS, "forever");
     // A heartbeat comes each five seconds: one may just have been missed before, and one just after.
     let silence = story.lost_after() - 12_000;
     for _ in 0..3 {
@@ -200,9 +197,7 @@ fn an_executor_that_is_only_slow_is_not_dead() {
 
 #[test]
 fn a_result_that_comes_after_its_attempt_was_given_up_changes_nothing() {
-    let mut story = Story::begin();
-    let run = story.submit(SINGLE);
-    let executor = story.until_runs("a");
+    let (mut story, run, executor) = Story::begin().with_running(SINGLE, "a");
     story.on_stage(|stage| stage.executors[executor].is_mute = true);
     story.until("the second attempt", |stage| {
         stage.judge.runs[&run].run.tasks.values().any(|task| task.attempts.len() == 2)
@@ -217,9 +212,7 @@ fn a_result_that_comes_after_its_attempt_was_given_up_changes_nothing() {
 
 #[test]
 fn time_in_which_the_scheduler_was_stopped_is_nobodys_silence() {
-    let mut story = Story::begin();
-    let run = story.submit(ENDLESS);
-    story.until_runs("forever");
+    let (mut story, run, _) = Story::begin().with_running(ENDLESS, "forever");
     let silence = story.lost_after() + 20_000;
     story.on_stage(|stage| stage.schedulers[0].condition = Condition::Stopped);
     story.pass_ms(silence);
@@ -277,9 +270,7 @@ fn a_crash_after_every_single_decision_costs_time_and_nothing_else() {
 
 #[test]
 fn records_that_restart_leave_no_run_stuck() {
-    let mut story = Story::begin();
-    let run = story.submit(CHAIN);
-    story.until_runs("a");
+    let (mut story, run, _) = Story::begin().with_running(CHAIN, "a");
     story.on_stage(|stage| stage.strike(Fault::RecordsAway, 20_000));
     story.pass_ms(20_000);
     story.until_runs("b");
@@ -304,9 +295,7 @@ fn a_step_is_not_run_again_after_its_end_whoever_repeats_what() {
 
 #[test]
 fn a_stopped_scheduler_that_goes_on_changes_nothing() {
-    let mut story = Story::begin();
-    let run = story.submit(ENDLESS);
-    story.until_runs("a");
+    let (mut story, run, _) = Story::begin().with_running(ENDLESS, "a");
     story.on_stage(|stage| stage.strike(Fault::ZombieScheduler, 30_000));
     // The other one has taken over, and gives out what the first has never heard of.
     story.until_runs("forever");
@@ -321,9 +310,7 @@ fn a_stopped_scheduler_that_goes_on_changes_nothing() {
 
 #[test]
 fn an_executor_that_restarts_takes_its_containers_up_and_burns_no_retry() {
-    let mut story = Story::with_one_executor();
-    let run = story.submit(SINGLE);
-    story.until_runs("a");
+    let (mut story, run, _) = Story::with_one_executor().with_running(SINGLE, "a");
     for _ in 0..3 {
         story.on_stage(|stage| stage.kill_executor(0));
         story.pass_ms(300);
@@ -337,9 +324,7 @@ fn an_executor_that_restarts_takes_its_containers_up_and_burns_no_retry() {
 
 #[test]
 fn what_an_executor_ended_while_nobody_listened_is_not_done_again() {
-    let mut story = Story::with_one_executor();
-    let run = story.submit(SINGLE);
-    story.until_runs("a");
+    let (mut story, run, _) = Story::with_one_executor().with_running(SINGLE, "a");
     story.on_stage(|stage| stage.kill_scheduler(0));
     story.pass_ms(30_000);
     story.on_stage(|stage| stage.start_scheduler(0));
@@ -350,9 +335,7 @@ fn what_an_executor_ended_while_nobody_listened_is_not_done_again() {
 
 #[test]
 fn an_emptied_data_directory_costs_an_attempt_and_not_the_user() {
-    let mut story = Story::with_one_executor();
-    let run = story.submit(SINGLE);
-    story.until_runs("a");
+    let (mut story, run, _) = Story::with_one_executor().with_running(SINGLE, "a");
     story.on_stage(|stage| {
         stage.kill_executor(0);
         stage.empty_disk(0);
@@ -380,9 +363,7 @@ fn nats_that_comes_back_empty_loses_nothing_that_was_accepted() {
 
 #[test]
 fn a_restored_backup_refuses_what_was_decided_after_it() {
-    let mut story = Story::with_one_executor();
-    let run = story.submit(ENDLESS);
-    story.until_runs("a");
+    let (mut story, run, _) = Story::with_one_executor().with_running(ENDLESS, "a");
     story.on_stage(|stage| stage.backup = Some(Box::new(stage.store.clone())));
     story.until_runs("forever");
     story.on_stage(|stage| stage.restore_backup());
@@ -422,9 +403,7 @@ fn one_message_that_nobody_can_read_stops_nobody() {
 
 #[test]
 fn maintenance_lets_what_runs_end_and_starts_nothing() {
-    let mut story = Story::begin();
-    let run = story.submit(CHAIN);
-    story.until_runs("a");
+    let (mut story, run, _) = Story::begin().with_running(CHAIN, "a");
     story.on_stage(|stage| stage.set_maintenance(true));
     story.pass_ms(20_000);
     assert_eq!(story.task(run, "a").state, TaskState::Succeeded);
@@ -436,9 +415,7 @@ fn maintenance_lets_what_runs_end_and_starts_nothing() {
 
 #[test]
 fn what_runs_on_a_drained_executor_goes_to_another_although_the_scheduler_dies_meanwhile() {
-    let mut story = Story::begin();
-    let run = story.submit(ENDLESS);
-    let drained = story.until_runs("forever");
+    let (mut story, run, drained) = Story::begin().with_running(ENDLESS, "forever");
     story.on_stage(|stage| {
         stage.cordon(drained, true);
         stage.strike(Fault::KillScheduler, 1_000);
@@ -456,9 +433,7 @@ fn what_runs_on_a_drained_executor_goes_to_another_although_the_scheduler_dies_m
 
 #[test]
 fn clocks_that_jump_by_an_hour_change_no_state() {
-    let mut story = Story::begin();
-    let run = story.submit(ENDLESS);
-    let executor = story.until_runs("forever");
+    let (mut story, run, executor) = Story::begin().with_running(ENDLESS, "forever");
     for ahead in [3_600_000, -3_600_000, 0] {
         story.on_stage(|stage| {
             stage.executors[executor].clock_ahead_ms = ahead;
@@ -476,9 +451,7 @@ fn clocks_that_jump_by_an_hour_change_no_state() {
 
 #[test]
 fn a_clean_stop_hands_over_to_the_next_scheduler() {
-    let mut story = Story::begin();
-    let run = story.submit(CHAIN);
-    story.until_runs("a");
+    let (mut story, run, _) = Story::begin().with_running(CHAIN, "a");
     story.on_stage(|stage| {
         stage.stop_scheduler_cleanly(0);
         let other = stage.another_scheduler();

@@ -63,9 +63,7 @@ fn a_wait_is_over_in_time_although_the_scheduler_dies_in_the_middle_of_it() {
 #[test]
 fn time_that_is_over_stops_what_runs_also_when_a_stopped_scheduler_goes_on() {
     const LONG: &str = "version: 1\nname: long\ndefaults: { image: i }\ntasks:\n  forever: { timeouts: { total: 20s }, retry: { attempts: 5 } }\n";
-    let mut story = Story::begin();
-    let run = story.submit(LONG);
-    story.until_runs("forever");
+    let (mut story, run, _) = Story::begin().with_running(LONG, "forever");
     story.on_stage(|stage| stage.schedulers[0].condition = Condition::Stopped);
     story.pass_ms(30_000);
     story.on_stage(|stage| stage.schedulers[0].condition = Condition::Running);
@@ -77,9 +75,7 @@ fn time_that_is_over_stops_what_runs_also_when_a_stopped_scheduler_goes_on() {
 
 #[test]
 fn a_cancelled_run_tidies_up_although_the_scheduler_dies_after_each_decision() {
-    let mut story = Story::begin();
-    let run = story.submit(LASTLY);
-    story.until_runs("a");
+    let (mut story, run, _) = Story::begin().with_running(LASTLY, "a");
     story.order(Verb::Cancel, run).unwrap();
     for _ in 0..6 {
         story.on_stage(|stage| stage.kill_at_next_entry = Some(0));
@@ -96,9 +92,7 @@ fn a_cancelled_run_tidies_up_although_the_scheduler_dies_after_each_decision() {
 fn a_run_that_tidies_up_for_ever_ends_when_somebody_wants_that() {
     const STUCK: &str =
         "version: 1\nname: stuck\ndefaults: { image: i }\ntasks:\n  a: {}\n  forever: { finally: always }\n";
-    let mut story = Story::begin();
-    let run = story.submit(STUCK);
-    story.until_runs("forever");
+    let (mut story, run, _) = Story::begin().with_running(STUCK, "forever");
     story.order(Verb::Cancel, run).unwrap();
     story.pass_ms(20_000);
     assert_eq!(story.run(run).summary.state, RunState::Cancelling, "a cancel lets it end by itself");
@@ -112,9 +106,7 @@ fn a_run_that_tidies_up_for_ever_ends_when_somebody_wants_that() {
 
 #[test]
 fn what_follows_all_others_is_tried_again_when_its_machine_is_gone_although_the_run_is_cancelled() {
-    let mut story = Story::begin();
-    let run = story.submit(LASTLY);
-    story.until_runs("a");
+    let (mut story, run, _) = Story::begin().with_running(LASTLY, "a");
     story.order(Verb::Cancel, run).unwrap();
     let executor = story.until_runs("tidy");
     story.on_stage(|stage| {

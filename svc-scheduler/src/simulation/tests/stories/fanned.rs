@@ -40,9 +40,7 @@ fn a_fan_out_is_made_once_although_the_scheduler_dies_after_each_decision() {
 
 #[test]
 fn a_run_that_is_cancelled_before_its_fan_out_is_made_ends_with_what_stood_for_it() {
-    let mut story = Story::begin();
-    let run = story.submit(FANNED);
-    story.until_runs("split");
+    let (mut story, run, _) = Story::begin().with_running(FANNED, "split");
     story.order(Verb::Cancel, run).unwrap();
     story.until_state(run, RunState::Cancelled);
     assert_eq!((story.fan_out(run), story.run(run).summary.tasks.total), (None, 4));

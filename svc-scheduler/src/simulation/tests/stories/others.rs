@@ -9,9 +9,7 @@ use super::{SINGLE, Story};
 
 #[test]
 fn a_container_that_somebody_removes_is_tried_again_and_costs_the_user_nothing() {
-    let mut story = Story::with_one_executor();
-    let run = story.submit(SINGLE);
-    story.until_runs("a");
+    let (mut story, run, _) = Story::with_one_executor().with_running(SINGLE, "a");
     story.on_stage(|stage| {
         stage.kill_executor(0);
         stage.witness.containers.clear();
@@ -26,9 +24,7 @@ fn a_container_that_somebody_removes_is_tried_again_and_costs_the_user_nothing()
 
 #[test]
 fn silence_that_a_scheduler_could_not_hear_is_nobodys() {
-    let mut story = Story::begin();
-    let run = story.submit(ENDLESS);
-    story.until_runs("forever");
+    let (mut story, run, _) = Story::begin().with_running(ENDLESS, "forever");
     let silence = story.lost_after() + 20_000;
     story.on_stage(|stage| stage.cut_scheduler(0, true));
     story.pass_ms(silence);
@@ -63,9 +59,7 @@ fn a_run_of_hundreds_of_tasks_ends_although_its_scheduler_dies_in_the_middle_of_
 
 #[test]
 fn a_gang_that_loses_a_machine_starts_again_as_a_whole() {
-    let mut story = Story::begin();
-    let run = story.submit(GANGED);
-    let executor = story.until_runs("train[0]");
+    let (mut story, run, executor) = Story::begin().with_running(GANGED, "train[0]");
     story.until_runs("train[1]");
     story.on_stage(|stage| {
         stage.cut_power(executor);
@@ -102,9 +96,7 @@ fn a_batch_is_decided_request_by_request_although_the_scheduler_dies_after_each_
 
 #[test]
 fn nobody_orders_anything_of_a_run_of_another_project() {
-    let mut story = Story::begin();
-    let run = story.submit(ENDLESS);
-    story.until_runs("forever");
+    let (mut story, run, _) = Story::begin().with_running(ENDLESS, "forever");
     for verb in [Verb::Pause, Verb::Cancel, Verb::Retry] {
         let place = story.on_stage(|stage| stage.order(verb, project("small"), run));
         story.until("an answer", |stage| stage.clients.asked[place].answer.is_some());
