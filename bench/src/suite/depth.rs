@@ -66,9 +66,13 @@ async fn restarted(place: &Place) -> anyhow::Result<Vec<Figure>> {
     let platform = platform.restart(place).await?;
     probe(&platform, 1).await?;
     let took = began.elapsed();
+    // Without what the intake of so many has left behind.
+    let restored = process::memory_bytes(platform.pid())?.saturating_sub(before);
     platform.stop().await?;
+    let of_each = |bytes: u64| bytes as f64 / waiting as f64 / 1e3;
     Ok(vec![
-        Figure::new("memory a queued run", Unit::Kilobytes, grown as f64 / waiting as f64 / 1e3),
+        Figure::new("memory a queued run", Unit::Kilobytes, of_each(grown)),
+        Figure::new("memory a queued run, after a restart", Unit::Kilobytes, of_each(restored)),
         Figure::ms("restart to the end of a run", took),
     ])
 }
