@@ -87,10 +87,22 @@ fn filled_in(approval: &Approval, deciding: &Deciding) -> Result<Map<String, Val
     if bytes > MAX_TASK_VALUE_BYTES {
         let message =
             format!("what is filled in has {bytes} bytes; a task keeps {MAX_TASK_VALUE_BYTES} at most");
-        let error = FieldError::new(ErrorCode::RequestInvalid, message);
-        return Err(vec![FieldError { pointer: Some("/inputs".to_owned()), ..error }]);
+        return Err(vec![at_inputs(message)]);
     }
     Ok(values)
+}
+
+/// Errors: the run keeps no more values.
+fn kept(open: &OpenRun, judged: Judged) -> Result<Judged, Vec<FieldError>> {
+    if let Judged::New(values) = &judged {
+        open.bytes_with(values).map_err(|message| vec![at_inputs(message)])?;
+    }
+    Ok(judged)
+}
+
+fn at_inputs(message: String) -> FieldError {
+    let error = FieldError::new(ErrorCode::RequestInvalid, message);
+    FieldError { pointer: Some("/inputs".to_owned()), ..error }
 }
 
 const fn said(approved: bool) -> &'static str {
@@ -201,9 +213,9 @@ impl Step<'_> {
     /// Somebody decides. What became of it is told to who asks.
     pub(super) fn decide(&mut self, deciding: Deciding) {
         let (run, task) = (deciding.run, &deciding.task);
-        let found = self.planner.runs.get(&run).and_then(|open| open.run.tasks.get(task));
+        let found = self.planner.runs.get(&run).and_then(|open| Some((open, open.run.tasks.get(task)?)));
         let judged = match found {
-            Some(task) => judge(task, &deciding),
+            Some((open, task)) => judge(task, &deciding).and_then(|judged| kept(open, judged)),
             // Something before it in this step has ended the run.
             None => {
                 let message = format!("{run} has ended: nothing of it waits for a decision");
@@ -253,12 +265,12 @@ impl Step<'_> {
         let lasted_s = self.now.ms_since(approval.asked_at) / 1_000;
         let defaults = approval.question.resolve(&Map::new());
         match (approval.question.on_timeout, defaults) {
-            (OnTimeout::Approve, Ok(values)) => {
+            (OnTimeout::Approve, Ok(values)) if open.bytes_with(&values).is_ok() => {
                 let comment = Some(format!("nobody decided within {lasted_s} s (`on_timeout: approve`)"));
                 let decision = Decision { approved: true, by: None, comment, at: self.now };
                 self.end_approval(run, task, decision, values);
             }
-            // The validator lets nothing be approved that somebody has to fill in.
+            // The validator lets nothing be approved that somebody has to fill in; the run may keep no more values.
             (OnTimeout::Fail | OnTimeout::Approve, _) => {
                 let message = format!(
                     "Nobody decided within {lasted_s} s (`approval.timeout`). Retry the run to ask again."

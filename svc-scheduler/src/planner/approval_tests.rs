@@ -1,11 +1,13 @@
 //! Stories of tasks that people decide.
 
 use emboflow_model::state::{Reason, RunState, TaskState};
+use emboflow_model::workflow::limits::MAX_RUN_VALUE_BYTES;
 use emboflow_protocol::FieldError;
 use emboflow_protocol::command::Command;
 use serde_json::{Map, Value, json};
 
 use super::testing::Paper;
+use super::values_tests::gives;
 use super::*;
 
 const HOUR_MS: u64 = 3_600_000;
@@ -107,6 +109,20 @@ fn people_are_asked_when_the_needs_have_ended_and_what_follows_starts_when_they_
     assert_eq!((decision.approved, decision.by.as_deref()), (true, Some("user:anna")));
     assert!(paper.run(run).summary.approvals.is_empty() && paper.planner.open_approvals() == (0, None));
     paper.succeed(run, "ship");
+    assert_eq!(paper.state(run), RunState::Succeeded);
+}
+
+#[test]
+fn what_is_filled_in_has_room_among_the_values_of_the_run_or_is_refused() {
+    let mut paper = Paper::with_executor();
+    let tasks = "  look: { image: i, outputs: { found: { path: f.json, value: true } } }\n  review: { needs: [look], approval: { message: Ship?, inputs: { note: { type: string, default: '' } } } }\n";
+    let run = paper.submit(&workflow(tasks));
+    paper.end(run, "look", gives(json!({ "found": "x".repeat(MAX_RUN_VALUE_BYTES - 100) })));
+    let full = decide(&mut paper, run, true, json!({ "note": "n".repeat(200) })).unwrap_err();
+    assert_eq!((full[0].code.as_str(), full[0].pointer.as_deref()), ("request.invalid", Some("/inputs")));
+    assert!(full[0].message.contains("a run keeps 1048576"), "{}", full[0].message);
+    assert_eq!(paper.task(run, "review").state, TaskState::Waiting, "somebody may say it shorter");
+    assert_eq!(decide(&mut paper, run, true, json!({ "note": "short" })), Ok(false));
     assert_eq!(paper.state(run), RunState::Succeeded);
 }
 

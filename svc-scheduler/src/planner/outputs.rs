@@ -8,7 +8,6 @@ use emboflow_model::{RunId, TaskKey};
 
 use super::open_run::OpenRun;
 use super::step::Step;
-use super::values::{bytes_of, too_many_values};
 
 impl OpenRun {
     /// All that the run gives, whose tasks have ended. Errors: an expression failed, or there is too much.
@@ -57,11 +56,8 @@ impl Step<'_> {
         if kept.is_empty() {
             return Ok(());
         }
-        let total = open.value_bytes.saturating_add(bytes_of(&kept.values));
-        if let Some(message) = too_many_values(total) {
-            return Err((Reason::StageOutFailed, message));
-        }
-        open.value_bytes = total;
+        let total = open.bytes_with(&kept.values);
+        open.value_bytes = total.map_err(|message| (Reason::StageOutFailed, message))?;
         self.emit(run, Change::OutputsTaken { task: task.clone(), outputs: Box::new(kept) });
         Ok(())
     }

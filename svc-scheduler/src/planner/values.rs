@@ -28,6 +28,21 @@ impl OpenRun {
     }
 }
 
+impl OpenRun {
+    /// What the values of the run have with those of one more task, in bytes. Errors: more than a run keeps.
+    pub(super) fn bytes_with(&self, values: &Map<String, Value>) -> Result<usize, String> {
+        let total = self.value_bytes.saturating_add(bytes_of(values));
+        // Nothing takes no room, also where there is none.
+        if total <= MAX_RUN_VALUE_BYTES || values.is_empty() {
+            return Ok(total);
+        }
+        Err(format!(
+            "With the values of this task, those of the run have {total} bytes; a run keeps {MAX_RUN_VALUE_BYTES}. \
+             Leave large things in files, and give only what expressions read."
+        ))
+    }
+}
+
 impl Step<'_> {
     /// What is accepted of an end that gives values: a run keeps only so many of them.
     pub(super) fn end_with_values(&mut self, id: &AttemptId, mut end: AttemptEnd) -> AttemptEnd {
@@ -37,10 +52,12 @@ impl Step<'_> {
         let Some(open) = self.planner.runs.get_mut(&id.run).filter(|_| !end.values.is_empty()) else {
             return end;
         };
-        let total = open.value_bytes.saturating_add(bytes_of(&end.values));
-        let Some(message) = too_many_values(total) else {
-            open.value_bytes = total;
-            return end;
+        let message = match open.bytes_with(&end.values) {
+            Ok(total) => {
+                open.value_bytes = total;
+                return end;
+            }
+            Err(message) => message,
         };
         AttemptEnd {
             outcome: Outcome::Failed,
@@ -52,16 +69,6 @@ impl Step<'_> {
             ..end
         }
     }
-}
-
-/// Why a run cannot have values of so many bytes; none when it can.
-pub(super) fn too_many_values(total: usize) -> Option<String> {
-    (total > MAX_RUN_VALUE_BYTES).then(|| {
-        format!(
-            "With the values of this task, those of the run have {total} bytes; a run keeps {MAX_RUN_VALUE_BYTES}. \
-             Leave large things in files, and give only what expressions read."
-        )
-    })
 }
 
 /// What a task's values count against the limit of their run.
