@@ -12,6 +12,7 @@ pub(crate) mod list;
 pub(crate) mod look_only;
 pub(crate) mod maintenance;
 pub(crate) mod meter;
+pub(crate) mod no_cache;
 pub(crate) mod once;
 pub(crate) mod palette;
 pub(crate) mod pill;

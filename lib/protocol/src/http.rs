@@ -111,6 +111,10 @@ pub struct RetryBody {
     /// different now is repeated too.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub inputs: Map<String, Value>,
+    /// What is repeated runs although the results of other runs would do; what it makes takes the place of those. What is
+    /// not repeated is taken over from this run all the same.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_cache: bool,
 }
 
 /// Answer of `GET …/requests/{key}`.

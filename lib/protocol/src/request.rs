@@ -278,6 +278,10 @@ pub struct RunBody {
     /// value that is different now is repeated too.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub inputs: Map<String, Value>,
+    /// With `retry`: what is repeated runs although the results of other runs would do; what it makes takes the place of
+    /// those.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_cache: bool,
     /// With `cancel`: what follows all other tasks (`finally`) does not run either, or is stopped. Also for a run that is
     /// being cancelled already.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -287,7 +291,14 @@ pub struct RunBody {
 impl RunBody {
     /// A request about this run that says nothing more.
     pub fn of(run: RunId) -> Self {
-        Self { run, reason: None, tasks: Vec::new(), inputs: Map::new(), skip_finally: false }
+        Self {
+            run,
+            reason: None,
+            tasks: Vec::new(),
+            inputs: Map::new(),
+            no_cache: false,
+            skip_finally: false,
+        }
     }
 }
 

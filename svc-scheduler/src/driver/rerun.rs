@@ -42,8 +42,11 @@ impl<W: World> Reader<'_, W> {
             body_sha256: request.body_sha256.clone(),
             trace_id: request.trace_id.clone(),
             recovered_from: Some(body.run),
-            // Whoever names a task wants it to run.
-            anew: Anew::of_repeated(body.tasks.iter().map(|task| &task.name)),
+            anew: match body.no_cache {
+                true => Anew::Everything,
+                // Whoever names a task wants it to run.
+                false => Anew::of_repeated(body.tasks.iter().map(|task| &task.name)),
+            },
             parent: None,
             workflows: children::pin(self.records, &request.project, &workflow, &first.workflows).await?,
             ..first.clone()

@@ -24,6 +24,20 @@ pub struct Drawing {
     pub tasks: Vec<DrawnTask>,
 }
 
+impl Drawing {
+    /// Whether a task may take over the result of another run, or is carried out by a run whose tasks may.
+    pub fn may_take_results(&self) -> bool {
+        let says = |task: &DrawnTask| {
+            task.facts.iter().any(|(field, value)| match field.as_str() {
+                "cache" => value != "false",
+                "uses" => true,
+                _ => false,
+            })
+        };
+        self.tasks.iter().any(says)
+    }
+}
+
 /// A task of a workflow file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DrawnTask {

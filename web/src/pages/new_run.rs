@@ -154,7 +154,8 @@ fn verdict(result: Option<Result<Read<Ready>, ApiError>>, look: Callback<()>) ->
 fn form(ready: &Ready, given: Map<String, Value>, blocked: bool) -> Element {
     let declared = serde_json::to_string(&ready.drawing.inputs).unwrap_or_default();
     let body = SubmitBody { source: Some(ready.source.clone()), ..SubmitBody::default() };
-    rsx! { InputsForm { key: "{declared}", inputs: ready.drawing.inputs.clone(), body, given, blocked } }
+    let (inputs, caches) = (ready.drawing.inputs.clone(), ready.drawing.may_take_results());
+    rsx! { InputsForm { key: "{declared}", inputs, body, given, blocked, caches } }
 }
 
 #[component]

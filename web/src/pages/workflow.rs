@@ -65,7 +65,8 @@ fn Shown(view: WorkflowView) -> Element {
         Some(Ok(Err(findings))) => rsx! { Wrong { findings } },
         Some(Ok(Ok(drawing))) if tab == "run" => {
             let body = SubmitBody { workflow: Some(name.clone()), ..SubmitBody::default() };
-            rsx! { InputsForm { inputs: drawing.inputs, body, given: serde_json::Map::new() } }
+            let caches = drawing.may_take_results();
+            rsx! { InputsForm { inputs: drawing.inputs, body, given: serde_json::Map::new(), caches } }
         }
         Some(Ok(Ok(drawing))) => rsx! { Tasks { drawing } },
     };

@@ -11,6 +11,7 @@ use crate::api::{self, ApiError};
 use crate::icon::{Drawn, Icon};
 use crate::parts::banner::Problem;
 use crate::parts::look_only::{LookOnly, may_run};
+use crate::parts::no_cache::NoCache;
 use crate::parts::toast;
 use crate::place::go;
 use crate::route::{Place, Route};
@@ -97,6 +98,9 @@ pub(crate) fn InputsForm(
     body: SubmitBody,
     given: Map<String, Value>,
     #[props(default)] blocked: bool,
+    /// A task may take over the result of another run.
+    #[props(default)]
+    caches: bool,
 ) -> Element {
     let begins = inputs.clone();
     let texts = use_signal(move || beginning(&begins, &given));
@@ -104,13 +108,16 @@ pub(crate) fn InputsForm(
     let mut error = use_signal(|| None::<ApiError>);
     let bad = count_wrong(&inputs, &texts.read());
     let sent = inputs.clone();
+    let no_cache = use_signal(|| false);
     rsx! {
         form {
             class: "card",
             onsubmit: move |event| {
                 event.prevent_default();
                 let inputs = values(&sent, &texts.peek());
-                let body = SubmitBody { inputs, ..body.clone() };
+                // A file that has no `cache` any more says nothing about it.
+                let no_cache = caches && *no_cache.peek();
+                let body = SubmitBody { inputs, no_cache, ..body.clone() };
                 spawn(async move {
                     busy.set(true);
                     error.set(submit(&body).await.err());
@@ -123,6 +130,9 @@ pub(crate) fn InputsForm(
                     p { class: "dim", "This workflow has no inputs." }
                 }
                 Fields { inputs, texts, about: "input" }
+                if caches {
+                    NoCache { chosen: no_cache, about: "input" }
+                }
                 if let Some(error) = error() {
                     Problem { error }
                 }

@@ -26,6 +26,9 @@ pub(crate) struct Rerun {
     /// Another value of an input: repeats what reads it, and all that needs that
     #[arg(long, short, value_name = "NAME=VALUE")]
     input: Vec<String>,
+    /// Run what is repeated although the results of other runs would do (tasks with `cache`)
+    #[arg(long)]
+    no_cache: bool,
     /// Only say what would be repeated, and why
     #[arg(long, conflicts_with_all = ["watch", "key"])]
     dry_run: bool,
@@ -56,7 +59,8 @@ impl Rerun {
     }
 
     async fn body(&self, client: &Client, run: RunId, output: &mut Output) -> Result<RetryBody, Failure> {
-        let mut body = RetryBody { tasks: self.from.clone(), ..RetryBody::default() };
+        let mut body =
+            RetryBody { tasks: self.from.clone(), no_cache: self.no_cache, ..RetryBody::default() };
         if !self.input.is_empty() {
             let source = source_of(client, run).await?;
             let parsed = workflow::parse(&source)

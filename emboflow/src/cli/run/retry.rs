@@ -16,6 +16,9 @@ pub(crate) struct Retry {
     /// As `emboflow run rerun --from`
     #[arg(long, value_name = "TASK", hide = true)]
     task: Vec<TaskKey>,
+    /// Run what is repeated although the results of other runs would do (tasks with `cache`)
+    #[arg(long)]
+    no_cache: bool,
     #[command(flatten)]
     asked: Asked,
 }
@@ -25,7 +28,7 @@ impl Retry {
         let client = shared.client()?;
         let run = find_run(&client, &self.run).await?;
         let url = client.in_project(&["runs", &run.to_string(), "retry"]);
-        let body = RetryBody { tasks: self.task.clone(), ..RetryBody::default() };
+        let body = RetryBody { tasks: self.task.clone(), no_cache: self.no_cache, ..RetryBody::default() };
         self.asked.make(client, url, &body, output).await
     }
 }

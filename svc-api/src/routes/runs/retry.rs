@@ -28,7 +28,8 @@ pub(crate) async fn retry(
     OptionalBody(body): OptionalBody<RetryBody>,
 ) -> Outcome<Response> {
     app.run(&project, run).await?;
-    let body = RunBody { tasks: body.tasks, inputs: body.inputs, ..RunBody::of(run) };
+    let RetryBody { tasks, inputs, no_cache } = body;
+    let body = RunBody { tasks, inputs, no_cache, ..RunBody::of(run) };
     let key = key.or_made_up();
     let mut asked = steer::asked(&project, Verb::Retry, &key, &body);
     asked.traceparent = submit::traceparent(&headers);

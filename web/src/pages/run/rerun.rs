@@ -18,6 +18,7 @@ use crate::parts::ask::Ask;
 use crate::parts::banner::{Loading, Problem};
 use crate::parts::dialog::Dialog;
 use crate::parts::inputs_form::{Fields, beginning, changes, count_wrong};
+use crate::parts::no_cache::NoCache;
 use crate::place::go;
 use crate::reader;
 use crate::route::Place;
@@ -27,11 +28,14 @@ const TYPING_MS: i32 = 200;
 
 type Inputs = IndexMap<String, InputSpec>;
 
-/// The inputs that the run's file declares.
-async fn declared(run: &str) -> Result<Inputs, ApiError> {
+/// What the run's file says: its inputs, and whether a task may take over the result of another run.
+async fn declared(run: &str) -> Result<(Inputs, bool), ApiError> {
     let source = api::get_text(&api::of_run(run, "source")).await?;
     match reader::workflow(&source).await? {
-        Ok(drawing) => Ok(drawing.inputs),
+        Ok(drawing) => {
+            let caches = drawing.may_take_results();
+            Ok((drawing.inputs, caches))
+        }
         Err(_) => Err(ApiError::Strange("The run's file cannot be read by this page.".to_owned())),
     }
 }
@@ -45,7 +49,7 @@ pub(super) fn Rerun(run: RunSummary, onclose: Callback<()>) -> Element {
     });
     let answer = asked.read().clone();
     match answer {
-        Some(Ok(inputs)) => rsx! { Filling { run, inputs, onclose } },
+        Some(Ok((inputs, caches))) => rsx! { Filling { run, inputs, caches, onclose } },
         waiting => rsx! {
             Dialog { label: "Rerun", onclose,
                 div { class: "dialog-body",
@@ -61,10 +65,11 @@ pub(super) fn Rerun(run: RunSummary, onclose: Callback<()>) -> Element {
 }
 
 #[component]
-fn Filling(run: RunSummary, inputs: Inputs, onclose: Callback<()>) -> Element {
+fn Filling(run: RunSummary, inputs: Inputs, caches: bool, onclose: Callback<()>) -> Element {
     let before = run.inputs.clone();
     let texts = use_signal(|| beginning(&inputs, &before));
     let named = use_signal(BTreeSet::<TaskName>::new);
+    let no_cache = use_signal(|| false);
     let mut preview = use_signal(|| None::<Result<RerunPreview, ApiError>>);
     let mut strokes = use_signal(|| 0_u32);
     let act = use_act();
@@ -73,6 +78,7 @@ fn Filling(run: RunSummary, inputs: Inputs, onclose: Callback<()>) -> Element {
     let body = use_callback(move |()| RetryBody {
         tasks: named.peek().iter().filter_map(|name| name.as_str().parse().ok()).collect(),
         inputs: changes(&specs, &before, &texts.peek()),
+        no_cache: *no_cache.peek(),
     });
     let looked = id.clone();
     // Whatever is filled in counts, once nobody types any more.
@@ -107,6 +113,9 @@ fn Filling(run: RunSummary, inputs: Inputs, onclose: Callback<()>) -> Element {
             onsubmit: submit,
             Fields { inputs, texts, about: "rerun" }
             From { specs: run.graph.iter().filter(|spec| spec.finally.is_none()).map(|spec| spec.name.clone()).collect::<Vec<_>>(), named }
+            if caches {
+                NoCache { chosen: no_cache, about: "rerun" }
+            }
             div { role: "status", class: "stack",
                 match &*preview.read() {
                     None => rsx! { Loading { rows: 2 } },
