@@ -207,7 +207,8 @@ mod tests {
         serve_alone(&bus, &heard);
         serve_together(&bus, &heard);
         is_served(&bus, async |bus| bus.call::<_, ClaimAnswer>(&claim(1), ANSWER).await.is_ok()).await;
-        let none = Claims { pool: pool(), executor: identity().executor, journal: String::new(), attempts: vec![] };
+        let none =
+            Claims { pool: pool(), executor: identity().executor, journal: String::new(), attempts: vec![] };
         is_served(&bus, async |bus| bus.call::<_, ClaimsAnswer>(&none, ANSWER).await.is_ok()).await;
         while hears.try_recv().is_ok() {}
 

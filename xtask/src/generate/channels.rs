@@ -218,16 +218,12 @@ fn foreseen(sample: &Sample) -> Vec<Channel> {
     ]
 }
 
-/// Asked and answered at once, stored nowhere.
-fn calls() -> Vec<Channel> {
-    let sample = Sample::new();
-    let (pool, executor) = (sample.pool.clone(), sample.executor.clone());
-    let (attempt, run) = (sample.attempt.clone(), sample.attempt.run);
-    let claim = Claim { pool, executor, attempt, fence: 0, journal: None, secrets: false };
-    vec![
+/// May an attempt start, alone or with others?
+fn claims(sample: &Sample) -> [Channel; 2] {
+    [
         channel(
             "claim",
-            sample.address(claim.subject()),
+            sample.address(Claim::subject_of(&sample.pool, &sample.executor)),
             "Asked before anything is created; no answer, no start",
             &["Claim"],
             ["executor", "scheduler"],
@@ -241,6 +237,17 @@ fn calls() -> Vec<Channel> {
             ["executor", "scheduler"],
             Some("ClaimsAnswer"),
         ),
+    ]
+}
+
+/// Asked and answered at once, stored nowhere.
+fn calls() -> Vec<Channel> {
+    let sample = Sample::new();
+    let run = sample.attempt.run;
+    let [claim, claims] = claims(&sample);
+    vec![
+        claim,
+        claims,
         channel(
             "explain",
             sample.address(Explain { run, task: None }.subject()),
