@@ -78,6 +78,10 @@ async fn a_run_is_repeated_from_a_task_on_or_with_another_input() {
     let from = platform.emboflow(&["run", "rerun", new, "--from", "report", "--watch"]).await;
     assert_eq!(from.code, 0, "{}{}", from.out, from.err);
     assert!(from.err.contains("takes over  train"), "{}", from.err);
+    let anew = ["run", "rerun", new, "--from", "report", "--no-cache", "-o", "json"];
+    let anew = platform.emboflow(&anew).await;
+    assert_eq!(anew.code, 0, "{}", anew.err);
+    assert_eq!(serde_json::from_str::<Value>(&anew.out).unwrap()["anew"], "everything");
     let wrong = platform.emboflow(&["run", "rerun", new, "--input", "rat=7"]).await;
     assert!(wrong.code != 0 && wrong.err.contains("`rat`"), "{}", wrong.err);
 }

@@ -187,6 +187,9 @@ async fn a_run_is_cancelled_paused_resumed_and_retried_by_requests() {
     let (status, _) =
         answer(world.request(Method::POST, &path("retry")).json(&json!({"tasks": ["train[1]"]}))).await;
     assert_eq!(status, StatusCode::CREATED);
+    let anew = json!({"tasks": ["train"], "no_cache": true});
+    let (status, _) = answer(world.request(Method::POST, &path("retry")).json(&anew)).await;
+    assert_eq!(status, StatusCode::CREATED);
     let bodies: Vec<_> = scheduler
         .got()
         .into_iter()
@@ -196,6 +199,7 @@ async fn a_run_is_cancelled_paused_resumed_and_retried_by_requests() {
     assert_eq!(bodies[0], (Verb::Cancel, format!(r#"{{"run":"{id}"}}"#)));
     assert_eq!(bodies[3], (Verb::Cancel, format!(r#"{{"run":"{id}","reason":"wrong data"}}"#)));
     assert_eq!(bodies[4], (Verb::Retry, format!(r#"{{"run":"{id}","tasks":["train[1]"]}}"#)));
+    assert_eq!(bodies[5], (Verb::Retry, format!(r#"{{"run":"{id}","tasks":["train"],"no_cache":true}}"#)));
 
     let unknown = "/api/v1/projects/default/runs/run-01jd8v7m2kq3x5w9c0hn4tz6ap/cancel";
     let (status, problem) = answer(world.request(Method::POST, unknown)).await;

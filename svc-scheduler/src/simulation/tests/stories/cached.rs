@@ -12,6 +12,10 @@ use super::Story;
 
 const ONE: &str = "version: 1\nname: one\ndefaults: { image: i }\ntasks:\n  a: { cache: true }\n";
 
+/// `other` needs none of the two before it.
+const THREE: &str = "version: 1\nname: three\ndefaults: { image: i }\ntasks:\n  a: { cache: true, command: [a] }\n  \
+                     b: { cache: true, command: [b], needs: [a] }\n  other: { cache: true, command: [other] }\n";
+
 impl Story {
     fn cached(&self, run: RunId) -> u32 {
         self.run(run).summary.tasks.in_state(TaskState::Cached)
@@ -57,6 +61,32 @@ fn a_task_that_is_named_in_a_rerun_runs_although_its_result_is_there() {
     let third = story.submit(ONE);
     story.until_state(third, RunState::Succeeded);
     assert_eq!(story.task(third, "a").taken_over_from, Some(second));
+    story.end();
+}
+
+#[test]
+fn a_rerun_without_cache_runs_all_that_it_repeats_and_takes_over_the_rest() {
+    let mut story = Story::begin();
+    let first = story.submit(THREE);
+    story.until_state(first, RunState::Succeeded);
+    let rerun = |story: &mut Story, no_cache: bool| {
+        let body = json!({ "run": first, "tasks": ["a"], "no_cache": no_cache });
+        let place = story.on_stage(|stage| stage.order_with(Verb::Retry, project("default"), &body));
+        let run = story.answered(place);
+        story.until_state(run, RunState::Succeeded);
+        run
+    };
+    let asks = rerun(&mut story, false);
+    assert_eq!(story.task(asks, "b").taken_over_from, Some(first), "its result is there");
+    let anew = rerun(&mut story, true);
+    for task in ["a", "b"] {
+        assert_eq!(story.task(anew, task).attempts.len(), 1, "{task}");
+    }
+    assert_eq!(story.task(anew, "other").taken_over_from, Some(first), "it is not repeated");
+    // And what it made is the newest from then on.
+    let last = story.submit(THREE);
+    story.until_state(last, RunState::Succeeded);
+    assert_eq!(story.task(last, "b").taken_over_from, Some(anew));
     story.end();
 }
 
