@@ -31,7 +31,8 @@ async fn what_waits_is_listed_with_the_way_to_answer_and_answered() {
     .await;
     until_found("it is approved", async || {
         let input = ["--input", "word=loud", "--input", "count=3", "--comment", "fine"];
-        platform.emboflow(&[&["run", "approve", &run, "review"][..], &input].concat()).await.code == 0
+        let told = platform.emboflow(&[&["run", "approve", &run, "review"][..], &input].concat()).await;
+        told.code == 0 && told.out.starts_with(&format!("approved review: {run} is "))
     })
     .await;
     let watched = platform.emboflow(&["run", "watch", &run]).await;

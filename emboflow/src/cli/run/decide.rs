@@ -5,8 +5,8 @@ use emboflow_protocol::http::approval::DecisionBody;
 use reqwest::{Method, StatusCode};
 use serde_json::Map;
 
+use super::find_run;
 use super::inputs::read_given;
-use super::{announce, find_run};
 use crate::cli::Shared;
 use crate::client::Client;
 use crate::failure::Failure;
@@ -71,8 +71,11 @@ impl What {
         if response.status() == StatusCode::ACCEPTED {
             return Err(Failure::Pending("safely taken, but the scheduler has not decided yet".to_owned()));
         }
+        let done = if body.approve { "approved" } else { "rejected" };
         let run: RunSummary = client.read(response).await?;
-        Ok(announce(client, &run, output)?)
+        Ok(output.one(&run, &run.id.to_string(), |output| {
+            output.line(&format!("{done} {task}: {} is {}  {}", run.id, run.state, client.page_of(run.id)))
+        })?)
     }
 }
 
