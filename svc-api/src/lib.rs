@@ -4,6 +4,7 @@
 mod access;
 mod admission;
 mod app;
+mod clearings;
 mod conditional;
 mod config;
 mod cordons;

@@ -24,8 +24,8 @@ use crate::known_query::KnownQueries;
 use crate::problem::Failure;
 use crate::routes::place::{InProject, OfWorkflow};
 use crate::routes::{
-    approvals, artifacts, events, executors, hooks, logs, maintenance, notifications, queues, requests, runs,
-    secrets, system, tasks, triggers, uploads, what_if, workflows,
+    approvals, artifacts, clearings, events, executors, hooks, logs, maintenance, notifications, queues,
+    requests, runs, secrets, system, tasks, triggers, uploads, what_if, workflows,
 };
 use crate::{
     admission, conditional, error_page, host, known_query, limits, measure, openapi, page, paged, trace,
@@ -49,6 +49,7 @@ pub(crate) fn documented() -> (Router<App>, OpenApi) {
         .merge(maintenance::routes())
         .merge(queues::routes())
         .merge(secrets::routes())
+        .merge(clearings::routes())
         .merge(uploads::routes())
         .merge(what_if::routes());
     let guarded = guarded.finish_api_with(&mut document, openapi::frame);

@@ -4,6 +4,7 @@ mod admin;
 mod artifact;
 mod audit;
 mod backup;
+mod cache;
 mod completion;
 mod config;
 mod context;
@@ -158,6 +159,9 @@ enum Command {
     /// Look after the queues in which runs wait
     #[command(subcommand, visible_alias = "queues")]
     Queue(queue::Queue),
+    /// Look after the results that tasks with `cache` take over
+    #[command(subcommand)]
+    Cache(cache::Cache),
     Backup(backup::Backup),
     /// Take nothing in and start nothing, until it is over
     #[command(subcommand)]
@@ -298,6 +302,7 @@ async fn ask(command: Command, shared: &Shared, output: &mut Output) -> Result<(
         Command::Key(key) => key.carry_out(shared, output).await,
         Command::Session(session) => session.carry_out(shared, output).await,
         Command::Secret(secret) => secret.carry_out(shared, output).await,
+        Command::Cache(cache) => cache.carry_out(shared, output).await,
         Command::Upload(upload) => upload.carry_out(shared, output).await,
         Command::Notification(notification) => notification.carry_out(shared, output).await,
         Command::Audit(audit) => audit.carry_out(shared, output).await,

@@ -8,6 +8,7 @@ pub mod anew;
 pub mod approval;
 pub mod artifact;
 pub mod child;
+pub mod clearing;
 pub mod content_key;
 pub mod cordon;
 pub mod device;

@@ -4,6 +4,7 @@
 pub mod access;
 pub mod approval;
 pub mod audit;
+pub mod clearing;
 pub mod cordon;
 pub mod explanation;
 pub mod maintenance;

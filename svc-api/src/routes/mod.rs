@@ -3,6 +3,7 @@
 pub(crate) mod approvals;
 pub(crate) mod artifacts;
 pub(crate) mod audit;
+pub(crate) mod clearings;
 pub(crate) mod events;
 pub(crate) mod executors;
 pub(crate) mod hooks;

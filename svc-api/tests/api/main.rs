@@ -5,6 +5,7 @@
 mod access;
 mod approvals;
 mod artifacts;
+mod clearings;
 mod cordons;
 mod errors;
 mod events;

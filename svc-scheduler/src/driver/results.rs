@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use emboflow_model::clearing::Clearing;
 use emboflow_model::content_key::SecretVersion;
 use emboflow_model::secret::{KIND, KeptSecret};
-use emboflow_model::{ProjectName, RuntimeSpec, SecretName};
-use emboflow_records::{Records, RecordsError};
+use emboflow_model::{ProjectName, RuntimeSpec, SecretName, Task, WorkflowName};
+use emboflow_records::{Records, RecordsError, fresh_run};
 use futures::{StreamExt, stream};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -84,7 +85,33 @@ async fn find_once(records: &dyn Records, look_up: &LookUp) -> Result<LookedUp, 
         true => None,
         false => records.result(project, &key, *run).await?,
     };
+    let found = match found {
+        Some(made) if is_cleared(records, &made).await? => None,
+        found => found,
+    };
     Ok(LookedUp { run: *run, task: task.clone(), key, found })
+}
+
+/// Whether somebody has cleared this result, with all of its project or with what its run's workflow made.
+async fn is_cleared(records: &dyn Records, made: &Task) -> Result<bool, RecordsError> {
+    if is_covered(records, made, None).await? {
+        return Ok(true);
+    }
+    match fresh_run(records, made.run).await? {
+        Some(run) => is_covered(records, made, Some(&run.workflow)).await,
+        // It is being removed.
+        None => Ok(true),
+    }
+}
+
+async fn is_covered(
+    records: &dyn Records,
+    made: &Task,
+    workflow: Option<&WorkflowName>,
+) -> Result<bool, RecordsError> {
+    let name = Clearing::name_for(workflow);
+    let kept = records.kept(Clearing::KIND, made.project.as_str(), &name).await?;
+    Ok(kept.is_some_and(|kept| Clearing::read(&kept.body).covers(made)))
 }
 
 async fn secret_versions(

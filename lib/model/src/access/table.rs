@@ -173,6 +173,9 @@ pub const ROUTES: &[Line] = &[
     get("/api/v1/projects/{project}/secrets/{secret}", InProject(Developer)),
     put("/api/v1/projects/{project}/secrets/{secret}", InProject(Operator)),
     delete("/api/v1/projects/{project}/secrets/{secret}", InProject(Operator)),
+    // Results that tasks with `cache` take over.
+    get("/api/v1/projects/{project}/cache/clearings", InProject(Viewer)),
+    post("/api/v1/projects/{project}/cache/clearings", InProject(Operator)),
     // Uploads. Their bytes go to the storage gateway, with the token that a POST gives.
     get("/api/v1/projects/{project}/uploads", InProject(Viewer)),
     post("/api/v1/projects/{project}/uploads", InProject(Developer)),

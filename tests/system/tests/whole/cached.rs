@@ -47,6 +47,18 @@ async fn succeeded(client: &Client, key: &str, body: Value) -> String {
     run
 }
 
+/// The run that repeats a part of this one, when it has succeeded.
+async fn rerun(client: &Client, run: &str, key: &str, body: &Value) -> String {
+    let new = eventually("a new run repeats it", || async {
+        let request = client.request(Method::POST, &format!("/runs/{run}/retry"));
+        let answer = request.header("Idempotency-Key", key).json(body).send().await.ok()?;
+        answer.json::<Value>().await.ok()?["id"].as_str().map(str::to_owned)
+    })
+    .await;
+    client.reaches(&new, "succeeded").await;
+    new
+}
+
 async fn task(client: &Client, run: &str, key: &str) -> Value {
     client.get(&format!("/runs/{run}/tasks/{key}")).await
 }
@@ -72,8 +84,45 @@ async fn the_second_run_takes_over_what_the_first_one_made(cell: Cell) {
     stack.scheduler.restart().await;
     let last = succeeded(&client, "last", json!({ "source": chain() })).await;
     assert_eq!(task(&client, &last, "make").await["taken_over_from"], json!(anew));
+
+    // A rerun repeats what reads the other input; there is a result of that, unless it is to be made anew.
+    let mut body = json!({ "inputs": { "who": "bert" } });
+    let found = rerun(&client, &last, "found", &body).await;
+    assert_eq!(task(&client, &found, "make").await["taken_over_from"], json!(third));
+    body["no_cache"] = json!(true);
+    let made = rerun(&client, &last, "made", &body).await;
+    assert_eq!(task(&client, &made, "make").await["state"], "succeeded");
 }
 on_cells!(the_second_run_takes_over_what_the_first_one_made: SQLITE_DOCKER, MONGO_SIMULATED);
+
+async fn what_is_cleared_is_made_once_more_and_its_run_stays(cell: Cell) {
+    let stack = Stack::start(cell).await;
+    let client = stack.client();
+    let clear = async |body: Value| -> Value {
+        let asked = client.request(Method::POST, "/cache/clearings").json(&body).send().await.unwrap();
+        assert!(asked.status().is_success(), "{}", asked.status());
+        asked.json().await.unwrap()
+    };
+    let first = succeeded(&client, "first", json!({ "source": chain() })).await;
+    clear(json!({ "workflow": "nobody" })).await;
+    let second = succeeded(&client, "second", json!({ "source": chain() })).await;
+    assert_eq!(task(&client, &second, "make").await["taken_over_from"], json!(first), "that was another's");
+    let mut latest = first.clone();
+    for (body, key) in [(json!({ "workflow": "chain" }), "of chain"), (json!({}), "of all")] {
+        let cleared = clear(body).await;
+        assert!(cleared["at"].is_string() && cleared["by"].is_string(), "{cleared}");
+        let made = succeeded(&client, key, json!({ "source": chain() })).await;
+        assert_eq!(task(&client, &made, "make").await["state"], "succeeded", "{key}: from {latest}");
+        let next = succeeded(&client, &format!("{key}, next"), json!({ "source": chain() })).await;
+        assert_eq!(task(&client, &next, "make").await["taken_over_from"], json!(made), "made since then");
+        latest = made;
+    }
+    assert_eq!(client.text(&format!("/runs/{first}/artifacts/make/data/data.txt")).await, "data");
+    let listed = client.get("/cache/clearings").await;
+    let names: Vec<_> = listed["items"].as_array().unwrap().iter().map(|one| &one["workflow"]).collect();
+    assert_eq!(names, [&Value::Null, &json!("chain"), &json!("nobody")]);
+}
+on_cells!(what_is_cleared_is_made_once_more_and_its_run_stays: SQLITE_SIMULATED, MONGO_SIMULATED);
 
 async fn a_run_stays_while_another_one_uses_its_result_and_takes_it_along_when_it_goes(cell: Cell) {
     let mut stack = Stack::start(cell).await;
