@@ -108,12 +108,12 @@ async fn what_is_cleared_is_made_once_more_and_its_run_stays(cell: Cell) {
     let second = succeeded(&client, "second", json!({ "source": chain() })).await;
     assert_eq!(task(&client, &second, "make").await["taken_over_from"], json!(first), "that was another's");
     let mut latest = first.clone();
-    for (body, key) in [(json!({ "workflow": "chain" }), "of chain"), (json!({}), "of all")] {
+    for (body, key) in [(json!({ "workflow": "chain" }), "of-chain"), (json!({}), "of-all")] {
         let cleared = clear(body).await;
         assert!(cleared["at"].is_string() && cleared["by"].is_string(), "{cleared}");
         let made = succeeded(&client, key, json!({ "source": chain() })).await;
         assert_eq!(task(&client, &made, "make").await["state"], "succeeded", "{key}: from {latest}");
-        let next = succeeded(&client, &format!("{key}, next"), json!({ "source": chain() })).await;
+        let next = succeeded(&client, &format!("{key}-next"), json!({ "source": chain() })).await;
         assert_eq!(task(&client, &next, "make").await["taken_over_from"], json!(made), "made since then");
         latest = made;
     }
