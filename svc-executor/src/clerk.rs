@@ -1,11 +1,11 @@
-//! Carries claims to the scheduler. Those that come while others are on their way travel together.
+//! Carries claims to the scheduler. Those of one moment travel together.
 
 use std::time::Duration;
 
 use emboflow_bus::Bus;
 use emboflow_model::PoolName;
 use emboflow_protocol::call::{Claim, ClaimAnswer, ClaimedAttempt, Claims, ClaimsAnswer, MAX_CLAIMS};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use crate::identity::Identity;
@@ -54,9 +54,9 @@ impl Clerk {
             return ask_alone(&self.bus, &claim).await;
         }
         let (answer, answered) = oneshot::channel();
-        let over = |_| "the executor is ending".to_owned();
-        self.asked.send(Asked { claim, answer }).map_err(|_| over(()))?;
-        answered.await.unwrap_or_else(|_| Err(over(())))
+        // Without a carrier nobody answers: what was sent to it is dropped.
+        let _ending = self.asked.send(Asked { claim, answer });
+        answered.await.unwrap_or_else(|_| Err("the executor is ending".to_owned()))
     }
 }
 
@@ -65,8 +65,7 @@ async fn carry(
     together: impl Fn(Vec<ClaimedAttempt>) -> Claims,
     mut taken: mpsc::UnboundedReceiver<Asked>,
 ) {
-    let (failures, mut failed) = mpsc::unbounded_channel();
-    let mut apart_until = None;
+    let apart_until = watch::Sender::new(Instant::now());
     while let Some(first) = taken.recv().await {
         // Those that begin in the same moment come one after the other.
         tokio::task::yield_now().await;
@@ -76,10 +75,7 @@ async fn carry(
         {
             all.push(next);
         }
-        if failed.try_recv().is_ok() {
-            apart_until = Some(Instant::now() + APART);
-        }
-        let is_apart = apart_until.is_some_and(|until| Instant::now() < until);
+        let is_apart = Instant::now() < *apart_until.borrow();
         if all.len() == 1 || is_apart {
             for asked in all {
                 let bus = bus.clone();
@@ -87,7 +83,7 @@ async fn carry(
             }
         } else {
             let claims = together(all.iter().map(|asked| claimed(&asked.claim)).collect());
-            tokio::spawn(answer_together(bus.clone(), claims, all, failures.clone()));
+            tokio::spawn(answer_together(bus.clone(), claims, all, apart_until.clone()));
         }
     }
 }
@@ -101,7 +97,7 @@ async fn ask_alone(bus: &Bus, claim: &Claim) -> Answer {
     bus.call(claim, ANSWER).await.map_err(|error| error.to_string())
 }
 
-async fn answer_together(bus: Bus, claims: Claims, all: Vec<Asked>, failures: mpsc::UnboundedSender<()>) {
+async fn answer_together(bus: Bus, claims: Claims, all: Vec<Asked>, apart_until: watch::Sender<Instant>) {
     match bus.call(&claims, ANSWER).await {
         Ok(ClaimsAnswer { answers }) => {
             let mut answers = answers.into_iter();
@@ -112,8 +108,7 @@ async fn answer_together(bus: Bus, claims: Claims, all: Vec<Asked>, failures: mp
         }
         Err(error) => {
             tracing::debug!(%error, claims = all.len(), "claims are asked for one by one");
-            // The carrier lives as long as there is somebody who asks.
-            let _ = failures.send(());
+            apart_until.send_replace(Instant::now() + APART);
             futures::future::join_all(all.into_iter().map(|asked| answer_alone(&bus, asked))).await;
         }
     }

@@ -9,7 +9,7 @@ use emboflow_protocol::stream::INTAKE;
 use super::heartbeat::{heartbeat, see};
 use super::{eventually, next, number, project, reports, reports_spec, within};
 use crate::testing::TestServer;
-use crate::{Bus, BusError, Config, Connection, ConsumerSpec, OutgoingRequest};
+use crate::{Bus, BusError, Config, Connection, Consumer, ConsumerSpec, Delivery, OutgoingRequest};
 
 async fn submit(bus: &Bus, key: usize) -> Result<(), BusError> {
     let request = OutgoingRequest {
@@ -62,15 +62,21 @@ async fn a_killed_nats_loses_nothing_it_acknowledged_and_the_consumer_goes_on() 
     .await;
 }
 
-#[tokio::test]
-async fn nobody_waits_for_the_answer_of_a_server_that_is_gone() {
-    let mut server = TestServer::start().await;
+/// A bus that waits for answers longer than any test, and a message that it has taken and not settled.
+async fn with_one_in_hand(server: &TestServer) -> (Bus, Consumer, Delivery) {
     let config = Config { answer_wait: Duration::from_secs(3_600), ..server.config("bus") };
     let bus = Bus::connect(&config).await.unwrap();
     bus.ensure_streams().await.unwrap();
     let mut consumer = bus.consume(reports_spec()).await.unwrap();
     bus.publish(&reports(1)).await.unwrap();
     let delivery = next(&mut consumer).await;
+    (bus, consumer, delivery)
+}
+
+#[tokio::test]
+async fn nobody_waits_for_the_answer_of_a_server_that_is_gone() {
+    let mut server = TestServer::start().await;
+    let (bus, _consumer, delivery) = with_one_in_hand(&server).await;
     let sent = bus.inner.client.statistics();
     let before = sent.out_messages.load(Ordering::Relaxed);
     server.freeze();
@@ -99,12 +105,7 @@ async fn nobody_waits_for_the_answer_of_a_server_that_is_gone() {
 #[tokio::test]
 async fn what_came_before_the_server_was_killed_keeps_nobody_and_nothing_waiting() {
     let mut server = TestServer::start().await;
-    let config = Config { answer_wait: Duration::from_secs(3_600), ..server.config("bus") };
-    let bus = Bus::connect(&config).await.unwrap();
-    bus.ensure_streams().await.unwrap();
-    let mut consumer = bus.consume(reports_spec()).await.unwrap();
-    bus.publish(&reports(1)).await.unwrap();
-    let delivery = next(&mut consumer).await;
+    let (bus, mut consumer, delivery) = with_one_in_hand(&server).await;
     let mut connection = bus.connection();
     connection.mark_unchanged();
     server.restart().await;

@@ -75,12 +75,15 @@ async fn keep(client: &Client, source: &str) {
     assert_eq!(answer.status(), StatusCode::OK, "{}", answer.text().await.unwrap());
 }
 
-/// The run that carries `part` out, as soon as there is one.
+/// The run that carries `part` out, as soon as there is one. A task names its child one commit before the child is
+/// accepted.
 async fn child_of(client: &Client, run: &str) -> Value {
-    eventually("the child is there", || async {
-        let task =
-            client.try_get(&format!("/runs/{run}/tasks/part")).await.ok()?.json::<Value>().await.ok()?;
-        client.run(task["child"]["run"].as_str()?).await
+    let found = async |path: String| -> Option<Value> {
+        client.try_get(&path).await.ok()?.error_for_status().ok()?.json().await.ok()
+    };
+    eventually("the child is there", async || {
+        let task = found(format!("/runs/{run}/tasks/part")).await?;
+        found(format!("/runs/{}", task["child"]["run"].as_str()?)).await
     })
     .await
 }
