@@ -1,6 +1,6 @@
 //! Starts that still count for a rate although their runs are over: read back at the start of the scheduler.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context;
 use emboflow_model::workflow::turn::MAX_RATE_MS;
@@ -9,7 +9,7 @@ use emboflow_records::{Records, RunFilter};
 
 use super::recovery;
 use super::workflows::Workflows;
-use crate::planner::Planner;
+use crate::planner::{OpenRun, Planner};
 
 const PROJECT: &str = "project";
 /// Projects read at once.
@@ -56,14 +56,15 @@ async fn of_project(
     for run in rows.into_iter().filter(counts) {
         by_digest.entry(run.digest).or_default().push(run.id);
     }
-    let mut rated = Vec::new();
-    for runs in by_digest.into_values() {
-        // One run of a file tells whether the others have to be read.
-        let first = recovery::fold(records, &runs[..1], workflows).await?;
-        if first.iter().any(|open| open.workflow.has_rates()) {
-            rated.extend(runs);
-        }
+    // One run of a file tells whether the others have to be read.
+    let firsts: Vec<RunId> = by_digest.values().filter_map(|runs| runs.first().copied()).collect();
+    let mut with_rates = BTreeSet::new();
+    for runs in firsts.chunks(RUNS_AT_ONCE) {
+        let folded = recovery::fold(records, runs, workflows).await?;
+        with_rates.extend(folded.iter().filter(|open| open.workflow.has_rates()).map(OpenRun::id));
     }
+    let is_rated = |runs: &Vec<RunId>| runs.first().is_some_and(|run| with_rates.contains(run));
+    let rated: Vec<RunId> = by_digest.into_values().filter(is_rated).flatten().collect();
     for runs in rated.chunks(RUNS_AT_ONCE) {
         for ended in recovery::fold(records, runs, workflows).await? {
             planner.remember_ended(&ended);

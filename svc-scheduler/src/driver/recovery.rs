@@ -2,10 +2,9 @@
 //! carried out again.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
 
 use anyhow::Context;
-use emboflow_model::{LogEntry, Run, RunId, Timestamp, run};
+use emboflow_model::{LogEntry, Run, RunId, Timestamp, Transition, run};
 use emboflow_records::{Cursor, Documents, Records, catch_up};
 
 use super::workflows::Workflows;
@@ -127,25 +126,35 @@ async fn effects_to_repeat(
         }));
     }
     let mut effects = Vec::new();
-    for run in runs {
-        let history = records.histories(vec![run]).await?.pop().unwrap_or_default();
-        let Some((first, later)) = history.split_first() else { continue };
-        let source = Arc::clone(&run::accepted(first).context("a history without acceptance")?.source);
-        let mut folded = open(Run::begin(first)?, &source, workflows)?;
-        let steps = std::iter::once((first, false)).chain(later.iter().map(|transition| (transition, true)));
-        for (transition, is_later) in steps {
-            if is_later {
-                folded.replay(transition)?;
-            }
-            if transition.seq > told {
-                effects.extend(
-                    effects_of(transition, &folded, &mut HashMap::new())
-                        .into_iter()
-                        .map(|effect| (transition.seq, effect)),
-                );
-            }
+    let runs = Vec::from_iter(runs);
+    for runs in runs.chunks(RUNS_AT_ONCE) {
+        for history in records.histories(runs.to_vec()).await.context("reading histories")? {
+            effects.extend(effects_after(told, &history, workflows)?);
         }
     }
     effects.sort_by_key(|(seq, _)| *seq);
     Ok((cursor, effects.into_iter().map(|(_, effect)| effect).collect()))
+}
+
+/// What followed from those transitions of a run that came after a place of the log.
+fn effects_after(
+    told: u64,
+    history: &[Transition],
+    workflows: &mut Workflows,
+) -> anyhow::Result<Vec<(u64, Effect)>> {
+    let Some((first, later)) = history.split_first() else { return Ok(Vec::new()) };
+    let source = &run::accepted(first).context("a history without acceptance")?.source;
+    let mut folded = open(Run::begin(first)?, source, workflows)?;
+    let mut effects = Vec::new();
+    let steps = std::iter::once((first, false)).chain(later.iter().map(|transition| (transition, true)));
+    for (transition, is_later) in steps {
+        if is_later {
+            folded.replay(transition)?;
+        }
+        if transition.seq > told {
+            let followed = effects_of(transition, &folded, &mut HashMap::new());
+            effects.extend(followed.into_iter().map(|effect| (transition.seq, effect)));
+        }
+    }
+    Ok(effects)
 }

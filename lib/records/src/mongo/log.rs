@@ -1,12 +1,15 @@
 //! The decision log and its cursors. A place in a log is a document's `_id`, so it can be taken once.
 
+use std::collections::HashMap;
+
 use emboflow_model::{LogEntry, RunId, Transition};
+use futures::{TryFutureExt, TryStreamExt};
 use mongodb::Collection;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Document, doc};
 
 use super::error::{is_taken, taken_index};
-use super::{int, read_all, text};
+use super::{in_time, int, read_all, text};
 use crate::document::Cursor;
 use crate::entry::{StoredEntry, decode, decode_transition};
 use crate::error::{AppendError, RecordsError};
@@ -120,6 +123,29 @@ pub(super) async fn history(
     let newer = doc! { "run": run.to_string(), "number": { "$gt": int(number) } };
     let found = log.find(newer).sort(doc! { "run": 1, "number": 1 }).limit(i64::from(limit));
     read_all(found.projection(doc! { "body": 1 }).await?, "body", decode_transition).await
+}
+
+/// One question for all: a start reads thousands of short histories, and each question costs the server about as much
+/// as its answer.
+pub(super) async fn histories(
+    log: Collection<Document>,
+    runs: Vec<RunId>,
+) -> Result<Vec<Vec<Transition>>, RecordsError> {
+    let ids: Vec<String> = runs.iter().map(ToString::to_string).collect();
+    let asked = log.find(doc! { "run": { "$in": ids } }).projection(doc! { "body": 1 });
+    let mut found = in_time("histories", asked.into_future().map_err(RecordsError::from)).await?;
+    let mut histories: HashMap<RunId, Vec<Transition>> = HashMap::new();
+    // All of them may take longer than an answer may; a part of them may not.
+    while let Some(document) = in_time("histories", found.try_next().map_err(RecordsError::from)).await? {
+        let transition = decode_transition(text(&document, "body")?)?;
+        histories.entry(transition.run).or_default().push(transition);
+    }
+    let mut ordered = |run| {
+        let mut history = histories.remove(run).unwrap_or_default();
+        history.sort_unstable_by_key(|transition| transition.number);
+        history
+    };
+    Ok(runs.iter().map(&mut ordered).collect())
 }
 
 fn cursor_id(shard: u32, cursor: Cursor) -> String {

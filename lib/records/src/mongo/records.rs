@@ -7,11 +7,11 @@ use emboflow_model::access::AuditEntry;
 use emboflow_model::{
     LogEntry, ProjectName, RunId, RunState, RunSummary, Task, TaskKey, Timestamp, Transition, WorkflowName,
 };
+use futures::FutureExt;
 use futures::future::BoxFuture;
-use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 
 use super::schema::{AUDIT, CURSORS, KEPT, LOG, REMOVALS, REQUESTS, RUNS, SETTINGS, TASKS, WORKFLOWS};
-use super::{Mongo, NAME, audit, derived, in_time, kept, log, results, retention, runs, transfer, workflows};
+use super::{Mongo, NAME, audit, derived, kept, log, results, retention, runs, transfer, workflows};
 use crate::audit::{AuditFilter, AuditPage};
 use crate::contract::{Answer, Records};
 use crate::document::{Cursor, Derived, Removal, RequestRecord, WorkflowRow, WorkflowVersion};
@@ -20,9 +20,6 @@ use crate::error::AppendError;
 use crate::kept::Kept;
 use crate::query::{RunFilter, RunPage, TaskFilter};
 use crate::transfer::{Item, ItemPage, Section};
-
-/// Histories read side by side.
-const SIDE_BY_SIDE: usize = 8;
 
 impl Records for Mongo {
     fn backend(&self) -> &'static str {
@@ -57,10 +54,7 @@ impl Records for Mongo {
     }
 
     fn histories(&self, runs: Vec<RunId>) -> Answer<'_, Vec<Vec<Transition>>> {
-        let log = self.collection(LOG);
-        let all = stream::iter(runs)
-            .map(move |run| in_time("histories", log::history(log.clone(), run, 0, u32::MAX)));
-        self.run_long("histories", all.buffered(SIDE_BY_SIDE).try_collect()).boxed()
+        self.run_long("histories", log::histories(self.collection(LOG), runs)).boxed()
     }
 
     fn cursor(&self, shard: u32, cursor: Cursor) -> Answer<'_, u64> {
