@@ -297,6 +297,18 @@ impl World {
 }
 
 #[tokio::test]
+async fn a_queue_can_be_named_before_the_scheduler_was_told_of_it() {
+    let world = World::start().await;
+    let rules = json!({ "weight": 3 }).to_string();
+    world.records.keep("queue", "", "day", None, rules).await.unwrap().unwrap();
+    world.ask(Verb::Submit, "at-once", json!({ "source": WORKFLOW, "queue": "day" })).await;
+    let outcome = world.outcome("at-once").await;
+    assert!(matches!(outcome, RequestOutcome::Accepted(_)), "{outcome:?}");
+    assert_eq!(world.queue("day").await.map(|queue| queue.waiting), Some(1), "its rules came with the run");
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_run_waits_in_the_queue_that_it_names_also_after_a_restart() {
     let mut world = World::start().await;
     world.ask(Verb::Submit, "unknown", json!({ "source": WORKFLOW, "queue": "nigth" })).await;

@@ -14,6 +14,7 @@ use emboflow_records::{Records, RecordsError, fresh_run};
 use indexmap::IndexMap;
 
 use super::feeds::Signal;
+use super::queues::NewQueues;
 use super::requests::{Origin, Reader};
 use super::tick::Driver;
 use super::turn;
@@ -77,10 +78,12 @@ impl<W: World> Driver<W> {
                 known: &mut self.known,
                 projects: &mut self.projects,
                 workflows: &mut self.workflows,
+                queues: NewQueues::default(),
             };
             match reader.child(&wanted).await {
                 Ok(None) => {}
                 Ok(Some(found)) => {
+                    inputs.extend(reader.queues.news());
                     let Wanted { run: parent, task } = wanted;
                     inputs.push(Input::Child { parent, task, found });
                 }

@@ -17,6 +17,7 @@ use super::children;
 use super::known_projects::KnownProjects;
 use super::known_requests::{Decided, KnownRequest, KnownRequests};
 use super::message::{Asked, Message, Refusal, Request, parse_body};
+use super::queues::NewQueues;
 use super::turn;
 use super::uploads;
 use super::workflows::Workflows;
@@ -56,6 +57,7 @@ pub(super) struct Reader<'d, W> {
     pub(super) known: &'d mut KnownRequests,
     pub(super) projects: &'d mut KnownProjects,
     pub(super) workflows: &'d mut Workflows,
+    pub(super) queues: NewQueues,
 }
 
 /// Answers that were given earlier, by project and key.
@@ -95,6 +97,7 @@ impl<W: World> Reader<'_, W> {
             }
             Asked::One(request) => {
                 let (input, settled) = self.settle(request, earlier, inputs.len()).await?;
+                inputs.extend(self.queues.news());
                 if let Settled::Now(Answer::Rejected { errors }) = &settled {
                     unreadable = malformed(errors);
                 }
@@ -105,6 +108,7 @@ impl<W: World> Reader<'_, W> {
                 let mut all = Vec::with_capacity(requests.len());
                 for request in requests {
                     let (input, settled) = self.settle(request, earlier, inputs.len()).await?;
+                    inputs.extend(self.queues.news());
                     inputs.extend(input);
                     all.push(settled);
                 }
@@ -268,7 +272,7 @@ impl<W: World> Reader<'_, W> {
             Ok(Submission { run, project: project.clone(), workflow, accepted })
         });
         Ok(match made {
-            Ok(mut submission) => match self.take_turn(&mut submission, asked) {
+            Ok(mut submission) => match self.take_turn(&mut submission, asked).await? {
                 Ok(()) => self.pinned(submission).await?,
                 Err(errors) => Err(errors),
             },
@@ -277,16 +281,22 @@ impl<W: World> Reader<'_, W> {
     }
 
     /// Fills in the queue and the fairness key. Errors: also labels that nobody can have.
-    fn take_turn(&self, submission: &mut Submission, asked: turn::Asked) -> Result<(), Refusal> {
+    async fn take_turn(
+        &mut self,
+        submission: &mut Submission,
+        asked: turn::Asked,
+    ) -> Result<Result<(), Refusal>, RecordsError> {
         let Submission { run, project, workflow, accepted } = submission;
         let errors = check_labels(&accepted.labels);
         if !errors.is_empty() {
-            return Err(errors);
+            return Ok(Err(errors));
         }
-        let turn = turn::turn(self.planner, workflow, (*run, project, &accepted.inputs), asked)?;
-        accepted.queue = turn.queue;
-        accepted.fairness_key = turn.fairness_key;
-        Ok(())
+        let unknown = match asked.queue.as_deref().or(workflow.queue()) {
+            Some(queue) => self.queues.unknown(self.planner, self.records, queue).await?,
+            None => None,
+        };
+        let turn = turn::turn(unknown, workflow, (*run, project, &accepted.inputs), asked);
+        Ok(turn.map(|turn| (accepted.queue, accepted.fairness_key) = (turn.queue, turn.fairness_key)))
     }
 
     /// The submission with the uploads and the workflows that its run uses to its end.

@@ -26,6 +26,7 @@ use super::known_requests::KnownRequests;
 use super::message::Message;
 use super::outbox::{self, Parcel, Told};
 use super::project::Changed;
+use super::queues::NewQueues;
 use super::requests::{Reader, Reply, Settled};
 use super::results::Asked;
 use super::workflows::Workflows;
@@ -302,6 +303,7 @@ impl<W: World> Driver<W> {
             known: &mut self.known,
             projects: &mut self.projects,
             workflows: &mut self.workflows,
+            queues: NewQueues::default(),
         };
         let earlier = match reader.look_up(&messages).await {
             Ok(earlier) => earlier,

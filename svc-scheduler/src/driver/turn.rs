@@ -6,8 +6,6 @@ use emboflow_model::{ProjectName, QueueName, RunId, RunSummary};
 use emboflow_protocol::{ErrorCode, FieldError};
 use serde_json::{Map, Value};
 
-use crate::planner::Planner;
-
 /// What decides whose turn it is.
 pub(super) struct Turn {
     pub(super) queue: QueueName,
@@ -21,9 +19,10 @@ pub(super) struct Asked {
     pub(super) fairness_key: Option<String>,
 }
 
-/// Errors: there is no such queue, or a key of the run cannot be evaluated.
+/// `unknown` says what is wrong with the name of the queue. Errors: there is no such queue, or a key of the run cannot be
+/// evaluated.
 pub(super) fn turn(
-    planner: &Planner,
+    unknown: Option<FieldError>,
     workflow: &Workflow,
     (run, project, inputs): (RunId, &ProjectName, &Map<String, Value>),
     asked: Asked,
@@ -35,7 +34,7 @@ pub(super) fn turn(
     let queue = asked.queue.as_deref().or(workflow.queue());
     let queue = match queue {
         None => QueueName::default(),
-        Some(name) => match (planner.unknown_queue(name), name.parse()) {
+        Some(name) => match (unknown, name.parse()) {
             (None, Ok(queue)) => queue,
             (unknown, _) => {
                 let error = unknown.unwrap_or_else(|| FieldError::new(ErrorCode::QueueNotFound, name));
