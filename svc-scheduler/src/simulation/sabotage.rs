@@ -1,10 +1,10 @@
 //! Defects on purpose: each must be noticed by the judge, or the judge is worth nothing. They tamper with what travels
 //! between the shipped code and its world, so that no shipped line knows of them.
 
-use std::sync::Arc;
+mod decisions;
 
 use emboflow_model::queue::Queue;
-use emboflow_model::state::{Cause, Outcome, Reason, RunState, TaskState};
+use emboflow_model::state::{Cause, Outcome, Reason, TaskState};
 use emboflow_model::transition::Change;
 use emboflow_model::{LogEntry, Resources, RunId, Task, Timestamp, Transition};
 use emboflow_protocol::batch::BatchBody;
@@ -24,6 +24,8 @@ use super::stage::Stage;
 use super::store::Store;
 use crate::forecast::Bounds;
 use crate::planner::Policy;
+
+pub(super) use decisions::entries;
 
 macro_rules! sabotages {
     ($($(#[$doc:meta])* $variant:ident,)+) => {
@@ -178,113 +180,6 @@ impl Store {
         {
             self.log.remove(&seq);
         }
-    }
-}
-
-fn leave_out_part(entry: &mut Arc<LogEntry>) {
-    let LogEntry::Transition(transition) = Arc::make_mut(entry) else { return };
-    for change in &mut transition.changes {
-        if let Change::FannedOut { matrix, .. } = change {
-            matrix.pop();
-        }
-    }
-}
-
-fn praise_children(entry: &mut Arc<LogEntry>) {
-    let LogEntry::Transition(transition) = Arc::make_mut(entry) else { return };
-    for change in &mut transition.changes {
-        if let Change::Task { to, reason: reason @ Some(Reason::ChildFailed), .. } = change {
-            (*to, *reason) = (TaskState::Succeeded, None);
-        }
-    }
-}
-
-fn lose_outputs(entry: &mut Arc<LogEntry>) {
-    let LogEntry::Transition(transition) = Arc::make_mut(entry) else { return };
-    for change in &mut transition.changes {
-        if let Change::OutputsTaken { outputs, .. } = change {
-            outputs.values.remove("count");
-        }
-    }
-}
-
-/// Decisions on their way into the log.
-pub(super) fn entries(stage: &Stage, mut entries: Vec<Arc<LogEntry>>) -> Vec<Arc<LogEntry>> {
-    if stage.is_sabotaged(Sabotage::EndEarly) {
-        for entry in &mut entries {
-            if let LogEntry::Transition(transition) = Arc::make_mut(entry)
-                && let Some(Change::AttemptOpened { .. }) = transition.changes.last()
-            {
-                let (from, to) = (RunState::Running, RunState::Succeeded);
-                transition.changes.push(Change::Run { from, to, reason: None });
-            }
-        }
-    }
-    if stage.is_sabotaged(Sabotage::TurnDecisions) {
-        let transitions = entries.iter_mut().filter_map(|entry| match Arc::make_mut(entry) {
-            LogEntry::Transition(transition) => Some(transition),
-            LogEntry::Rejection(_) => None,
-        });
-        for change in transitions.flat_map(|transition| &mut transition.changes) {
-            match change {
-                Change::ApprovalDecided { decision, .. } => decision.approved = true,
-                Change::Task { to, reason: reason @ Some(Reason::Rejected), .. } => {
-                    (*to, *reason) = (TaskState::Succeeded, None);
-                }
-                _ => {}
-            }
-        }
-    }
-    if stage.is_sabotaged(Sabotage::PraiseChildren) {
-        entries.iter_mut().for_each(praise_children);
-    }
-    if stage.is_sabotaged(Sabotage::LoseOutputs) {
-        entries.iter_mut().for_each(lose_outputs);
-    }
-    if stage.is_sabotaged(Sabotage::LeaveOutFinals) {
-        for entry in &mut entries {
-            if let LogEntry::Transition(transition) = Arc::make_mut(entry) {
-                let starts = |change: &Change| matches!(change, Change::Task { task, to: TaskState::Queued, .. } if task.name.as_str() == "tidy");
-                for change in transition.changes.iter_mut().filter(|change| starts(change)) {
-                    if let Change::Task { to, .. } = change {
-                        *to = TaskState::Cancelled;
-                    }
-                }
-            }
-        }
-    }
-    if stage.is_sabotaged(Sabotage::TearGang) {
-        entries.iter_mut().for_each(leave_second_behind);
-    }
-    if stage.is_sabotaged(Sabotage::LeaveOutPart) {
-        entries.iter_mut().for_each(leave_out_part);
-    }
-    if stage.is_sabotaged(Sabotage::GiveUpEarly) {
-        for entry in &mut entries {
-            if let LogEntry::Transition(transition) = Arc::make_mut(entry)
-                && let Some(Change::TaskWaits { task, .. }) = transition.changes.last().cloned()
-            {
-                let (from, to) = (TaskState::Queued, TaskState::Failed);
-                let reason = Some(Reason::QueueTimeout);
-                transition.changes.push(Change::Task {
-                    task,
-                    from,
-                    to,
-                    reason,
-                    message: None,
-                    retry_at: None,
-                });
-            }
-        }
-    }
-    entries
-}
-
-/// Of a gang of two the second does not start.
-fn leave_second_behind(entry: &mut Arc<LogEntry>) {
-    let starts_it = |change: &Change| matches!(change, Change::AttemptOpened { task, .. } if task.to_string() == "train[1]");
-    if let LogEntry::Transition(transition) = Arc::make_mut(entry) {
-        transition.changes.retain(|change| !starts_it(change));
     }
 }
 
