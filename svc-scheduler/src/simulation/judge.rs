@@ -8,6 +8,7 @@ mod child;
 mod end;
 mod fan_out;
 mod gang;
+mod heed;
 mod limits;
 mod results;
 mod shares;
@@ -51,6 +52,7 @@ pub(super) struct Judge {
     /// Runs that clients were told of.
     acked: BTreeMap<(ProjectName, String), RunId>,
     tally: shares::Tally,
+    heed: heed::Heed,
     /// Numbers of transitions whose events were published.
     told: BTreeSet<(RunId, u64)>,
 }
@@ -360,6 +362,7 @@ impl Stage {
         judge.told.clear();
         judge.acked.clear();
         judge.last_seq = 0;
+        self.forget_what_is_kept_away();
         let entries: Vec<_> = self.store.log.values().cloned().collect();
         for entry in entries {
             match &*entry {

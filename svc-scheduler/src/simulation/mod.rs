@@ -221,6 +221,7 @@ impl Stage {
         } else {
             self.store.kept.remove(&key);
         }
+        self.note_kept_away(None, is_on);
         self.notify(Maintenance::KIND);
     }
 
@@ -231,6 +232,7 @@ impl Stage {
         let cordon = Cordon { reason: "disks".to_owned(), since, by: "operator".to_owned(), drain };
         let key = (Cordon::KIND.to_owned(), String::new(), self.executors[executor].id.to_string());
         self.store.kept.insert(key, (1, serde_json::to_string(&cordon).unwrap_or_default()));
+        self.note_kept_away(Some(self.executors[executor].id.clone()), true);
         self.notify(Cordon::KIND);
     }
 
@@ -238,6 +240,7 @@ impl Stage {
     fn uncordon(&mut self, executor: usize) {
         let key = (Cordon::KIND.to_owned(), String::new(), self.executors[executor].id.to_string());
         self.store.kept.remove(&key);
+        self.note_kept_away(Some(self.executors[executor].id.clone()), false);
         self.notify(Cordon::KIND);
     }
 }

@@ -76,6 +76,7 @@ impl Stage {
         }
         self.count(fault.word());
         self.note(|| format!("FAULT {fault:?} for {lasts} ms"));
+        self.note_fault(fault, lasts);
         let scheduler = self.a_scheduler();
         let executor = self.dice.below(self.executors.len() as u64) as usize;
         self.strike_scheduler(fault, scheduler, lasts);
@@ -166,6 +167,10 @@ impl Stage {
     pub(super) fn cut_scheduler(&mut self, index: usize, is_cut: bool) {
         let process = &mut self.schedulers[index];
         (process.is_mute, process.is_deaf) = (is_cut, is_cut);
+        process.told_deaf_at = is_cut.then_some(self.now);
+        if self.is_sabotaged(Sabotage::KeepDeafnessQuiet) {
+            return;
+        }
         self.signal(index, Signal::Input(Box::new(Input::Hearing(!is_cut))));
     }
 

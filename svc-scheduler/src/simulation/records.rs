@@ -120,6 +120,7 @@ impl Stage {
         }
         for entry in &entries[..stored] {
             self.note(|| format!("s{process} {}", super::trace::entry(entry)));
+            self.judge_heed(process, entry);
             self.judge_entry(entry);
             self.kill_if_at_work(process);
         }

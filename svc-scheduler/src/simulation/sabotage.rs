@@ -3,6 +3,8 @@
 
 mod decisions;
 
+use emboflow_model::cordon::Cordon;
+use emboflow_model::maintenance::Maintenance;
 use emboflow_model::queue::Queue;
 use emboflow_model::state::{Cause, Outcome, Reason, TaskState};
 use emboflow_model::transition::Change;
@@ -145,6 +147,10 @@ sabotages! {
     NoGuard,
     /// Schedulers give exclusive attempts away before the time is over that they grant.
     ReleaseEarly,
+    /// No scheduler hears what operators keep work away from.
+    ForgetCordons,
+    /// A scheduler that hears nobody does not know it.
+    KeepDeafnessQuiet,
     /// Every scheduler takes itself for the one that leads.
     EverybodyLeads,
     /// An executor takes every exit code for a success.
@@ -327,6 +333,10 @@ pub(super) fn kept(stage: &Stage, kind: &str, mut kept: Vec<Kept>) -> Vec<Kept> 
     let loosens = stage.is_sabotaged(Sabotage::EqualWeights) || stage.is_sabotaged(Sabotage::LoosenQueues);
     if kind == Queue::KIND && loosens {
         kept.iter_mut().for_each(|queue| queue.body = "{}".to_owned());
+    }
+    let is_order = [Cordon::KIND, Maintenance::KIND].contains(&kind);
+    if is_order && stage.is_sabotaged(Sabotage::ForgetCordons) {
+        kept.clear();
     }
     kept
 }

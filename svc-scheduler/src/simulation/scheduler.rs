@@ -64,6 +64,8 @@ pub(super) struct Process {
     pub(super) is_mute: bool,
     /// What NATS sends does not arrive.
     pub(super) is_deaf: bool,
+    /// When it was told that its connection to NATS is gone.
+    pub(super) told_deaf_at: Option<u64>,
     /// For how long it may trust in the lease.
     tenure: Arc<Tenure>,
     feed: Option<Feed>,
@@ -85,6 +87,7 @@ impl Process {
             is_cut_from_records: false,
             is_mute: false,
             is_deaf: false,
+            told_deaf_at: None,
             tenure: Arc::default(),
             feed: None,
             notices: Vec::new(),
@@ -108,6 +111,7 @@ impl Stage {
         process.life += 1;
         process.feed = None;
         process.notices.clear();
+        process.told_deaf_at = None;
         process.stop = CancellationToken::new();
         process.tenure = Arc::default();
         let (life, stop, tenure) = (process.life, process.stop.clone(), process.tenure.clone());

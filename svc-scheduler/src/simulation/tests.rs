@@ -65,6 +65,7 @@ fn two_thousand_seeds_break_no_promise() {
         "log place taken",
         "claim refused",
         "exclusive attempt fenced",
+        "started beside a cordoned executor",
         "batch asked",
         "meddled with another project",
         "shares compared",
