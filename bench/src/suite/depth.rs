@@ -31,8 +31,6 @@ const RESTARTED_AT: usize = 100_000;
 const PROBES: usize = 100;
 /// Where they wait.
 const QUEUE: &str = "deep";
-/// How long it may take until the scheduler knows the queue.
-const KNOWN_WITHIN: Duration = Duration::from_secs(10);
 /// How long it may take until it knows all of the runs that were stored.
 const QUEUED_WITHIN: Duration = Duration::from_secs(600);
 /// Longer than anything here takes.
@@ -100,12 +98,7 @@ async fn curve(place: &Place) -> anyhow::Result<Vec<Figure>> {
 async fn hold_the_queue(platform: &Platform) -> anyhow::Result<()> {
     platform.put(&format!("queues/{QUEUE}"), &json!({ "maximum": { "slots": 1 } })).await?;
     let holder = workflow::in_queue(QUEUE, &format!("ms={HOUR_MS}"));
-    let until = Instant::now() + KNOWN_WITHIN;
-    // The scheduler hears of a new queue a moment later.
-    while let Err(error) = platform.submit(&holder).await {
-        ensure!(Instant::now() < until, "the queue is not known: {error:#}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    platform.submit(&holder).await.context("holding the queue")?;
     Ok(())
 }
 
