@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use emboflow_model::state::{Cause, Outcome, Reason, RunState, TaskState};
 use emboflow_model::{LogEntry, Run, workflow};
+use emboflow_protocol::report::{Phase, Report};
 use emboflow_protocol::{ErrorCode, FieldError};
 
 use super::testing::{Paper, ended};
@@ -200,6 +201,28 @@ fn a_log_that_broke_off_after_the_end_of_the_child_is_gone_on_with() {
     let found = ChildFound::Ended(Box::new(ended));
     paper.take(Input::Child { parent: run, task: "part".parse().unwrap(), found });
     assert_eq!(paper.task_state(run, "part"), TaskState::Succeeded);
+}
+
+#[test]
+fn a_log_that_breaks_off_never_has_a_child_that_the_end_of_another_run_made_room_for() {
+    let mut paper = Paper::with_executor();
+    let quotas = emboflow_model::access::Quotas { open_runs: Some(2), ..Default::default() };
+    let quotas = [("default".parse().unwrap(), quotas)].into();
+    paper.take(Input::Quotas { quotas, history: Default::default() });
+    let other = paper.submit(CHILD);
+    let run = paper.submit(&chain());
+    let (attempt, fence, executor) = paper.open_attempt(other, "work");
+    let end = Box::new(ended(Outcome::Succeeded, Cause::User, None));
+    let report = Input::Report { executor, report: Report { attempt, fence, phase: Phase::Ended { end } } };
+    let wanted = Wanted { run, task: "part".parse().unwrap() };
+    let child = found(&mut paper, &wanted, CHILD);
+    let entries = paper.take_all(vec![report, child]).entries;
+    let runs = entries.iter().map(|entry| match entry {
+        LogEntry::Transition(transition) => transition.run,
+        LogEntry::Rejection(_) => panic!("a rejection"),
+    });
+    let made = paper.planner.child(&wanted).unwrap().run;
+    assert_eq!(runs.collect::<Vec<_>>(), [other, made]);
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! One step: changes are taken in as they are decided, and become one transition a run at the end.
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, VecDeque};
 
+use emboflow_model::child::MAX_DEPTH;
 use emboflow_model::state::AttemptState;
 use emboflow_model::transition::Change;
 use emboflow_model::{
@@ -17,7 +19,6 @@ use super::child::Wanted;
 use super::effect::{Effect, effects_of};
 use super::executors::{self, Hold};
 use super::input::Input;
-use super::open_run::OpenRun;
 use super::queues;
 use super::results::LookUp;
 use super::strays;
@@ -218,14 +219,31 @@ impl<'p> Step<'p> {
         decisions
     }
 
-    /// The runs that changed, each before the one whose task it carries out: a log that breaks off within a step never says
-    /// of a task what its child has not come to.
+    /// The runs that changed, in the order in which they first did: a log that breaks off within a step never has what
+    /// only the end of another run made room for. A run whose child has ended comes after that: it never says of a task
+    /// what its child has not come to.
     fn in_order(&mut self) -> IndexMap<RunId, Vec<Change>> {
         let mut changes = std::mem::take(&mut self.changes);
-        let depth = |run: &RunId| self.planner.runs.get(run).map_or(0, OpenRun::depth);
-        if changes.keys().any(|run| depth(run) > 0) {
-            changes.sort_by(|one, _, other, _| depth(other).cmp(&depth(one)));
+        let child = |run: &RunId| {
+            let summary = &self.planner.runs.get(run)?.run.summary;
+            let parent = summary.parent.as_ref().filter(|_| summary.state.is_terminal())?;
+            Some((parent.depth, *run, parent.run))
+        };
+        let mut ended: Vec<_> = changes.keys().filter_map(child).collect();
+        if ended.is_empty() {
+            return changes;
         }
+        ended.sort_by_key(|(depth, ..)| Reverse(*depth));
+        // By the place of the last child, and behind it.
+        let mut places: HashMap<RunId, (usize, u32)> =
+            changes.keys().enumerate().map(|(place, run)| (*run, (place, 0))).collect();
+        for (depth, run, parent) in ended {
+            let (place, _) = places[&run];
+            if let Some(own) = places.get_mut(&parent) {
+                *own = (*own).max((place, MAX_DEPTH + 1 - depth));
+            }
+        }
+        changes.sort_by_cached_key(|run, _| places[run]);
         changes
     }
 
