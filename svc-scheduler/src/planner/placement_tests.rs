@@ -261,6 +261,26 @@ fn a_task_that_waits_long_for_much_is_not_passed_for_ever() {
 }
 
 #[test]
+fn what_becomes_free_next_is_kept_where_nobody_can_tell_when_the_rest_ends() {
+    let mut paper = Paper::new();
+    paper.beat("one", 4);
+    let small: Vec<RunId> = (0..8).map(|_| paper.submit(&workflow("  a: {}\n"))).collect();
+    let large = paper.submit(&workflow("  a: { priority: 1, resources: { cpu: 2 } }\n"));
+    for _ in 0..6 {
+        paper.pass_ms(10_000);
+        paper.beat("one", 4);
+    }
+    let active =
+        |paper: &Paper| small.iter().filter(|run| paper.task_state(**run, "a") == TaskState::Active).count();
+    paper.succeed(small[0], "a");
+    assert_eq!(active(&paper), 3);
+    paper.succeed(small[1], "a");
+    assert_eq!((paper.task_state(large, "a"), active(&paper)), (TaskState::Active, 2));
+    paper.succeed(small[2], "a");
+    assert_eq!(active(&paper), 2, "room that nobody waits for is given away");
+}
+
+#[test]
 fn a_decision_needs_no_more_than_the_executors_of_its_pool() {
     let mut paper = Paper::new();
     for index in 0..1_000 {

@@ -22,8 +22,6 @@ use super::step::Step;
 pub(super) struct Reservation {
     pub(super) lane: Arc<LaneKey>,
     pub(super) ready: Ready,
-    /// When it was made: what is older has to end, not what came behind it.
-    since: Timestamp,
     /// When there should be room, by the time limits of what runs; none when they do not say.
     pub(super) starts_at: Option<Timestamp>,
     /// How many of its tasks go where.
@@ -52,12 +50,10 @@ impl Reservation {
         self.ready == *ready || (self.is_for_one() && *self.lane == *lane)
     }
 
-    /// Whether an attempt will still be there when the reserved room is needed, as far as anybody can tell.
+    /// Whether an attempt will still be there when the reserved room is needed. Where nobody can tell when that is, any may
+    /// be the last to end: what becomes free next is kept.
     fn outlasts(&self, hold: &Hold) -> bool {
-        match self.starts_at {
-            Some(at) => hold.ends_at.is_none_or(|end| end > at),
-            None => hold.since >= self.since,
-        }
+        self.starts_at.is_none_or(|at| hold.ends_at.is_none_or(|end| end > at))
     }
 }
 
@@ -178,7 +174,7 @@ impl Step<'_> {
             *seats.entry(executor).or_insert(0) += 1;
         }
         let (lane, ready) = (Arc::clone(lane), ready.clone());
-        let kept = Reservation { lane, ready, since: now, starts_at, seats, binds: true };
+        let kept = Reservation { lane, ready, starts_at, seats, binds: true };
         self.planner.reservations.0.insert(pool.clone(), kept);
     }
 }
