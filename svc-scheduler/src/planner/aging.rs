@@ -1,9 +1,6 @@
-//! Waiting lifts a task: what has waited long enough comes first, whatever its priority.
+//! Waiting lifts a task: after 2,001 points even the least priority is above the greatest of what is new.
 
 use emboflow_model::Timestamp;
-
-/// From the least priority to the greatest, and one more: with so many points nothing new is before.
-pub(super) const POINTS_UNTIL_OVERDUE: i64 = 2_001;
 
 /// How priorities grow.
 #[derive(Clone, Copy, Debug)]
@@ -16,17 +13,8 @@ pub(super) struct Aging {
 impl Aging {
     /// The priority that counts.
     pub(super) fn effective(self, priority: i32, since: Timestamp) -> i64 {
-        i64::from(priority) + self.points(since)
-    }
-
-    /// Whether it has waited so long that its queue starts nothing before it but what has waited longer.
-    pub(super) fn is_overdue(self, since: Timestamp) -> bool {
-        self.points(since) >= POINTS_UNTIL_OVERDUE
-    }
-
-    fn points(self, since: Timestamp) -> i64 {
         let points = self.now.ms_since(since).checked_div(self.step_ms).unwrap_or(0);
-        i64::try_from(points).unwrap_or(i64::MAX).min(POINTS_UNTIL_OVERDUE)
+        i64::from(priority).saturating_add_unsigned(points)
     }
 }
 
@@ -39,10 +27,9 @@ mod tests {
         let since = Timestamp(0);
         let after = |points: i64| Aging { now: Timestamp(points * 10_000), step_ms: 10_000 };
         assert_eq!(after(3).effective(-1_000, since), -997);
-        assert!(!after(2_000).is_overdue(since));
-        assert!(after(2_001).is_overdue(since));
-        assert!(after(2_001).effective(-1_000, since) > 1_000);
+        assert_eq!(after(2_000).effective(-1_000, since), 1_000);
+        assert_eq!(after(2_001).effective(-1_000, since), 1_001);
         let never = Aging { now: Timestamp(i64::MAX / 2), step_ms: 0 };
-        assert!(!never.is_overdue(since) && never.effective(7, since) == 7);
+        assert_eq!(never.effective(7, since), 7);
     }
 }

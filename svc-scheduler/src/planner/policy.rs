@@ -27,7 +27,7 @@ pub struct Policy {
     /// A task that has waited for this long while others passed it is kept room for (default 1 min). A gang is at once.
     pub reserve_after_ms: u64,
     /// Milliseconds of waiting that lift a ready task by one point of priority (default 10 s; 0 = never). After 2,001 such
-    /// times (5 h 33 min 30 s) it goes before everything in its queue but what has waited longer.
+    /// times (5 h 33 min 30 s) it goes before everything new in its queue, except of those who hold less.
     pub aging_step_ms: u64,
 }
 

@@ -106,7 +106,7 @@ fn a_more_urgent_task_comes_first_until_others_have_waited_for_as_many_points() 
 }
 
 #[test]
-fn what_has_waited_too_long_is_told_to_come_by_age_alone() {
+fn what_has_waited_for_all_points_is_told_to_come_before_what_is_new_but_of_nobody_who_holds_less() {
     let mut paper = busy();
     let mut runs: Vec<_> = (0..3).map(|_| submit(&mut paper, "default", "", -1_000)).collect();
     let overdue_ms = 2_001 * paper.planner.policy.aging_step_ms;
@@ -114,8 +114,11 @@ fn what_has_waited_too_long_is_told_to_come_by_age_alone() {
         paper.beat("one", 1);
         paper.pass_ms(10_000);
     }
-    runs.push(submit(&mut paper, "other", "", 1_000));
+    runs.push(submit(&mut paper, "default", "", 1_000));
     assert_eq!(ahead(&paper, runs[3]), 3);
+    let other = submit(&mut paper, "other", "", 1_000);
+    assert_eq!(ahead(&paper, other), 0);
+    runs.insert(0, other);
     assert_told_as_it_comes(&mut paper, &runs);
 }
 

@@ -153,6 +153,30 @@ fn what_has_waited_for_all_points_goes_before_every_priority() {
 }
 
 #[test]
+fn who_asks_for_much_and_waits_long_goes_before_nobody_who_holds_less() {
+    let mut paper = Paper::new();
+    paper.beat("one", 4);
+    let flood = |cpu| Wanted { project: "flood", cpu, ..Wanted::default() };
+    let first: Vec<_> = (0..2).map(|_| flood("2").submit(&mut paper)).collect();
+    let waiting: Vec<_> = (0..8).map(|_| flood("1").submit(&mut paper)).collect();
+    for _ in 0..2_500 {
+        paper.be_away_ms(paper.planner.policy.aging_step_ms);
+        paper.beat("one", 4);
+    }
+    let other = |priority, cpu| Wanted { project: "other", priority, cpu, ..Wanted::default() };
+    let (large, urgent) = (other("0", "2"), other("5", "1"));
+    let large = large.submit(&mut paper);
+    paper.succeed(first[0], "a");
+    assert!(is_active(&paper, large), "of the same priority, but another size");
+    let urgent = urgent.submit(&mut paper);
+    paper.succeed(large, "a");
+    assert!(is_active(&paper, urgent), "of a greater priority");
+    assert_eq!(active(&paper, &waiting), 1, "the rest of the room");
+    paper.succeed(first[1], "a");
+    assert_eq!(active(&paper, &waiting), 3, "nobody else waits");
+}
+
+#[test]
 fn in_a_queue_the_project_that_holds_least_goes_first_and_then_the_key() {
     let mut paper = Paper::new();
     paper.beat("one", 4);

@@ -31,18 +31,20 @@ pub(super) struct LaneKey {
 /// A ready task.
 pub(super) type Ready = (RunId, TaskKey);
 
-/// Which of a queue's tasks comes first.
+/// Which of a queue's tasks of one priority comes first: that of the project that holds less, then of the key that holds
+/// less, then the one that came first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Rank {
-    /// It has waited for as long as anything may.
-    Overdue(Arrival),
-    /// Greater effective priority, then the project that holds less, then the key that holds less, then arrival.
-    InTurn { urgency: Reverse<i64>, project: u64, key: u64, arrival: Arrival },
+pub(super) struct Rank {
+    project: u64,
+    key: u64,
+    arrival: Arrival,
 }
 
 /// The task whose turn it is in a lane.
 pub(super) struct Candidate {
     pub(super) rank: Rank,
+    /// Its priority, lifted by its waiting.
+    pub(super) effective: i64,
     pub(super) project: ProjectName,
     pub(super) ready: Ready,
 }
@@ -174,19 +176,24 @@ impl ReadyQueue {
         blocked: &BTreeSet<ProjectName>,
     ) -> Option<Candidate> {
         let lane = self.lanes.get(key)?;
-        let mut overdue = lane.ages.iter().take_while(|(_, arrival, _)| aging.is_overdue(arrival.since));
-        if let Some((_, arrival, party)) = overdue.find(|(_, _, party)| !blocked.contains(&party.project)) {
-            return Some(Candidate {
-                rank: Rank::Overdue(arrival.clone()),
-                project: party.project.clone(),
-                ready: (arrival.run, arrival.task.clone()),
-            });
-        }
         let (share, _, project) = lane.order.iter().find(|(_, _, project)| !blocked.contains(project))?;
         let (key_share, arrival, _) = lane.projects.get(project)?.order.iter().next()?;
-        let urgency = Reverse(aging.effective(key.urgency.0, arrival.since));
-        let rank = Rank::InTurn { urgency, project: *share, key: *key_share, arrival: arrival.clone() };
-        Some(Candidate { rank, project: project.clone(), ready: (arrival.run, arrival.task.clone()) })
+        Some(Candidate {
+            rank: Rank { project: *share, key: *key_share, arrival: arrival.clone() },
+            effective: aging.effective(key.urgency.0, arrival.since),
+            project: project.clone(),
+            ready: (arrival.run, arrival.task.clone()),
+        })
+    }
+}
+
+impl Candidate {
+    /// Whether this one of a lesser priority goes before that of a greater: it has waited its way up, and its owner holds
+    /// no more. Who asks for much waits long, and must not gain by it.
+    pub(super) fn passes(&self, other: &Self) -> bool {
+        let holds = |candidate: &Self| (candidate.rank.project, candidate.rank.key);
+        let turn = |candidate: &Self| (Reverse(candidate.effective), candidate.rank.clone());
+        holds(self) <= holds(other) && turn(self) < turn(other)
     }
 }
 

@@ -21,14 +21,17 @@ use super::timers::Timer;
 /// Attempts that one step opens at most: what is evaluated for each is bounded, and others wait for the step's end.
 const STARTS_A_STEP: usize = 256;
 
-/// Lanes of a queue; the first is the one with the least rank.
+/// Lanes of a queue's priority; the first is the one with the least rank.
 type Lanes = BinaryHeap<Reverse<(Rank, Arc<LaneKey>)>>;
+
+/// The lanes of a queue by priority, the greatest first.
+type Levels = BTreeMap<Reverse<i32>, Lanes>;
 
 /// The queues and their lanes in the order of their turns. A place in it is the best that its owner can have: while a step
 /// starts tasks, shares only grow, so that whoever comes up is looked at again and goes back where it belongs now.
 struct Turns {
     queues: BinaryHeap<Reverse<(QueueRank, QueueName)>>,
-    lanes: BTreeMap<QueueName, Lanes>,
+    lanes: BTreeMap<QueueName, Levels>,
     /// Projects that may hold no more of what a lane's tasks need.
     blocked: BTreeMap<Arc<LaneKey>, BTreeSet<ProjectName>>,
 }
@@ -56,9 +59,13 @@ impl Turns {
     /// The lane takes part again, if it has somebody who may be next.
     fn offer(&mut self, planner: &Planner, lane: &Arc<LaneKey>, now: Timestamp) {
         if let Some(candidate) = self.candidate(planner, lane, now) {
-            let of_queue = self.lanes.entry(lane.queue.clone()).or_default();
-            of_queue.push(Reverse((candidate.rank, Arc::clone(lane))));
+            self.list(lane, candidate.rank);
         }
+    }
+
+    fn list(&mut self, lane: &Arc<LaneKey>, rank: Rank) {
+        let levels = self.lanes.entry(lane.queue.clone()).or_default();
+        levels.entry(lane.urgency).or_default().push(Reverse((rank, Arc::clone(lane))));
     }
 
     /// At the best place that it can have: its next lane may need little enough to be guaranteed.
@@ -94,9 +101,34 @@ impl Turns {
         None
     }
 
+    /// The next of a queue: that of its greatest priority, if none of a lesser one passes it.
     fn best_of(&mut self, planner: &Planner, queue: &QueueName, now: Timestamp) -> Option<Turn> {
+        let levels: Vec<Reverse<i32>> = self.lanes.get(queue)?.keys().copied().collect();
+        let mut best: Option<Turn> = None;
+        for level in levels {
+            let Some(head) = self.head_of(planner, queue, level, now) else { continue };
+            let (winner, loser) = match best {
+                Some(best) if !head.candidate.passes(&best.candidate) => (best, Some(head)),
+                passed => (head, passed),
+            };
+            best = Some(winner);
+            if let Some(Turn { lane, candidate }) = loser {
+                self.list(&lane, candidate.rank);
+            }
+        }
+        best
+    }
+
+    /// The next of a queue's priority. Its lane is out.
+    fn head_of(
+        &mut self,
+        planner: &Planner,
+        queue: &QueueName,
+        level: Reverse<i32>,
+        now: Timestamp,
+    ) -> Option<Turn> {
         loop {
-            let Reverse((rank, lane)) = self.lanes.get_mut(queue)?.pop()?;
+            let Reverse((rank, lane)) = self.lanes.get_mut(queue)?.get_mut(&level)?.pop()?;
             match self.candidate(planner, &lane, now) {
                 Some(candidate) if candidate.rank > rank => self.offer(planner, &lane, now),
                 Some(candidate) => return Some(Turn { lane, candidate }),

@@ -56,6 +56,12 @@ impl Plan {
         plan.faults = if load == Load::Burst || dice.below(2) == 0 { 0 } else { dice.between(1, 3) };
         // Enough time for a thousand decisions, and faults early in it.
         plan.trouble_ms = 240_000;
+        if load == Load::Shares {
+            // Who asks for more has waited for longer, and is not to have more. A life is short: room is kept early for
+            // what others would pass.
+            plan.policy.reserve_after_ms = 1_000;
+            plan.policy.aging_step_ms = dice.pick(&[plan.policy.aging_step_ms, 2_000]).unwrap_or(2_000);
+        }
         if load == Load::Stream {
             plan.trouble_ms = 70_000;
             plan.patience_ms = 25_000;

@@ -1,9 +1,11 @@
 //! How many starts come before that of one waiting task, if nothing changes but what the starts themselves change.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use super::{Lane, LaneKey, ProjectLine, Ready, ReadyQueue};
 use crate::planner::aging::Aging;
+use crate::planner::allocation::Party;
 use crate::planner::order::{Arrival, Order};
 
 /// Nobody counts further: an answer costs the same however long a queue is.
@@ -17,6 +19,20 @@ pub(in crate::planner) struct Ahead {
     pub(in crate::planner) is_estimate: bool,
 }
 
+/// The task that is asked about.
+struct Own<'a> {
+    lane: &'a LaneKey,
+    party: &'a Party,
+    arrival: &'a Arrival,
+    /// The turns of its own party in its own lane before it.
+    turns: usize,
+    /// What its project and its key hold.
+    project: u64,
+    key: u64,
+    /// What one more turn adds.
+    step: u64,
+}
+
 impl ReadyQueue {
     /// The starts before that of a task. `step`: the part of all that there is which one such task holds, in parts per
     /// billion. None: it stands in no lane.
@@ -26,15 +42,14 @@ impl ReadyQueue {
         let beside = self.lanes.iter().filter(|(key, _)| {
             key.queue == place.lane.queue && key.shape.pool == place.lane.shape.pool && **key != place.lane
         });
-        let mut ahead = Ahead { starts: 0, is_estimate: false };
         let lane = self.lanes.get(&place.lane)?;
-        ahead.starts += match aging.is_overdue(own.since) {
-            true => lane.older(&own),
-            false => lane.turns_before(&own, &place.party, aging, step),
-        };
-        ahead.is_estimate = lane.parties() > 1;
+        let line = lane.projects.get(&place.party.project)?;
+        let turns = line.keys.get(&place.party.key)?.range(..&own).take(COUNTED + 1).count();
+        let (project, key) = lane.holds(&place.party)?;
+        let own = Own { lane: &place.lane, party: &place.party, arrival: &own, turns, project, key, step };
+        let mut ahead = Ahead { starts: lane.turns_before(line, &own), is_estimate: lane.parties() > 1 };
         for (key, other) in beside {
-            ahead.starts += other.more_urgent(key, &own, &place.lane, aging);
+            ahead.starts += other.turns_beside(key, &own, aging);
             ahead.is_estimate |= key.shape != place.lane.shape || !other.is_only_of(&place.party);
         }
         Some(ahead)
@@ -42,54 +57,61 @@ impl ReadyQueue {
 }
 
 impl Lane {
-    fn sets(&self) -> impl Iterator<Item = &BTreeSet<Arrival>> {
-        self.projects.values().flat_map(|line| line.keys.values())
-    }
-
     fn parties(&self) -> usize {
         self.projects.values().map(|line| line.keys.len()).sum()
     }
 
-    fn is_only_of(&self, party: &super::Party) -> bool {
+    fn is_only_of(&self, party: &Party) -> bool {
         let of_project = self.projects.get(&party.project);
         self.parties() == 1 && of_project.is_some_and(|line| line.keys.contains_key(&party.key))
     }
 
-    fn older(&self, own: &Arrival) -> usize {
-        self.sets().flat_map(|set| set.range(..own)).take(COUNTED + 1).count()
+    /// What a party's project and key hold.
+    fn holds(&self, party: &Party) -> Option<(u64, u64)> {
+        let (project, _) = self.order.place(&party.project)?;
+        let (key, _) = self.projects.get(&party.project)?.order.place(&party.key)?;
+        Some((*project, *key))
     }
 
-    /// In the task's own lane: who has waited too long first, then projects and keys by what they hold.
-    fn turns_before(&self, own: &Arrival, party: &super::Party, aging: Aging, step: u64) -> usize {
-        let overdue =
-            |set: &BTreeSet<Arrival>| set.iter().take_while(|other| aging.is_overdue(other.since)).count();
-        let all_overdue: usize = self.sets().map(overdue).sum();
-        let Some(line) = self.projects.get(&party.project) else { return all_overdue };
-        let Some(set) = line.keys.get(&party.key) else { return all_overdue };
-        let before_in_key = set.range(..own).take(COUNTED + 1).count().saturating_sub(overdue(set));
-        let in_project = before_in_key
-            + turns_of_others(&line.order, &party.key, before_in_key, step, |key| {
-                line.keys.get(key).map_or(0, |set| set.len() - overdue(set))
+    /// In the task's own lane: projects and keys by what they hold.
+    fn turns_before(&self, line: &ProjectLine, own: &Own<'_>) -> usize {
+        let in_project = own.turns
+            + turns_of_others(&line.order, &own.party.key, own.turns, own.step, |key| {
+                line.keys.get(key).map_or(0, BTreeSet::len)
             });
-        let in_lane = in_project
-            + turns_of_others(&self.order, &party.project, in_project, step, |project| {
-                let waiting =
-                    |line: &ProjectLine| line.keys.values().map(|set| set.len() - overdue(set)).sum();
+        in_project
+            + turns_of_others(&self.order, &own.party.project, in_project, own.step, |project| {
+                let waiting = |line: &ProjectLine| line.keys.values().map(BTreeSet::len).sum();
                 self.projects.get(project).map_or(0, waiting)
-            });
-        all_overdue + in_lane
+            })
     }
 
-    /// In another lane of the queue: the tasks that have waited too long, or are more urgent.
-    fn more_urgent(&self, key: &LaneKey, own: &Arrival, lane: &LaneKey, aging: Aging) -> usize {
-        let rank = |key: &LaneKey, arrival: &Arrival| match aging.is_overdue(arrival.since) {
-            true => (0, 0),
-            false => (1, -aging.effective(key.urgency.0, arrival.since)),
-        };
-        let own_rank = rank(lane, own);
-        // Arrivals of a lane are in the order of their ranks too.
-        let before = |other: &&Arrival| (rank(key, other), *other) < (own_rank, own);
-        self.sets().flat_map(|set| set.iter().take_while(before)).take(COUNTED + 1).count()
+    /// In another lane of the queue.
+    fn turns_beside(&self, key: &LaneKey, own: &Own<'_>, aging: Aging) -> usize {
+        let urgency = |key: &LaneKey, arrival: &Arrival| -aging.effective(key.urgency.0, arrival.since);
+        let own_turn = (urgency(own.lane, own.arrival), own.arrival);
+        let parties = self.ages.iter().filter_map(|(_, first, party)| {
+            let set = self.projects.get(&party.project)?.keys.get(&party.key)?;
+            // Arrivals of a lane are in the order of their urgency too.
+            let urgent = set.iter().take_while(|other| (urgency(key, other), *other) < own_turn);
+            let urgent = urgent.take(COUNTED + 1).count();
+            if party == own.party {
+                return Some(urgent);
+            }
+            let (project, of_key) = self.holds(party)?;
+            let is_other_project = party.project != own.party.project;
+            let (held, own_held) = if is_other_project { (project, own.project) } else { (of_key, own.key) };
+            let in_turn = turns_before(own_held, own.turns as u64, held, own.step, first < own.arrival);
+            let in_turn = usize::try_from(in_turn).unwrap_or(usize::MAX).min(set.len());
+            Some(match key.urgency.cmp(&own.lane.urgency) {
+                Ordering::Equal => in_turn,
+                // More urgent, unless this one has waited its way up and holds no more; or the other way round.
+                Ordering::Less if held < own_held => urgent.max(in_turn),
+                Ordering::Greater if held > own_held => 0,
+                Ordering::Less | Ordering::Greater => urgent,
+            })
+        });
+        parties.take(COUNTED).sum()
     }
 }
 
