@@ -9,10 +9,11 @@ use tokio::sync::{mpsc, watch};
 
 use super::world::World;
 
-/// From so many runs in one write on, more is gathered before the next one: a short run has passed all its states by
-/// then and is written once. The writes share their thread with the commits, which then wait less.
-const MANY_RUNS: usize = 64;
-const GATHER: Duration = Duration::from_millis(100);
+/// After a write of many runs more is gathered before the next one, so long for each of them and so long at most: a short
+/// run has passed all its states by then and is written once. The writes share their thread with the commits, which then
+/// wait less.
+const GATHER_FOR_EACH: Duration = Duration::from_millis(1);
+const GATHER_AT_MOST: Duration = Duration::from_millis(400);
 
 /// The documents that one tick changed, each in its newest form.
 #[derive(Default)]
@@ -65,7 +66,8 @@ pub(super) async fn write_behind(
             pending.take_in(next);
         }
         let derived = pending.into_derived(shard);
-        let (through_seq, runs) = (derived.through_seq, derived.runs.len());
+        let through_seq = derived.through_seq;
+        let runs = u32::try_from(derived.runs.len()).unwrap_or(u32::MAX);
         let mut pause = Duration::from_millis(50);
         while let Err(error) = records.put_derived(derived.clone()).await {
             tracing::warn!(%error, through_seq, "documents cannot be written yet; reads fold the log meanwhile");
@@ -73,8 +75,6 @@ pub(super) async fn write_behind(
             pause = (pause * 2).min(Duration::from_secs(5));
         }
         written.send_replace(through_seq);
-        if runs >= MANY_RUNS {
-            world.pause(GATHER).await;
-        }
+        world.pause(GATHER_FOR_EACH.saturating_mul(runs).min(GATHER_AT_MOST)).await;
     }
 }
