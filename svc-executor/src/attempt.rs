@@ -215,16 +215,24 @@ impl Attempt {
         self.remove_container().await;
         drop(turn);
         self.visit(FailPoint::Removed);
-        let folder = self.folder();
-        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || discard(&folder)).await {
-            tracing::warn!(attempt = %self.id, %error, "the attempt's folder could not be removed");
-        }
+        self.discard_folder().await;
         if !self.start.spec.secrets.is_empty() {
             self.executor.secrets.forget(&self.id);
         }
         self.visit(FailPoint::Discarded);
         self.executor.journal.append(&self.id, Entry::Released { fence: self.start.fence });
         self.executor.held.forget(&self.id);
+    }
+
+    /// Removes what the attempt has on disk, if it has anything.
+    async fn discard_folder(&self) {
+        let folder = self.folder();
+        if !folder.try_exists().unwrap_or(true) {
+            return;
+        }
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || discard(&folder)).await {
+            tracing::warn!(attempt = %self.id, %error, "the attempt's folder could not be removed");
+        }
     }
 
     /// Removes the container, as soon as the engine answers.

@@ -61,12 +61,14 @@ impl Attempt {
         let log = recorder.as_ref().map(|(pump, _)| pump.length());
         let ending = self.until_ended(disk_full, log).await;
         self.store.wait_without_end(false);
-        let disk_is_full = machine::is_full(machine::disk(&self.executor.data_dir), NO_ROOM_BYTES);
         self.visit(FailPoint::Exited);
         let exit = match &ending.seen {
             Seen::Exited(exit) => Some(exit.clone()),
             _ => None,
         };
+        let failed = |exit: &Exit| !outcome::completes(exit.code, &self.start.spec.complete_codes);
+        let disk_is_full = exit.as_ref().is_some_and(failed)
+            && machine::is_full(machine::disk(&self.executor.data_dir), NO_ROOM_BYTES);
         let at = exit.as_ref().and_then(|exit| exit.exited_at).unwrap_or_else(now);
         self.marks.times.exited_at = Some(at);
         if let Some(started_at) = exit.as_ref().and_then(|exit| exit.started_at) {
@@ -117,11 +119,16 @@ impl Attempt {
     /// Starts to take the log in. Without a spool the task still runs; its end says that the log is missing.
     async fn record(&self) -> Option<(Pump, Archive)> {
         let (folder, limit) = (self.folder(), self.start.spec.log_limit_bytes);
-        let opened = folder.clone();
-        // What an earlier process left is read to its end: that can be much.
-        let spool = tokio::task::spawn_blocking(move || Spool::open(&opened, limit)).await;
-        let mut spool = spool
-            .unwrap_or_else(|error| Err(std::io::Error::other(error)))
+        let opened = match Spool::is_in(&folder) {
+            // What an earlier process left is read to its end: that can be much.
+            true => {
+                let left = folder.clone();
+                let opened = tokio::task::spawn_blocking(move || Spool::open(&left, limit)).await;
+                opened.unwrap_or_else(|error| Err(std::io::Error::other(error)))
+            }
+            false => Spool::open(&folder, limit),
+        };
+        let mut spool = opened
             .inspect_err(|error| tracing::error!(attempt = %self.id, %error, "the log cannot be spooled"))
             .ok()?;
         let mask = self.mask().unwrap_or_else(|why| {

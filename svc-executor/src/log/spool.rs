@@ -62,6 +62,11 @@ pub(crate) struct Sum {
 }
 
 impl Spool {
+    /// Whether an earlier process left something of the attempt with this folder, as far as can be told.
+    pub(crate) fn is_in(folder: &Path) -> bool {
+        folder.join(NAME).try_exists().unwrap_or(true)
+    }
+
     /// Opens the spool of the attempt with this folder, with what an earlier process left in it.
     pub(crate) fn open(folder: &Path, limit: u64) -> std::io::Result<Self> {
         let mut spool = Self {
