@@ -11,7 +11,8 @@ use tracing::{Event, Subscriber};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::{JsonFields, Writer};
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormattedFields};
+use tracing_subscriber::fmt::writer::MakeWriterExt;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormattedFields, MakeWriter};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
 
@@ -38,11 +39,7 @@ pub fn init(service: &'static str) {
         let layer = if std::io::stderr().is_terminal() {
             tracing_subscriber::fmt::layer().with_writer(std::io::stderr).compact().boxed()
         } else {
-            tracing_subscriber::fmt::layer()
-                .with_writer(std::io::stderr)
-                .fmt_fields(JsonFields::new())
-                .event_format(JsonLine { service })
-                .boxed()
+            json_lines(service, std::io::stderr)
         };
         // Where the host program already logs its own way, it stays so.
         let _already_set = tracing_subscriber::registry().with(layer.with_filter(filter())).try_init();
@@ -54,24 +51,33 @@ pub fn init(service: &'static str) {
 /// with one of `hushed` warn nobody on a terminal.
 pub fn init_with_file(service: &'static str, file: LogFile, hushed: &[&'static str]) {
     ONCE.call_once(|| {
-        let to_file = tracing_subscriber::fmt::layer()
-            .with_writer(move || file.clone())
-            .fmt_fields(JsonFields::new())
-            .event_format(JsonLine { service });
-        let to_terminal = if std::io::stderr().is_terminal() {
-            let layer =
+        let to_file = move || file.clone();
+        let layers = if std::io::stderr().is_terminal() {
+            let people =
                 tracing_subscriber::fmt::layer().with_writer(std::io::stderr).compact().without_time();
             let hushed = hushed.iter().map(|target| (*target, LevelFilter::ERROR));
-            layer.with_filter(Targets::new().with_default(LevelFilter::WARN).with_targets(hushed)).boxed()
+            let warnings = Targets::new().with_default(LevelFilter::WARN).with_targets(hushed);
+            vec![json_lines(service, to_file), people.with_filter(warnings).boxed()]
         } else {
-            let layer =
-                tracing_subscriber::fmt::layer().with_writer(std::io::stderr).fmt_fields(JsonFields::new());
-            layer.event_format(JsonLine { service }).boxed()
+            // One layer for both: a line is made once.
+            vec![json_lines(service, to_file.and(std::io::stderr))]
         };
         // Where the host program already logs its own way, it stays so.
-        let _already_set =
-            tracing_subscriber::registry().with(filter()).with(to_file).with(to_terminal).try_init();
+        let _already_set = tracing_subscriber::registry().with(filter()).with(layers).try_init();
     });
+}
+
+/// Writes each event as one JSON object a line.
+fn json_lines<S, W>(service: &'static str, writer: W) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    tracing_subscriber::fmt::layer()
+        .with_writer(writer)
+        .fmt_fields(JsonFields::new())
+        .event_format(JsonLine { service })
+        .boxed()
 }
 
 /// They show what they send and receive beyond these levels.
