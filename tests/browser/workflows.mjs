@@ -155,3 +155,17 @@ tasks:
 outputs:
   all: "\${{ tasks.part.values.n }}"
 `;
+
+/** Ends badly. */
+export const falls = `version: 1
+name: browser-falls
+tasks:
+  fall: { image: ${IMAGE}, run: exit 3 }
+`;
+
+/** A run of `falls` carries its task out. */
+export const faller = `version: 1
+name: browser-faller
+tasks:
+  part: { uses: { workflow: browser-falls } }
+`;

@@ -65,6 +65,6 @@ mod tests {
         assert_ne!(run_id(RunId::from_bits(8), &"a".parse().unwrap(), at), of("a", at));
         assert!(of("b", at) < of("a", at.plus_ms(1)) && of("a", at) < of("b", at.plus_ms(1)));
         let bits = of("a", at).bits();
-        assert_eq!((bits >> 80, bits >> 76 & 0xf, bits >> 62 & 0b11), (at.0 as u128, 7, 2));
+        assert_eq!((of("a", at).made_at(), bits >> 76 & 0xf, bits >> 62 & 0b11), (at, 7, 2));
     }
 }

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::Timestamp;
 use crate::name::{NotAName, TaskName};
 
 /// Crockford's base 32 in lower case: no i, l, o, u.
@@ -53,6 +54,11 @@ impl RunId {
     /// The 128 bits.
     pub const fn bits(self) -> u128 {
         self.0
+    }
+
+    /// When it was made, to the millisecond: the first 48 bits of a UUIDv7 (RFC 9562, section 5.7).
+    pub const fn made_at(self) -> Timestamp {
+        Timestamp((self.0 >> 80) as i64)
     }
 }
 

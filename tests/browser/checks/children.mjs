@@ -1,7 +1,7 @@
 // Runs that carry out tasks of others: how one leads to the other, and what they give.
 import { ensureForAll } from '../axe.mjs';
 import { api, ensure, reaches, submit, until } from '../browser.mjs';
-import { giver, taker } from '../workflows.mjs';
+import { faller, falls, giver, taker } from '../workflows.mjs';
 
 const keep = (name, source) => api(`projects/default/workflows/${name}`, { method: 'PUT', body: { source } });
 
@@ -23,6 +23,9 @@ export async function a_task_leads_to_the_run_that_carries_it_out_and_back_and_b
   await tab.visit(`runs/${run.id}?task=part`);
   const panel = tab.page.getByRole('complementary', { name: 'Task part' });
   await panel.getByRole('region', { name: 'Values' }).getByText('42').waitFor();
+  const bars = await tab.page.locator('[data-task="part"] svg[role="img"]').getAttribute('aria-label');
+  ensure(bars.includes('Its run, ended well'), bars);
+  ensure((await panel.getByRole('link', { name: 'Log', exact: true }).count()) === 0, 'a log is offered that nobody wrote');
   await ensureForAll(tab, 'a task that a run has carried out');
   await tab.picture('child-task');
   await panel.getByRole('link', { name: child.slice(-6) }).press('Enter');
@@ -39,5 +42,26 @@ export async function a_task_leads_to_the_run_that_carries_it_out_and_back_and_b
   await head.getByRole('link', { name: run.id.slice(-6) }).click();
   await tab.page.getByRole('link', { name: 'Inputs and outputs' }).waitFor();
   ensure(tab.page.url().includes(run.id), tab.page.url());
+  tab.ensureQuiet();
+}
+
+export async function a_task_whose_run_failed_leads_there_and_to_no_log_of_its_own(session) {
+  await keep('browser-falls', falls);
+  const run = await submit(faller);
+  await reaches(run.id, 'failed');
+  const { child } = await api(`projects/default/runs/${run.id}/tasks/part`);
+  const tab = await session.tab({ colorScheme: 'light' });
+  await tab.visit(`runs/${run.id}`);
+  const failure = tab.page.getByRole('region', { name: 'What failed' });
+  await failure.getByText('the run that carried it out did not end well').waitFor();
+  const said = await failure.innerText();
+  ensure(!said.includes('attempt') && !said.includes('Whole log'), said);
+  await ensureForAll(tab, 'a task whose run failed');
+  await tab.picture('child-failed');
+  await tab.visit(`runs/${run.id}/logs?task=part`);
+  await tab.page.getByText('Another run carries the task out').waitFor();
+  await tab.page.locator('main').getByRole('link', { name: 'Run of browser-falls' }).click();
+  await tab.page.locator('.page-head').getByText('carries out part of').waitFor();
+  ensure(tab.page.url().includes(child.run), tab.page.url());
   tab.ensureQuiet();
 }

@@ -6,6 +6,7 @@ use emboflow_model::{RunState, Task, TaskState};
 
 use super::RunView;
 use super::logs::ansi_line::AnsiLine;
+use super::panel::ChildLink;
 use crate::ansi::{Style, style_after};
 use crate::api;
 use crate::format;
@@ -80,11 +81,8 @@ pub(super) fn Failure(brief: bool) -> Element {
     };
     let key = task.key.to_string();
     let run = task.run.to_string();
-    let end = task.attempts.last().and_then(|attempt| attempt.end.clone());
-    let exit = end.as_ref().and_then(|end| end.exit_code).map(format::exit_code);
-    let executor = task.attempts.last().map(|attempt| attempt.executor.to_string());
     let tries = task.attempts.len() as u64;
-    let logs = Place::new(Route::Run { id: run.clone(), tab: Tab::Logs }).with("task", &key);
+    let facts = facts(&task, others);
     rsx! {
         section { class: "banner failure spaced", "aria-label": "What failed",
             Drawn { icon: Icon::Cross }
@@ -100,30 +98,51 @@ pub(super) fn Failure(brief: bool) -> Element {
                     if let Some(message) = &task.message {
                         p { "{message}" }
                     }
-                    p { class: "dim",
-                        if let Some(exit) = exit {
-                            "{exit} · "
-                        }
-                        {format::count(tries, "attempt")}
-                        if let Some(executor) = executor {
-                            " · on {executor}"
-                        }
-                        if others > 0 {
-                            " · {others} more failed"
-                        }
+                    if !facts.is_empty() {
+                        p { class: "dim", "{facts}" }
                     }
                 }
                 if !brief && task.log().is_some() {
                     LastLines { run: run.clone(), task: key.clone(), tries }
                 }
                 if !brief {
-                    div {
-                        Link { to: logs, class: "button small",
-                            Drawn { icon: Icon::File }
-                            "Whole log"
-                        }
-                    }
+                    Further { task: task.clone() }
                 }
+            }
+        }
+    }
+}
+
+/// How the last attempt ended and where, how many there were, and how many other tasks failed.
+fn facts(task: &Task, others: usize) -> String {
+    let last = task.attempts.last();
+    let exit_code = last.and_then(|attempt| attempt.end.as_ref()?.exit_code);
+    let facts = [
+        exit_code.map(format::exit_code),
+        last.map(|_| format::count(task.attempts.len() as u64, "attempt")),
+        last.map(|attempt| format!("on {}", attempt.executor)),
+        (others > 0).then(|| format!("{others} more failed")),
+    ];
+    facts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
+}
+
+/// Where more can be read: the run that carried the task out, or the log.
+#[component]
+fn Further(task: Task) -> Element {
+    if let Some(child) = task.child.as_deref() {
+        return rsx! {
+            div { ChildLink { child: child.clone() } }
+        };
+    }
+    if task.attempts.is_empty() {
+        return rsx! {};
+    }
+    let logs = Route::Run { id: task.run.to_string(), tab: Tab::Logs };
+    rsx! {
+        div {
+            Link { to: Place::new(logs).with("task", &task.key.to_string()), class: "button small",
+                Drawn { icon: Icon::File }
+                "Whole log"
             }
         }
     }

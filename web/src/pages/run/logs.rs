@@ -11,6 +11,7 @@ use dioxus::prelude::*;
 use emboflow_model::{AttemptId, RunId, Task, TaskState};
 
 use super::RunView;
+use super::panel::ChildLink;
 use crate::api;
 use crate::browser;
 use crate::icon::{Drawn, Icon};
@@ -85,7 +86,12 @@ pub(super) fn Logs() -> Element {
     rsx! {
         section { class: "card", "aria-label": "Log of {key}",
             Choice { keys, task: task.clone(), attempt }
-            if nothing {
+            if let (true, Some(child)) = (nothing, task.child.as_deref()) {
+                Empty { title: "No log of its own",
+                    p { "Another run carries the task out; the logs are there." }
+                    ChildLink { child: child.clone() }
+                }
+            } else if nothing {
                 Empty { title: "No log yet",
                     p { "The task is {task.state}." }
                     if let Some(wait) = &task.wait_reason {

@@ -1,6 +1,7 @@
 //! The task that is selected: its attempts, figures and ways on.
 
 use dioxus::prelude::*;
+use emboflow_model::child::Child;
 use emboflow_model::transition::AttemptEnd;
 use emboflow_model::{Attempt, LogSeal, Task};
 use serde_json::{Map, Value};
@@ -72,9 +73,13 @@ pub(super) fn Panel(task: Task) -> Element {
                 }
                 Why { task: task.clone() }
                 div { class: "row-flex wrap",
-                    Link { to: place.with_tab(Tab::Logs).with("attempt", ""), class: "button small",
-                        Drawn { icon: Icon::File }
-                        "Log"
+                    if let Some(child) = task.child.as_deref() {
+                        ChildLink { child: child.clone() }
+                    } else if task.approval.is_none() {
+                        Link { to: place.with_tab(Tab::Logs).with("attempt", ""), class: "button small",
+                            Drawn { icon: Icon::File }
+                            "Log"
+                        }
                     }
                     if !task.artifacts.is_empty() {
                         Link { to: place.with_tab(Tab::Artifacts), class: "button small",
@@ -89,22 +94,30 @@ pub(super) fn Panel(task: Task) -> Element {
                 for attempt in task.attempts.iter().rev() {
                     Try { key: "{attempt.number}", attempt: attempt.clone() }
                 }
-                if task.attempts.is_empty() && task.taken_over_from.is_none() && task.approval.is_none() {
-                    WithoutAttempt { task: task.clone() }
+                if !has_begun(&task) {
+                    p { class: "dim", "No attempt yet." }
                 }
             }
         }
     }
 }
 
-/// The run that carries the task out, where no container does.
+/// Whether a container, a run or a person has been asked to carry the task out, or its result was taken over.
+fn has_begun(task: &Task) -> bool {
+    !task.attempts.is_empty()
+        || task.child.is_some()
+        || task.approval.is_some()
+        || task.taken_over_from.is_some()
+}
+
+/// Leads to the run that carries a task out, where no container does.
 #[component]
-fn WithoutAttempt(task: Task) -> Element {
-    let Some(child) = &task.child else { return rsx! { p { class: "dim", "No attempt yet." } } };
+pub(super) fn ChildLink(child: Child) -> Element {
     rsx! {
-        p {
-            "Carried out by a run of {child.workflow}: "
-            Link { to: Place::run(child.run), class: "id", {format::short_id(&child.run.to_string())} }
+        Link { to: Place::run(child.run), class: "button small",
+            Drawn { icon: Icon::Play }
+            "Run of {child.workflow}"
+            span { class: "id", {format::short_id(&child.run.to_string())} }
         }
     }
 }

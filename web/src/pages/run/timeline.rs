@@ -19,7 +19,7 @@ use crate::icon::Drawn;
 use crate::look::{self, TASK_STATES};
 use crate::parts::virtual_rows::{self, Frame};
 use crate::place::{Link, PLACE};
-use phases::Phase;
+use phases::{Carrier, Course, Phase};
 use row::{Axis, Row};
 use scale::Scale;
 use table::Figures;
@@ -34,9 +34,9 @@ const LEGEND: [(Phase, &str); 7] = [
     (Phase::Queue, "Queue"),
     (Phase::Image, "Image"),
     (Phase::Inputs, "Inputs and container"),
-    (Phase::Running, "Running"),
-    (Phase::Ended, "Ran"),
-    (Phase::Failed, "Ran and failed"),
+    (Phase::Work(Carrier::Program, Course::Underway), "Running"),
+    (Phase::Work(Carrier::Program, Course::Well), "Ran"),
+    (Phase::Work(Carrier::Program, Course::Badly), "Ran and failed"),
     (Phase::Store, "Log and outputs"),
 ];
 

@@ -1,6 +1,6 @@
 //! The phases of a task's attempts as bars; pure.
 
-use emboflow_model::{Attempt, Outcome, Task, Timestamp};
+use emboflow_model::{Attempt, Outcome, Task, TaskState, Timestamp};
 
 use crate::format;
 
@@ -12,15 +12,26 @@ pub(super) enum Phase {
     Asked,
     Image,
     Inputs,
-    /// The program, which still runs.
-    Running,
-    /// The program, which ended well.
-    Ended,
-    /// The program, which ended badly.
-    Failed,
-    /// The program, which was stopped.
-    Stopped,
+    /// What carries the task out.
+    Work(Carrier, Course),
     Store,
+}
+
+/// What carries a task out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Carrier {
+    Program,
+    /// A run of another workflow.
+    Run,
+}
+
+/// How it goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Course {
+    Underway,
+    Well,
+    Badly,
+    Stopped,
 }
 
 impl Phase {
@@ -31,10 +42,10 @@ impl Phase {
             Phase::Queue | Phase::Asked => "phase-queue",
             Phase::Image => "phase-prepare",
             Phase::Inputs => "phase-stage",
-            Phase::Running => "phase-run",
-            Phase::Ended => "phase-ok",
-            Phase::Failed => "phase-bad",
-            Phase::Stopped => "phase-stop",
+            Phase::Work(_, Course::Underway) => "phase-run",
+            Phase::Work(_, Course::Well) => "phase-ok",
+            Phase::Work(_, Course::Badly) => "phase-bad",
+            Phase::Work(_, Course::Stopped) => "phase-stop",
             Phase::Store => "phase-finish",
         }
     }
@@ -45,10 +56,14 @@ impl Phase {
             Phase::Asked => "Waits for approval",
             Phase::Image => "Claim and image",
             Phase::Inputs => "Inputs and container",
-            Phase::Running => "Program, running",
-            Phase::Ended => "Program, ended well",
-            Phase::Failed => "Program, failed",
-            Phase::Stopped => "Program, stopped",
+            Phase::Work(Carrier::Program, Course::Underway) => "Program, running",
+            Phase::Work(Carrier::Program, Course::Well) => "Program, ended well",
+            Phase::Work(Carrier::Program, Course::Badly) => "Program, failed",
+            Phase::Work(Carrier::Program, Course::Stopped) => "Program, stopped",
+            Phase::Work(Carrier::Run, Course::Underway) => "Its run, under way",
+            Phase::Work(Carrier::Run, Course::Well) => "Its run, ended well",
+            Phase::Work(Carrier::Run, Course::Badly) => "Its run, failed",
+            Phase::Work(Carrier::Run, Course::Stopped) => "Its run, cancelled",
             Phase::Store => "Log and outputs",
         }
     }
@@ -79,6 +94,13 @@ pub(super) fn bars(task: &Task, now: Timestamp) -> Vec<Bar> {
         let until = approval.decision.as_ref().map(|decision| decision.at).or(task.finished_at);
         push(&mut bars, Phase::Asked, approval.asked_at, until, 0, now);
     }
+    if let Some(child) = &task.child {
+        let asked_at = child.run.made_at();
+        if let Some(since) = waits_since.take() {
+            push(&mut bars, Phase::Queue, since, Some(asked_at), 0, now);
+        }
+        push(&mut bars, Phase::Work(Carrier::Run, course_of(task.state)), asked_at, task.finished_at, 0, now);
+    }
     let waits = !task.state.is_terminal() && task.open_attempt().is_none();
     if let (true, Some(since)) = (waits, waits_since) {
         push(&mut bars, Phase::Queue, since, None, task.attempts.len() as u32 + 1, now);
@@ -86,16 +108,29 @@ pub(super) fn bars(task: &Task, now: Timestamp) -> Vec<Bar> {
     bars
 }
 
+/// How the run goes that carries out a task in this state.
+fn course_of(task: TaskState) -> Course {
+    match task {
+        TaskState::Succeeded | TaskState::Cached => Course::Well,
+        TaskState::Cancelled => Course::Stopped,
+        state if state.is_terminal() => Course::Badly,
+        _ => Course::Underway,
+    }
+}
+
 fn of_attempt(bars: &mut Vec<Bar>, attempt: &Attempt, now: Timestamp) {
     let times = attempt.times;
     let closed = attempt.closed_at;
     let outcome = attempt.end.as_ref().map(|end| end.outcome);
-    let ran = match outcome {
-        None => Phase::Running,
-        Some(Outcome::Succeeded) => Phase::Ended,
-        Some(Outcome::Cancelled | Outcome::Preempted) => Phase::Stopped,
-        Some(Outcome::Failed | Outcome::TimedOut | Outcome::Lost | Outcome::Rejected) => Phase::Failed,
+    let course = match outcome {
+        // Before the end is known, a program that has exited is not running any more.
+        None if times.exited_at.is_some() => Course::Well,
+        None => Course::Underway,
+        Some(Outcome::Succeeded) => Course::Well,
+        Some(Outcome::Cancelled | Outcome::Preempted) => Course::Stopped,
+        Some(Outcome::Failed | Outcome::TimedOut | Outcome::Lost | Outcome::Rejected) => Course::Badly,
     };
+    let ran = Phase::Work(Carrier::Program, course);
     let number = attempt.number;
     let image_until = times.pulled_at.or(times.started_at).or(closed);
     // Where nobody has said when its image was there, most of the time went into what came after.
@@ -106,9 +141,7 @@ fn of_attempt(bars: &mut Vec<Bar>, attempt: &Attempt, now: Timestamp) {
         push(bars, Phase::Inputs, pulled, times.started_at.or(closed), number, now);
     }
     if let Some(started) = times.started_at {
-        // Before the end is known, a program that has exited is not running any more.
-        let phase = if outcome.is_none() && times.exited_at.is_some() { Phase::Ended } else { ran };
-        push(bars, phase, started, times.exited_at.or(closed), number, now);
+        push(bars, ran, started, times.exited_at.or(closed), number, now);
     }
     if let Some(exited) = times.exited_at {
         push(bars, Phase::Store, exited, times.stored_at.or(closed), number, now);
@@ -136,17 +169,16 @@ fn push(
     bars.push(Bar { phase, from, to, attempt });
 }
 
-/// What the program came to, or else the last phase there was: the one colour of a task too short for several.
+/// What the program or the run came to, or else the last phase there was: the one colour of a task too short for several.
 pub(super) fn leading(bars: &[Bar]) -> Option<Phase> {
-    let program = [Phase::Running, Phase::Ended, Phase::Failed, Phase::Stopped];
     bars.iter()
         .rev()
         .map(|bar| bar.phase)
-        .find(|phase| program.contains(phase))
+        .find(|phase| matches!(phase, Phase::Work(..)))
         .or(bars.last().map(|bar| bar.phase))
 }
 
-/// How long attempts were under way, in milliseconds: waiting is no work.
+/// How long attempts or a child run were under way, in milliseconds: waiting is no work.
 pub(super) fn work_ms(bars: &[Bar]) -> u64 {
     bars.iter()
         .filter(|bar| !matches!(bar.phase, Phase::Queue | Phase::Asked))
@@ -166,10 +198,13 @@ pub(super) fn in_words(bars: &[Bar]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use emboflow_model::child::{self, Child};
     use emboflow_model::transition::{AttemptEnd, AttemptTimes};
     use emboflow_model::{
         AttemptState, Cause, ExecutorId, PoolName, ProjectName, Resources, RunId, TaskState,
     };
+
+    const RUNNING: Phase = Phase::Work(Carrier::Program, Course::Underway);
 
     fn task() -> Task {
         let mut task =
@@ -234,7 +269,7 @@ mod tests {
                 (Phase::Queue, 100, 200),
                 (Phase::Image, 200, 300),
                 (Phase::Inputs, 300, 400),
-                (Phase::Ended, 400, 800),
+                (Phase::Work(Carrier::Program, Course::Well), 400, 800),
                 (Phase::Store, 800, 850)
             ]
         );
@@ -250,8 +285,24 @@ mod tests {
         let mut task = task();
         task.state = TaskState::Active;
         task.attempts = vec![attempt(times, None)];
-        assert_eq!(phases(&task, 1_000).last(), Some(&(Phase::Running, 400, 1_000)));
-        assert_eq!(phases(&task, 2_000).last(), Some(&(Phase::Running, 400, 2_000)));
+        assert_eq!(phases(&task, 1_000).last(), Some(&(RUNNING, 400, 1_000)));
+        assert_eq!(phases(&task, 2_000).last(), Some(&(RUNNING, 400, 2_000)));
+    }
+
+    #[test]
+    fn a_run_that_carries_a_task_out_is_a_bar_from_its_making_to_the_end_of_the_task() {
+        let mut task = task();
+        task.state = TaskState::Active;
+        let workflow = emboflow_model::WorkflowName::new("part").unwrap();
+        let run = child::run_id(task.run, &task.key, Timestamp(300));
+        task.child = Some(Box::new(Child { run, workflow, version: None, inputs: serde_json::Map::new() }));
+        let under_way = Phase::Work(Carrier::Run, Course::Underway);
+        assert_eq!(phases(&task, 1_000), [(Phase::Queue, 100, 300), (under_way, 300, 1_000)]);
+        assert_eq!(work_ms(&bars(&task, Timestamp(1_000))), 700);
+        (task.state, task.finished_at) = (TaskState::Failed, Some(Timestamp(800)));
+        let failed = Phase::Work(Carrier::Run, Course::Badly);
+        assert_eq!(phases(&task, 5_000), [(Phase::Queue, 100, 300), (failed, 300, 800)]);
+        assert_eq!(leading(&bars(&task, Timestamp(5_000))), Some(failed));
     }
 
     #[test]
@@ -272,6 +323,9 @@ mod tests {
         let mut task = task();
         task.state = TaskState::Failed;
         task.attempts = vec![attempt(AttemptTimes::default(), Some(Outcome::Rejected))];
-        assert_eq!(phases(&task, 5_000).last(), Some(&(Phase::Failed, 200, 900)));
+        assert_eq!(
+            phases(&task, 5_000).last(),
+            Some(&(Phase::Work(Carrier::Program, Course::Badly), 200, 900))
+        );
     }
 }

@@ -51,7 +51,8 @@ pub(super) fn Row(
     let selected = PLACE.read().get("task") == Some(key.as_str());
     let described = pointed.read().as_ref().is_some_and(|pointed| pointed.position == position);
     let bars = bars(&task, until);
-    let took = (!task.attempts.is_empty()).then(|| phases::work_ms(&bars));
+    let works = !task.attempts.is_empty() || task.child.is_some();
+    let took = works.then(|| phases::work_ms(&bars));
     let pull = task.open_attempt().and_then(|attempt| attempt.pull.as_ref()).map(ToString::to_string);
     let words = [Some(phases::in_words(&bars)), pull.clone()];
     let words = words.into_iter().flatten().collect::<Vec<_>>().join(", ");

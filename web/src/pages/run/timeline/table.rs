@@ -15,7 +15,7 @@ use crate::route::Tab;
 /// As in the style sheet.
 const ROW_PX: f64 = 33.0;
 const TITLES: [&str; 8] =
-    ["Task", "State", "Attempt", "Queue", "Image", "Inputs", "Program", "Log and outputs"];
+    ["Task", "State", "Attempt", "Queue", "Image", "Inputs", "Program or run", "Log and outputs"];
 
 #[component]
 pub(super) fn Figures() -> Element {
@@ -72,8 +72,8 @@ fn FigureRow(task: Task) -> Element {
     let until = task.finished_at.unwrap_or_else(|| Timestamp(*CLOCK.read()));
     let bars = bars(&task, until);
     let attempt = task.attempts.len() as u32;
-    let took = move |wanted: &[Phase]| {
-        let own = bars.iter().filter(|bar| bar.attempt == attempt && wanted.contains(&bar.phase));
+    let took = move |wanted: fn(Phase) -> bool| {
+        let own = bars.iter().filter(|bar| bar.attempt == attempt && wanted(bar.phase));
         own.map(|bar| format::duration(bar.to.ms_since(bar.from))).next().unwrap_or_else(|| "–".to_owned())
     };
     rsx! {
@@ -83,11 +83,11 @@ fn FigureRow(task: Task) -> Element {
             }
             td { {if task.open_approval().is_some() { look::ASKS.word } else { look::of_task(task.state).word }} }
             td { class: "num", "{attempt}" }
-            td { class: "num", {took(&[Phase::Queue])} }
-            td { class: "num", {took(&[Phase::Image])} }
-            td { class: "num", {took(&[Phase::Inputs])} }
-            td { class: "num", {took(&[Phase::Running, Phase::Ended, Phase::Failed, Phase::Stopped])} }
-            td { class: "num", {took(&[Phase::Store])} }
+            td { class: "num", {took(|phase| phase == Phase::Queue)} }
+            td { class: "num", {took(|phase| phase == Phase::Image)} }
+            td { class: "num", {took(|phase| phase == Phase::Inputs)} }
+            td { class: "num", {took(|phase| matches!(phase, Phase::Work(..)))} }
+            td { class: "num", {took(|phase| phase == Phase::Store)} }
         }
     }
 }
