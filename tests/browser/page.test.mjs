@@ -7,7 +7,7 @@ const CHECK_MS = 180_000;
 
 const { stop } = await installation();
 const { open } = await import('./browser.mjs');
-const checks = await Promise.all(['pages', 'access', 'live', 'work', 'approvals', 'children', 'triggers', 'notifications', 'uploads', 'executors', 'timeline', 'many', 'keyboard', 'pull'].map((name) => import(`./checks/${name}.mjs`)));
+const checks = await Promise.all(['pages', 'access', 'live', 'work', 'approvals', 'children', 'cached', 'triggers', 'notifications', 'uploads', 'executors', 'timeline', 'many', 'keyboard', 'pull'].map((name) => import(`./checks/${name}.mjs`)));
 const session = await open();
 
 after(async () => {

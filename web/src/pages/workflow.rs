@@ -1,9 +1,13 @@
 //! One workflow: its graph, its file, and a form that runs it.
 
+mod cached;
+
 use dioxus::prelude::*;
 use emboflow_protocol::http::WorkflowView;
 use emboflow_protocol::request::SubmitBody;
 use emboflow_web_reader::{Drawing, Finding};
+
+use cached::Cached;
 
 use crate::api;
 use crate::graph::Graph;
@@ -68,7 +72,15 @@ fn Shown(view: WorkflowView) -> Element {
             let caches = drawing.may_take_results();
             rsx! { InputsForm { inputs: drawing.inputs, body, given: serde_json::Map::new(), caches } }
         }
-        Some(Ok(Ok(drawing))) => rsx! { Tasks { drawing } },
+        Some(Ok(Ok(drawing))) => {
+            let caches = drawing.may_take_results();
+            rsx! {
+                Tasks { drawing }
+                if caches {
+                    Cached { name: view.name.clone() }
+                }
+            }
+        }
     };
     rsx! {
         div { class: "page-head",
