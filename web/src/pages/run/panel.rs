@@ -40,7 +40,6 @@ pub(super) fn Panel(task: Task) -> Element {
         }
     }));
     let values = use_context::<RunFile>().values(&task);
-    let size: u64 = task.artifacts.iter().map(|artifact| artifact.size_bytes).sum();
     rsx! {
         aside {
             id: "task-panel",
@@ -72,22 +71,7 @@ pub(super) fn Panel(task: Task) -> Element {
                     }
                 }
                 Why { task: task.clone() }
-                div { class: "row-flex wrap",
-                    if let Some(child) = task.child.as_deref() {
-                        ChildLink { child: child.clone() }
-                    } else if task.approval.is_none() {
-                        Link { to: place.with_tab(Tab::Logs).with("attempt", ""), class: "button small",
-                            Drawn { icon: Icon::File }
-                            "Log"
-                        }
-                    }
-                    if !task.artifacts.is_empty() {
-                        Link { to: place.with_tab(Tab::Artifacts), class: "button small",
-                            Drawn { icon: Icon::Download }
-                            {format!("{}, {}", format::count(task.artifacts.len() as u64, "artifact"), format::bytes(size))}
-                        }
-                    }
-                }
+                Ways { task: task.clone() }
                 if !task.values.is_empty() {
                     Given { values: task.values.clone() }
                 }
@@ -96,6 +80,32 @@ pub(super) fn Panel(task: Task) -> Element {
                 }
                 if !has_begun(&task) {
                     p { class: "dim", "No attempt yet." }
+                }
+            }
+        }
+    }
+}
+
+/// Where more of the task can be read.
+#[component]
+fn Ways(task: Task) -> Element {
+    let place = PLACE.read().clone();
+    let size: u64 = task.artifacts.iter().map(|artifact| artifact.size_bytes).sum();
+    let artifacts = format::count(task.artifacts.len() as u64, "artifact");
+    rsx! {
+        div { class: "row-flex wrap",
+            if let Some(child) = task.child.as_deref() {
+                ChildLink { child: child.clone() }
+            } else if task.approval.is_none() {
+                Link { to: place.with_tab(Tab::Logs).with("attempt", ""), class: "button small",
+                    Drawn { icon: Icon::File }
+                    "Log"
+                }
+            }
+            if !task.artifacts.is_empty() {
+                Link { to: place.with_tab(Tab::Artifacts), class: "button small",
+                    Drawn { icon: Icon::Download }
+                    "{artifacts}, {format::bytes(size)}"
                 }
             }
         }
