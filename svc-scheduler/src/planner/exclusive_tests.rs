@@ -63,6 +63,28 @@ fn a_scheduler_that_does_not_surely_lead_gives_no_exclusive_task_away() {
 }
 
 #[test]
+fn an_exclusive_task_that_ended_well_while_nobody_could_be_heard_does_not_run_again() {
+    for ends_well in [true, false] {
+        let mut paper = Paper::with_executor();
+        let run = paper.submit(EXCLUSIVE);
+        paper.take(Input::Hearing(false));
+        for _ in 0..600 {
+            paper.pass_ms(1_000);
+        }
+        assert_eq!(paper.open_attempt(run, "a").0.number, 1, "its report may wait for NATS");
+        paper.take(Input::Hearing(true));
+        if ends_well {
+            paper.succeed(run, "a");
+            let attempts = paper.task(run, "a").attempts.len();
+            assert_eq!((paper.task_state(run, "a"), attempts), (TaskState::Succeeded, 1));
+        } else {
+            without_one(&mut paper, LOST_AFTER_MS + 5_000);
+            assert_eq!(paper.open_attempt(run, "a").0.number, 2, "now its silence says something");
+        }
+    }
+}
+
+#[test]
 fn a_restart_of_the_scheduler_takes_nothing_from_the_time_that_is_waited() {
     let mut paper = Paper::with_executor();
     let run = paper.submit(EXCLUSIVE);

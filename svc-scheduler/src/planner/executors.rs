@@ -300,14 +300,13 @@ impl Step<'_> {
             return;
         }
         let silence_s = self.now.ms_since(known.last_seen) / 1000;
-        for id in open {
+        // While nobody can be heard it may be well, or have ended well: what it says then comes as soon as it can.
+        for id in open.into_iter().filter(|_| !hearing.is_deaf()) {
             if self.is_exclusive(&id) {
                 // Its executor ends it by itself: time tells when it is gone, also to a run that waits for its end.
                 if self.is_fenced(executor, &id) {
                     self.lose_attempt(&id, format!("executor {executor} has been silent for {silence_s} s"));
                 }
-            } else if hearing.is_deaf() {
-                // It may be well, and cannot be heard: neither can anybody else.
             } else if self.ending_of_attempt(&id).is_some() {
                 // "cancelled" promises that nothing of the run runs any more: without the executor's word it waits.
                 let wait_reason = format!("executor {executor} is unreachable: nobody can confirm the stop");
