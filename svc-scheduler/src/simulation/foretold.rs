@@ -21,8 +21,8 @@ const KINDS: u64 = 4;
 const LESSONS: u64 = 12;
 /// All of them have ended by then, or something is wrong.
 const PATIENCE_MS: u64 = 600_000;
-/// With fewer outcomes nothing can be said of a population.
-pub(super) const POPULATION: u64 = 200;
+/// With fewer outcomes nothing can be said of a population: those of one life, a dozen, are much alike.
+pub(super) const POPULATION: u64 = 400;
 
 /// Outcomes, and those that came by the P90, as a simulation counts them.
 const STARTS: (&str, &str) = ("start foretold", "start by its P90");

@@ -359,6 +359,8 @@ impl Stage {
         }
         // What waits in NATS is of a time that never was.
         self.post.empty();
+        // Nobody has heard yet which machines will never come back.
+        self.forgotten.clear();
         for ask in &mut self.clients.asked {
             ask.is_excused = true;
         }
