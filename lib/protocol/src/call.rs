@@ -340,6 +340,8 @@ pub enum ForgetAnswer {
         /// Milliseconds since it was heard of.
         age_ms: u64,
     },
+    /// The scheduler knows nothing of it: it is not there, and nothing of any run was given to it.
+    Unknown,
 }
 
 /// The records of a run are gone: its objects are to go too. Asked by the scheduler, answered by the API, which has the

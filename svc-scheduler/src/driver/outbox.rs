@@ -232,7 +232,7 @@ async fn forget(
     answer: ForgetAnswer,
     caller: oneshot::Sender<ForgetAnswer>,
 ) {
-    if matches!(answer, ForgetAnswer::Forgotten { .. })
+    if !matches!(answer, ForgetAnswer::Online { .. })
         && let Err(error) = world.forget_executor(&executor).await
     {
         return tracing::warn!(%executor, %error, "a forgotten executor is still on the list");

@@ -18,7 +18,7 @@ impl Step<'_> {
 
     fn forget(&mut self, executor: &ExecutorId) -> ForgetAnswer {
         let Some(known) = self.planner.executors.get(executor) else {
-            return ForgetAnswer::Forgotten { lost_attempts: 0 };
+            return ForgetAnswer::Unknown;
         };
         let has_stopped = known.heartbeat.as_ref().is_some_and(|beat| beat.state == ExecutorState::Stopped);
         let age_ms = self.now.ms_since(known.last_seen);
@@ -106,8 +106,18 @@ mod tests {
         goodbye.state = ExecutorState::Stopped;
         paper.take(Input::Heartbeat(Box::new(goodbye)));
         assert_eq!(forget(&mut paper, "one"), ForgetAnswer::Forgotten { lost_attempts: 1 });
-        assert_eq!(forget(&mut paper, "one"), ForgetAnswer::Forgotten { lost_attempts: 0 });
-        assert_eq!(forget(&mut paper, "nobody"), ForgetAnswer::Forgotten { lost_attempts: 0 });
+        assert_eq!(forget(&mut paper, "one"), ForgetAnswer::Unknown);
+        assert_eq!(forget(&mut paper, "nobody"), ForgetAnswer::Unknown);
+    }
+
+    #[test]
+    fn one_that_was_never_heard_is_known_from_what_was_given_to_it() {
+        let mut paper = Paper::with_executor();
+        let run = paper.submit(ONE_TASK);
+        paper.restart();
+        paper.pass_ms(20_000);
+        assert_eq!(forget(&mut paper, "one"), ForgetAnswer::Forgotten { lost_attempts: 1 });
+        assert!(!paper.task(run, "a").attempts[0].is_open());
     }
 
     #[test]

@@ -329,7 +329,7 @@ impl Stage {
         self.post.heartbeats.remove(&index);
         self.witness.containers.retain(|(own, _), _| *own != index);
         let wait = async move {
-            if let Ok(ForgetAnswer::Forgotten { .. }) = answered.await {
+            if let Ok(ForgetAnswer::Forgotten { .. } | ForgetAnswer::Unknown) = answered.await {
                 shared.stage().forgotten.insert(index);
             }
         };

@@ -85,7 +85,7 @@ pub(super) const MESSAGES: &[JsonMessage] = &[
     JsonMessage::of::<AskQueues>("AskQueues", "What do the queues hold and wait for?"),
     JsonMessage::of::<QueueFigures>("QueueFigures", "What the queues hold and wait for."),
     JsonMessage::of::<ForgetExecutor>("ForgetExecutor", "An executor will never come back."),
-    JsonMessage::of::<ForgetAnswer>("ForgetAnswer", "Forgotten, or refused because it is online."),
+    JsonMessage::of::<ForgetAnswer>("ForgetAnswer", "Forgotten, refused because it is online, or unknown."),
     JsonMessage::of::<RemoveObjects>("RemoveObjects", "The records of a run are gone: remove its objects."),
     JsonMessage::of::<ObjectsRemoved>(
         "ObjectsRemoved",

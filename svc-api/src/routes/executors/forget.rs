@@ -24,15 +24,20 @@ pub(crate) async fn forget(
     State(app): State<App>,
     Params(OfExecutor { executor }): Params<OfExecutor>,
 ) -> Outcome<Json<ExecutorForgotten>> {
-    if app.executors.all().iter().all(|known| known.heartbeat.executor != executor) {
-        let detail = format!("no executor '{executor}' has been heard of");
-        return Err(Failure::new(ErrorCode::ExecutorNotFound, detail));
-    }
+    // The scheduler also knows those that nobody has heard since NATS was emptied or a backup was restored.
     let call = ForgetExecutor { executor: executor.clone() };
     match app.bus.call::<_, ForgetAnswer>(&call, WAIT).await {
         Ok(ForgetAnswer::Forgotten { lost_attempts }) => {
             app.cordons.remove(&executor).await?;
             Ok(Json(ExecutorForgotten { executor, lost_attempts }))
+        }
+        Ok(ForgetAnswer::Unknown) => {
+            if app.executors.all().iter().any(|known| known.heartbeat.executor == executor) {
+                app.cordons.remove(&executor).await?;
+                return Ok(Json(ExecutorForgotten { executor, lost_attempts: 0 }));
+            }
+            let detail = format!("no executor '{executor}' has been heard of, and no run has anything there");
+            Err(Failure::new(ErrorCode::ExecutorNotFound, detail))
         }
         Ok(ForgetAnswer::Online { age_ms }) => {
             let detail = format!("executor '{executor}' was heard of {} s ago", age_ms / 1_000);
