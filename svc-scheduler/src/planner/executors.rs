@@ -301,22 +301,29 @@ impl Step<'_> {
         }
         let silence_s = self.now.ms_since(known.last_seen) / 1000;
         // While nobody can be heard it may be well, or have ended well: what it says then comes as soon as it can.
-        for id in open.into_iter().filter(|_| !hearing.is_deaf()) {
-            if self.is_exclusive(&id) {
-                // Its executor ends it by itself: time tells when it is gone, also to a run that waits for its end.
-                if self.is_fenced(executor, &id) {
-                    self.lose_attempt(&id, format!("executor {executor} has been silent for {silence_s} s"));
-                }
-            } else if self.ending_of_attempt(&id).is_some() {
-                // "cancelled" promises that nothing of the run runs any more: without the executor's word it waits.
-                let wait_reason = format!("executor {executor} is unreachable: nobody can confirm the stop");
-                self.note_wait(&id, wait_reason);
-            } else {
-                self.lose_attempt(&id, format!("executor {executor} has been silent for {silence_s} s"));
+        if !hearing.is_deaf() {
+            for id in open {
+                self.judge_silence_about(&id, executor, silence_s);
             }
         }
         let pause_ms = self.end_fenced_strays(executor);
         self.watch_silence_again_later(executor, pause_ms);
+    }
+
+    /// What becomes of an open attempt whose executor could be heard, and was not for too long.
+    fn judge_silence_about(&mut self, id: &AttemptId, executor: &ExecutorId, silence_s: u64) {
+        let lost = format!("executor {executor} has been silent for {silence_s} s");
+        if self.is_exclusive(id) {
+            // Its executor ends it by itself: time tells when it is gone, also to a run that waits for its end.
+            if self.is_fenced(executor, id) {
+                self.lose_attempt(id, lost);
+            }
+        } else if self.ending_of_attempt(id).is_some() {
+            // "cancelled" promises that nothing of the run runs any more: without the executor's word it waits.
+            self.note_wait(id, format!("executor {executor} is unreachable: nobody can confirm the stop"));
+        } else {
+            self.lose_attempt(id, lost);
+        }
     }
 
     fn watch_silence_again_later(&mut self, executor: &ExecutorId, pause_ms: u64) {
