@@ -1,6 +1,7 @@
 //! Stories of the time limits that the scheduler watches.
 
 use emboflow_model::state::{Cause, Outcome, Reason, RunState, TaskState};
+use emboflow_model::transition::Change;
 use emboflow_protocol::command::Command;
 
 use super::testing::{Paper, ended};
@@ -114,6 +115,24 @@ fn a_pause_is_no_wait_for_a_place() {
     assert_eq!(paper.task_state(run, "b"), TaskState::Queued);
     pass(&mut paper, 20_000);
     assert_eq!(paper.task(run, "b").reason, Some(Reason::QueueTimeout));
+}
+
+#[test]
+fn a_wait_that_two_timers_find_over_at_once_ends_once() {
+    let mut paper = Paper::with_executor();
+    let run = paper.submit(&workflow(
+        "  a: { resources: { cpu: 8 }, timeouts: { queue: 1m } }\n  b: {}\n  c: { needs: [a, b], if: '${{ always() }}' }\n",
+    ));
+    paper.take(Input::Command { run, command: RunCommand::Pause { reason: None } });
+    paper.be_away_ms(120_000);
+    // A start watches the wait as it finds it; going on begins it anew.
+    paper.restart();
+    paper.take(Input::Command { run, command: RunCommand::Resume });
+    paper.be_away_ms(120_000);
+    assert_eq!(paper.states(run), "a=failed b=active c=waiting", "it waits for b still");
+    let gave_up = |change: &&Change| matches!(change, Change::Task { to: TaskState::Failed, .. });
+    let changes = paper.history(run).into_iter().flat_map(|transition| &transition.changes);
+    assert_eq!(changes.filter(gave_up).count(), 1);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! One step: changes are taken in as they are decided, and become one transition a run at the end.
 
 use std::cmp::Reverse;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use emboflow_model::child::MAX_DEPTH;
 use emboflow_model::state::AttemptState;
@@ -64,8 +64,8 @@ pub(super) struct Step<'p> {
     pub(super) touched: Vec<RunId>,
     /// Runs that ended and carried out tasks of others.
     pub(super) ended_children: Vec<RunId>,
-    /// Tasks that may have waited too long for a place.
-    pub(super) overdue: Vec<(RunId, TaskKey)>,
+    /// Tasks that may have waited too long for a place; each once, though a timer of an earlier wait may be due with its own.
+    pub(super) overdue: BTreeSet<(RunId, TaskKey)>,
     /// Tasks that became ready in this step: what they wait for is said.
     pub(super) newly_queued: Vec<(RunId, TaskKey)>,
     pub(super) rejections: Vec<Rejection>,
@@ -92,7 +92,7 @@ impl<'p> Step<'p> {
             met_specs: VecDeque::new(),
             touched: Vec::new(),
             ended_children: Vec::new(),
-            overdue: Vec::new(),
+            overdue: BTreeSet::new(),
             newly_queued: Vec::new(),
             rejections: Vec::new(),
             forgotten: Vec::new(),

@@ -72,7 +72,9 @@ impl Step<'_> {
                 Timer::Retry(run, task) => self.end_backoff(run, &task),
                 Timer::RunTimeout(run) => self.time_out_run(run),
                 // Judged when everybody has had a turn.
-                Timer::QueueLimit(run, task) => self.overdue.push((run, task)),
+                Timer::QueueLimit(run, task) => {
+                    self.overdue.insert((run, task));
+                }
                 Timer::TotalLimit(run, task) => self.end_total(run, &task),
                 Timer::ApprovalLimit(run, task) => self.end_time_to_decide(run, &task),
                 Timer::ExecutorSilent(executor) => self.judge_silence(&executor),
