@@ -145,7 +145,13 @@ impl Stage {
             return;
         }
         self.after(LEASE_KEPT_EACH_MS, move |stage| stage.keep_lease(index, life));
-        if self.schedulers[index].condition == Condition::Stopped || !self.reaches_records(index) {
+        if self.schedulers[index].condition == Condition::Stopped {
+            return;
+        }
+        if self.is_sabotaged(Sabotage::EverybodyLeads) {
+            self.trust_lease(index);
+        }
+        if !self.reaches_records(index) {
             return;
         }
         let lives = |(holder, life): (usize, u64)| {
@@ -157,11 +163,14 @@ impl Stage {
         let may_keep = has_lapsed || holder.is_none_or(|holder| holder == (index, life));
         if may_keep {
             self.lease = Lease { holder: Some((index, life)), kept_at: self.now };
+            self.trust_lease(index);
         }
-        if may_keep || self.is_sabotaged(Sabotage::EverybodyLeads) {
-            let ms = Duration::from_millis;
-            self.schedulers[index].tenure.keep(ms(self.now), ms(LEASE_TRUSTED_MS));
-        }
+    }
+
+    /// A process takes itself for the one that leads, for a while.
+    fn trust_lease(&self, index: usize) {
+        let ms = Duration::from_millis;
+        self.schedulers[index].tenure.keep(ms(self.now), ms(LEASE_TRUSTED_MS));
     }
 
     /// Ends a process at once, wherever it is.

@@ -7,6 +7,7 @@ mod children;
 mod endings;
 mod fanned;
 mod foretold;
+pub(super) mod leading;
 mod others;
 mod reruns;
 
