@@ -20,6 +20,11 @@ pub const fn of_fence(fence: u64) -> u64 {
     of_place(fence >> FENCE_BITS)
 }
 
+/// The fence with the same count behind another place in the log.
+pub const fn fence_at(seq: u64, fence: u64) -> u64 {
+    (seq << FENCE_BITS) | (fence & ((1 << FENCE_BITS) - 1))
+}
+
 /// The place that counts as the last one of a log that was restored up to `seq`: its next entry is the first of an
 /// epoch that no fence has been of.
 pub const fn restored_after(seq: u64) -> u64 {

@@ -1,6 +1,6 @@
 //! Stories of odd files, of many shapes, and of a scheduler that was away.
 
-use emboflow_model::executor::Heartbeat;
+use emboflow_model::executor::{Heartbeat, HeldAttempt};
 use emboflow_model::state::{Reason, RunState, TaskState};
 use emboflow_protocol::command::Command;
 use emboflow_protocol::report::{Phase, Report};
@@ -186,4 +186,25 @@ fn an_executor_that_was_started_again_is_sent_at_once_what_it_does_not_hold() {
     let again = Heartbeat { incarnation: "2".to_owned(), ..without_attempts(&paper) };
     paper.take(Input::Heartbeat(Box::new(again)));
     assert_eq!(told_to_start(&mut paper), ["a"], "who has taken it from NATS may have died with it");
+}
+
+#[test]
+fn who_has_read_half_of_a_batch_releases_nothing_of_its_other_half() {
+    let mut paper = Paper::with_executor();
+    let two = [paper.submission(&workflow("  a: {}\n")), paper.submission(&workflow("  a: {}\n"))];
+    let second = two[1].run;
+    paper.take_all(two.map(|one| Input::Submit(Box::new(one))).into());
+    let (attempt, fence, executor) = paper.open_attempt(second, "a");
+    paper.forget_entries_from(1);
+    paper.restart();
+    paper.beat("one", 4);
+    paper.commands.clear();
+    let held = HeldAttempt { attempt: attempt.clone(), fence };
+    let beat = Heartbeat { attempts: vec![held], ..paper.heartbeat("one", 4) };
+    let report = Report { attempt, fence, phase: Phase::Preparing { at: paper.now } };
+    for shown in [Input::Report { executor, report }, Input::Heartbeat(Box::new(beat))] {
+        assert!(paper.take(shown).is_overtaken, "the rest may have been stored since");
+    }
+    let released = |command: &Command| matches!(command, Command::Release { .. });
+    assert!(!paper.commands.iter().any(released), "{:?}", paper.commands);
 }

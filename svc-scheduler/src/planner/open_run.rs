@@ -12,7 +12,7 @@ use emboflow_model::state::TaskState;
 use emboflow_model::transition::{Change, PlannedSpec, Transition};
 use emboflow_model::workflow::turn::Gates;
 use emboflow_model::workflow::{Context, Layout, PlannedTask, Problem, RenderedCache, TaskLimits, Workflow};
-use emboflow_model::{Attempt, Run, RunId, RunSummary, RuntimeSpec, Task, TaskKey, Timestamp};
+use emboflow_model::{Attempt, Run, RunId, RunSummary, RuntimeSpec, Task, TaskKey, Timestamp, epoch};
 use indexmap::IndexMap;
 
 use super::finally::counts_as_need;
@@ -152,6 +152,20 @@ impl OpenRun {
     pub(crate) fn attempt(&self, task: &TaskKey, number: u32) -> Option<&Attempt> {
         let attempts = &self.run.tasks.get(task)?.attempts;
         attempts.iter().rev().find(|attempt| attempt.number == number)
+    }
+
+    /// Moves the fences of what these changes open to the place of their own entry: whoever has read the log only up to
+    /// the entry before, when a batch was stored in part, can tell that they were given later.
+    pub(super) fn move_fences_to(&mut self, seq: u64, changes: &mut [Change]) {
+        for change in changes {
+            let Change::AttemptOpened { task, number, fence, .. } = change else { continue };
+            *fence = epoch::fence_at(seq, *fence);
+            let attempts = self.run.tasks.get_mut(task).map(|task| &mut task.attempts);
+            let attempt = attempts.and_then(|all| all.iter_mut().rev().find(|one| one.number == *number));
+            if let Some(attempt) = attempt {
+                attempt.fence = *fence;
+            }
+        }
     }
 
     /// The place of a task's spec in the graph.

@@ -175,7 +175,8 @@ impl<'p> Step<'p> {
         self.changes.entry(run).or_default().push(change);
     }
 
-    /// A fence greater than every one before: the log's place leads, and the log only grows.
+    /// A fence greater than every one before: the log's place leads, and the log only grows. Which entry of the step it
+    /// will be in is known when the step is sealed.
     pub(super) fn next_fence(&mut self) -> u64 {
         self.fences += 1;
         ((self.planner.seq + 1) << epoch::FENCE_BITS) + self.fences
@@ -247,10 +248,11 @@ impl<'p> Step<'p> {
         changes
     }
 
-    fn seal_run(&mut self, run: RunId, changes: Vec<Change>, decisions: &mut Decisions) {
+    fn seal_run(&mut self, run: RunId, mut changes: Vec<Change>, decisions: &mut Decisions) {
         let Some(open) = self.planner.runs.get_mut(&run) else { return };
         self.planner.seq += 1;
         let seq = self.planner.seq;
+        open.move_fences_to(seq, &mut changes);
         let number = open.run.seal(seq);
         let transition = Transition {
             shard: self.planner.shard,

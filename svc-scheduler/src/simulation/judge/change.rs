@@ -156,11 +156,11 @@ impl Stage {
         }
     }
 
-    /// A fence is given once, grows with each attempt of a task, and comes from the place in the log.
+    /// A fence is given once, grows with each attempt of a task, and has the place of its entry in the log.
     fn judge_fence(&self, judged: &Judged, key: &TaskKey, fence: u64, seq: u64) -> Result<(), String> {
         let earlier = judged.run.tasks.get(key).and_then(|task| task.attempts.last());
         let grows = earlier.is_none_or(|attempt| attempt.fence < fence);
-        if !grows || fence >> epoch::FENCE_BITS > seq || self.judge.fences.contains(&fence) {
+        if !grows || fence >> epoch::FENCE_BITS != seq || self.judge.fences.contains(&fence) {
             return Err(format!("I3: the fence {fence} of {key} fences nothing"));
         }
         Ok(())
