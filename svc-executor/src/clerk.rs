@@ -115,7 +115,7 @@ async fn answer_together(bus: Bus, claims: Claims, all: Vec<Asked>, apart_until:
 }
 
 fn claimed(claim: &Claim) -> ClaimedAttempt {
-    ClaimedAttempt { attempt: claim.attempt.clone(), fence: claim.fence }
+    ClaimedAttempt { attempt: claim.attempt.clone(), fence: claim.fence, again: claim.again }
 }
 
 #[cfg(test)]
@@ -146,7 +146,8 @@ mod tests {
         let Identity { executor, journal, .. } = identity();
         let attempt = format!("{}.only.1", RunId::from_bits(run)).parse().unwrap();
         let secrets = run == SECRET_RUN;
-        Claim { pool: pool(), executor, attempt, fence: run as u64, journal: Some(journal), secrets }
+        let (fence, journal) = (run as u64, Some(journal));
+        Claim { pool: pool(), executor, attempt, fence, journal, secrets, again: false }
     }
 
     /// The fence in the place of a token: tells whose answer it is.

@@ -84,6 +84,7 @@ impl World {
             fence: 1,
             journal: None,
             secrets: false,
+            again: false,
         };
         self.bus.call(&claim, Duration::from_secs(5)).await
     }

@@ -35,6 +35,10 @@ pub struct Claim {
     /// The values of its secrets are wanted too; one that only renews its token has them.
     #[serde(default)]
     pub secrets: bool,
+    /// It was granted before: what began with it goes on until the command to stop it comes, also where nobody has heard yet
+    /// that it began.
+    #[serde(default)]
+    pub again: bool,
 }
 
 impl Message for Claim {
@@ -79,6 +83,9 @@ pub struct ClaimedAttempt {
     pub attempt: AttemptId,
     /// Its fence, as in the command.
     pub fence: u64,
+    /// It was granted before, as in [`Claim`].
+    #[serde(default)]
+    pub again: bool,
 }
 
 impl Message for Claims {
@@ -101,13 +108,14 @@ impl Claims {
     /// Each by itself, in the same order.
     pub fn apart(self) -> impl Iterator<Item = Claim> {
         let Self { pool, executor, journal, attempts } = self;
-        attempts.into_iter().take(MAX_CLAIMS).map(move |ClaimedAttempt { attempt, fence }| Claim {
+        attempts.into_iter().take(MAX_CLAIMS).map(move |ClaimedAttempt { attempt, fence, again }| Claim {
             pool: pool.clone(),
             executor: executor.clone(),
             attempt,
             fence,
             journal: Some(journal.clone()),
             secrets: false,
+            again,
         })
     }
 }

@@ -59,6 +59,7 @@ impl Desk {
             fence: start.fence,
             journal: Some(identity.journal.clone()),
             secrets: false,
+            again: false,
         };
         Self { clerk, claim, right }
     }
@@ -66,6 +67,11 @@ impl Desk {
     /// The same, for the values of its secrets too.
     pub(crate) fn with_secrets(&self) -> Self {
         Self { claim: Claim { secrets: true, ..self.claim.clone() }, ..self.clone() }
+    }
+
+    /// The same, of an attempt that has begun.
+    pub(crate) fn again(&self) -> Self {
+        Self { claim: Claim { again: true, ..self.claim.clone() }, ..self.clone() }
     }
 
     /// Asks until there is an answer: the grant, or why there is none.

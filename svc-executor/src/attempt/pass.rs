@@ -80,7 +80,7 @@ impl Pass {
         let now = Instant::now();
         let answer = match held.as_mut().map(|held| (held.use_now(now), held)) {
             Some((Use::AsItIs, held)) => return Ok(held.token.clone()),
-            Some((Use::Renew, held)) => match self.desk.ask_once().await {
+            Some((Use::Renew, held)) => match self.desk.again().ask_once().await {
                 Ok(answer) => answer,
                 Err(error) => {
                     tracing::debug!(%error, "a storage token is not renewed yet; it is still good");
@@ -88,7 +88,7 @@ impl Pass {
                     return Ok(held.token.clone());
                 }
             },
-            Some((Use::Expired, _)) | None => self.desk.ask().await,
+            Some((Use::Expired, _)) | None => self.desk.again().ask().await,
         };
         let grant = answer.map_err(|not_granted| {
             self.fenced.cancel();

@@ -139,6 +139,7 @@ impl Right {
 
     /// Renews it as long as it can; `refused` ends when the scheduler has given the attempt up.
     async fn renew_with(&self, desk: &Desk, refused: &CancellationToken) {
+        let desk = desk.again();
         loop {
             let Some(each) = self.renewed_each() else {
                 // The first claim is not granted yet.

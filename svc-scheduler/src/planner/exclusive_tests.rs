@@ -16,7 +16,7 @@ const LOST_AFTER_MS: u64 = 60_000;
 fn renew(paper: &mut Paper, run: RunId) -> Option<u64> {
     let (attempt, fence, executor) = paper.open_attempt(run, "a");
     let pool = "default".parse().unwrap();
-    let claim = Claim { pool, executor, attempt, fence, journal: None, secrets: false };
+    let claim = Claim { pool, executor, attempt, fence, journal: None, secrets: false, again: true };
     let granted = paper.planner.claim(&claim).unwrap();
     paper.planner.note_renewal(&claim, paper.now);
     granted.good_for_ms

@@ -300,8 +300,9 @@ impl Planner {
         if claim.journal.as_ref().is_some_and(|journal| *journal != attempt.journal) {
             return Err("the attempt was given to another data directory of this executor".to_owned());
         }
-        // One that has begun still has a log to store.
-        if attempt.stopping.is_some() && attempt.state == AttemptState::Dispatched {
+        // One that has begun still has a log to store; whether it has, its executor may know before its report is here.
+        let has_begun = claim.again || attempt.state != AttemptState::Dispatched;
+        if attempt.stopping.is_some() && !has_begun {
             return Err("the attempt is to be stopped".to_owned());
         }
         Ok(Grant {

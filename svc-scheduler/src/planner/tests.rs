@@ -273,7 +273,7 @@ fn a_claim_is_granted_only_for_the_open_attempt_with_its_fence() {
     let run = paper.submit(&workflow("  a: {}\n"));
     let (attempt, fence, executor) = paper.open_attempt(run, "a");
     let pool = "default".parse().unwrap();
-    let claim = Claim { pool, executor, attempt, fence, journal: None, secrets: false };
+    let claim = Claim { pool, executor, attempt, fence, journal: None, secrets: false, again: false };
     assert!(paper.planner.claim(&claim).is_ok());
     assert!(paper.planner.claim(&claim).is_ok(), "a repeated claim is granted as the first was");
     assert!(paper.planner.claim(&Claim { fence: fence + 1, ..claim.clone() }).is_err());
@@ -282,6 +282,8 @@ fn a_claim_is_granted_only_for_the_open_attempt_with_its_fence() {
     assert!(paper.planner.claim(&emptied).is_err(), "what it held went with its data directory");
     paper.take(Input::Command { run, command: RunCommand::Cancel { reason: None } });
     assert!(paper.planner.claim(&claim).is_err(), "an attempt that is to stop does not start");
+    let again = Claim { again: true, ..claim.clone() };
+    assert!(paper.planner.claim(&again).is_ok(), "it began before, although nobody has heard of it yet");
     let run = paper.submit(&workflow("  a: {}\n"));
     let (attempt, fence, executor) = paper.open_attempt(run, "a");
     let claim = Claim { attempt: attempt.clone(), fence, ..claim };

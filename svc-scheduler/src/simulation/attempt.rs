@@ -351,6 +351,7 @@ fn asked(reason: Reason) -> Verdict {
     match reason {
         Reason::RunTimeout => (Outcome::TimedOut, Cause::User, Some(reason)),
         Reason::Drained => (Outcome::Preempted, Cause::Infra, Some(reason)),
+        Reason::Fenced => (Outcome::Cancelled, Cause::System, Some(reason)),
         _ => (Outcome::Cancelled, Cause::Policy, Some(reason)),
     }
 }

@@ -355,6 +355,7 @@ impl Stage {
             fence,
             journal: Some(executor.disk.journal.clone()),
             secrets: false,
+            again: number == 0,
         };
         let (Some(process), Some(shared)) = (self.a_listener(Stream::Reports), self.shared.clone()) else {
             return;

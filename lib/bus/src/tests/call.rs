@@ -18,6 +18,7 @@ fn claim(executor: &str) -> Claim {
         fence: 3,
         journal: None,
         secrets: false,
+        again: false,
     }
 }
 
