@@ -39,7 +39,7 @@ impl Stage {
     pub(super) fn let_trouble_come(&mut self) {
         for _ in 0..self.plan.faults {
             let at = self.dice.below(self.plan.trouble_ms);
-            let fault = self.dice.pick(Fault::ALL).unwrap_or(Fault::KillScheduler);
+            let fault = self.dice.pick(&self.plan.kinds).unwrap_or(Fault::KillScheduler);
             let lasts = self.dice.between(1, 25_000);
             self.after(at, move |stage| stage.strike(fault, lasts));
         }

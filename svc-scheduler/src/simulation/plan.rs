@@ -1,12 +1,16 @@
 //! What a simulation is to be.
 
 use super::dice::Dice;
+use super::fault::Fault;
 use super::load::Load;
 use super::sabotage::Sabotage;
 use crate::planner::Policy;
 
 /// In each so many lives there is one with parties that compete, one with a stream, and one that is foretold.
 const ONE_IN: u64 = 100;
+
+/// In each so many lives there is one in which few kinds of faults come again and again.
+const FEW_KINDS_IN: u64 = 4;
 
 /// One simulation. The same plan always goes the same way, bit by bit.
 #[derive(Clone, Debug)]
@@ -24,6 +28,8 @@ pub struct Plan {
     pub(super) trouble_ms: u64,
     /// Faults in that time; none with 0.
     pub(super) faults: u64,
+    /// The kinds of faults that happen; under load only light ones do.
+    pub(super) kinds: Vec<Fault>,
     /// By when everything has ended, once the faults have.
     pub(super) heals_within_ms: u64,
     /// Programs, requests and requests for the end of runs are left to chance.
@@ -43,8 +49,17 @@ impl Plan {
             0 => Self::under(Load::Shares, seed),
             1 => Self::under(Load::Stream, seed),
             2 => Self::under(Load::Burst, seed),
+            _ if seed % FEW_KINDS_IN == 3 => Self::of_few_kinds(seed),
             _ => Self::of_every_form(seed),
         }
+    }
+
+    /// What comes of one fault upon the other shows sooner where nothing else happens between them (swarm testing: Groce and
+    /// others, ISSTA 2012).
+    fn of_few_kinds(seed: u64) -> Self {
+        let mut dice = Dice::new(seed ^ 0xfe30_0f70_7a1c_4a05);
+        let kinds = (0..dice.between(1, 4)).filter_map(|_| dice.pick(Fault::ALL)).collect();
+        Self { kinds, faults: dice.between(4, 24), ..Self::of_every_form(seed) }
     }
 
     /// Executors that are too few for what is asked of them, with few faults and short ones in every second life.
@@ -93,6 +108,7 @@ impl Plan {
             runs: dice.between(4, 12),
             trouble_ms: dice.between(20, 60) * 1_000,
             faults: dice.between(2, 10),
+            kinds: Fault::ALL.to_vec(),
             heals_within_ms: 300_000,
             has_clients: true,
             repeats_itself: seed.is_multiple_of(8),

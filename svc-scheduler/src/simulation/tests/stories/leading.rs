@@ -4,7 +4,8 @@ use super::super::super::Plan;
 use super::super::super::sabotage::Sabotage;
 use super::Story;
 
-const EXCLUSIVE: &str = "version: 1\nname: exclusive\ndefaults: { image: i, class: exclusive }\ntasks:\n  long: {}\n";
+const EXCLUSIVE: &str =
+    "version: 1\nname: exclusive\ndefaults: { image: i, class: exclusive }\ntasks:\n  long: {}\n";
 
 /// A scheduler that does not lead, and has neither heard nor read of anything for a while, gives an attempt out that was
 /// given up meanwhile, and is asked for its claim. Gives the promise that is broken.
