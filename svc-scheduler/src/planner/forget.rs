@@ -13,6 +13,10 @@ impl Step<'_> {
     /// executor that is gone for good.
     pub(super) fn forget_executor(&mut self, executor: ExecutorId) {
         let answer = self.forget(&executor);
+        if matches!(answer, ForgetAnswer::Unknown | ForgetAnswer::Forgotten { lost_attempts: 0 }) {
+            // Nothing is written of it: another scheduler may know what this one does not.
+            self.suspect_another();
+        }
         self.forgotten.push((executor, answer));
     }
 

@@ -315,7 +315,8 @@ impl Stage {
         self.submit(project("default"), WORKFLOWS[0], Patience::AsksAgain);
     }
 
-    /// An operator says that a machine will never come back, until a scheduler has heard it.
+    /// An operator says that a machine will never come back, until a scheduler has heard it; and again when something waits
+    /// for it, which a scheduler that had not heard it yet has given to it since.
     pub(super) fn forget_machine(&mut self, index: usize) {
         let (Some(process), Some(shared)) = (self.a_listener(Stream::Reports), self.shared.clone()) else {
             return self.after(2_000, move |stage| stage.forget_machine(index));
@@ -337,8 +338,23 @@ impl Stage {
         self.after(5_000, move |stage| {
             if !stage.forgotten.contains(&index) {
                 stage.forget_machine(index);
+            } else {
+                stage.look_at_machine(index);
             }
         });
+    }
+
+    fn look_at_machine(&mut self, index: usize) {
+        let machine = &self.executors[index].id;
+        let open = self.judge.runs.values().filter(|judged| !judged.run.summary.state.is_terminal());
+        let mut attempts = open.flat_map(|judged| judged.run.tasks.values()).flat_map(|task| &task.attempts);
+        if attempts
+            .any(|attempt| attempt.executor == *machine && (attempt.is_open() || attempt.may_still_run()))
+        {
+            self.forget_machine(index);
+        } else {
+            self.after(10_000, move |stage| stage.look_at_machine(index));
+        }
     }
 
     /// An executor asks whether an attempt may begin. Without an answer it asks again by itself.
